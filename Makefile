@@ -1,0 +1,89 @@
+# Every command of the project; `make` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+INVENTORY ?= inventory/lab
+VENV ?= .venv
+PYTHON ?=
+FORMAT ?= table
+ARGS ?=
+ROLE ?= haproxy
+SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule molecule-all test test-full bench bench-converge clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv:
+	@tools/venv.sh $(VENV) requirements.txt $(PYTHON)
+
+venv-dev:
+	@tools/venv.sh $(VENV) requirements-dev.txt $(PYTHON)
+
+site: venv ## Build the cluster: the lab's eight hosts, or INVENTORY=inventory/azure
+	@[[ "$(INVENTORY)" != inventory/lab* ]] || lab/lab up --inventory $(INVENTORY)
+	ansible-playbook -i $(INVENTORY) site.yml $(ARGS)
+
+status: venv ## Look at the whole cluster: exit 0 healthy, 1 not; FORMAT=json for machines
+	@python tools/status.py --inventory $(INVENTORY) --format $(FORMAT) $(if $(ARGS),-- $(ARGS))
+
+lab-up: venv ## Start the lab's eight hosts; LAB_RELEASE=12, 13 or sid
+	@lab/lab up --inventory $(INVENTORY)
+
+lab-down: ## Remove the lab: hosts, networks, routes, keys
+	@lab/lab down
+
+lab-ssh: ## Open a shell on a lab host: HOST=centosweb1
+	@lab/lab ssh --inventory $(INVENTORY) "$(HOST)"
+
+lab-image: venv ## Build the lab's image beforehand
+	@lab/lab image
+
+lint: venv-dev ## Every lint, type and documentation check
+	@tools/lint.sh
+
+unit: venv-dev ## Unit tests
+	@python -m pytest tests/unit
+
+sanity: venv-dev ## ansible-test sanity
+	@tools/sanity.sh
+
+check: venv-dev ## The fast lane: lint, types, unit tests; under 3 minutes
+	@tools/lint.sh
+	python -m pytest tests/unit
+
+check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported controller
+	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
+	export VENV=.venv-oldest PATH="$(CURDIR)/.venv-oldest/bin:$$PATH"
+	tools/lint.sh
+	tools/sanity.sh
+	python -m pytest tests/unit
+
+molecule: venv-dev ## Test one role on real hosts: ROLE=haproxy
+	@molecule test -s $(ROLE)
+
+molecule-all: venv-dev
+	@for scenario in $(SCENARIOS); do molecule test -s $$scenario; done
+
+test: venv-dev ## Everything: lint, types, sanity, unit tests, every role and the whole site on real hosts
+	@tools/lint.sh
+	tools/sanity.sh
+	python -m pytest tests/unit
+	for scenario in $(SCENARIOS); do molecule test -s $$scenario; done
+
+test-full: test ## Also every role on every release and engine; takes longer than an hour
+	@for release in 12 sid; do
+	  for scenario in $(SCENARIOS); do LAB_RELEASE=$$release molecule test -s $$scenario; done
+	done
+
+bench: bench-converge ## Every benchmark
+
+bench-converge: venv ## Tasks, CPU and wall time of the first and the second converge of a fresh lab
+	@python tests/bench/converge.py
+
+clean: lab-down ## Remove the lab and the virtual environments
+	@rm -rf .venv .venv-oldest .ansible

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: inventory_errors
+short_description: What is wrong with the groups and required variables of a web cluster's inventory
+version_added: 0.1.0
+author: siteops contributors (@siteops)
+description:
+  - Checks the six groups of C(siteops.webcluster.site) and the secrets that its roles require, before a host is asked anything.
+options:
+  _input:
+    description: The C(groups) variable.
+    type: dict
+    required: true
+  hostvars:
+    description: The C(hostvars) variable.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Stop on a wrong inventory
+  ansible.builtin.assert:
+    that: (groups | siteops.webcluster.inventory_errors(hostvars)) | length == 0
+    fail_msg: "{{ groups | siteops.webcluster.inventory_errors(hostvars) | join(' ') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: One sentence for each finding; empty where all is well.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+
+
+def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
+    return _topology.inventory_errors(groups) or _topology.variable_errors(groups, hostvars)
+
+
+class FilterModule:
+    """Ansible filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"inventory_errors": inventory_errors}

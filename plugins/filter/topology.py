@@ -1,0 +1,57 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: topology
+short_description: Who is primary and who replicates, from the live servers first
+version_added: 0.1.0
+author: siteops contributors (@siteops)
+description:
+  - Joins the groups of the inventory with what M(siteops.webcluster.replication_status) found on each server.
+  - A live primary stays primary, whatever the inventory says; the inventory decides only where no server answers.
+options:
+  _input:
+    description: The C(groups) variable.
+    type: dict
+    required: true
+  hostvars:
+    description:
+      - The C(hostvars) variable.
+      - C(__webcluster_mysql_look) and C(__webcluster_redis_look) of each data host hold its result of M(siteops.webcluster.replication_status).
+    type: dict
+    required: true
+  elsewhere:
+    description: Results of a loop over members that are outside of a limited run.
+    type: list
+    elements: dict
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Decide who is who
+  ansible.builtin.set_fact:
+    webcluster_topology: "{{ groups | siteops.webcluster.topology(hostvars) }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(errors) and C(notes) are lists of sentences, C(load_balancers) and C(web) lists of C(name) and C(address).
+    - C(mysql) and C(redis) hold C(primary), C(replicas) and C(decided_by), which is V(live) or V(inventory).
+  type: dict
+"""
+
+import typing as t
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+
+
+class FilterModule:
+    """Ansible filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"topology": _topology.topology}

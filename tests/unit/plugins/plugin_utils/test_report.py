@@ -1,0 +1,128 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import typing as t
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _report, _topology
+
+TOPOLOGY: _topology.Topology = {
+    "errors": [],
+    "notes": [],
+    "addresses": {},
+    "load_balancers": [{"name": "lb", "address": "10.0.0.52"}],
+    "web": [{"name": "web1", "address": "10.0.0.4"}, {"name": "web2", "address": "10.0.0.5"}],
+    "mysql": {
+        "primary": {"name": "db1", "address": "10.0.0.20"},
+        "replicas": [{"name": "db2", "address": "10.0.0.21"}],
+        "decided_by": "live",
+    },
+    "redis": {
+        "primary": {"name": "r1", "address": "10.0.0.36"},
+        "replicas": [{"name": "r2", "address": "10.0.0.37"}],
+        "decided_by": "live",
+    },
+}
+PRIMARY = {
+    "healthy": True,
+    "state": "healthy",
+    "role": "primary",
+    "flavor": "mariadb",
+    "version": "11.8.6",
+    "reasons": [],
+}
+REPLICA = {**PRIMARY, "role": "replica", "primary": {"host": "10.0.0.20"}, "lag": {"seconds": 0}}
+HOSTVARS: dict[str, dict[str, t.Any]] = {
+    "db1": {"__webcluster_mysql_verdict": PRIMARY},
+    "db2": {"__webcluster_mysql_verdict": REPLICA},
+    "r1": {"__webcluster_redis_verdict": PRIMARY},
+    "r2": {
+        "__webcluster_redis_verdict": {
+            **REPLICA,
+            "primary": {"host": "10.0.0.36"},
+            "lag": {"seconds": None, "bytes": 12},
+        }
+    },
+}
+DOORS: dict[str, dict[str, t.Any]] = {
+    "lb": {"url": "http://10.0.0.52/", "servers": {"web1": 3, "web2": 3}, "reasons": [], "item": {"id": 7}}
+}
+
+
+def report(
+    hostvars: t.Any = HOSTVARS, doors: t.Any = DOORS, topology: t.Any = TOPOLOGY, outside: t.Any = ()
+) -> _report.Report:
+    return _report.cluster_report(topology, hostvars, doors, outside)
+
+
+def row(result: _report.Report, server: str) -> _report.Row:
+    return next(row for row in result["servers"] if row["server"] == server)
+
+
+def test_healthy_only_where_every_part_is() -> None:
+    result = report()
+    assert result["healthy"]
+    assert result["reasons"] == []
+    assert row(result, "db2")["source"] == "db1"
+    assert row(result, "db2")["lag"] == "0 s"
+    assert row(result, "r2")["lag"] == "12 B"
+    assert row(result, "lb")["detail"] == "2 of 2 web servers answer at http://10.0.0.52/"
+    assert result["item"] == {"id": 7}
+    assert result["url"] == "http://10.0.0.52/"
+    assert result["table"].endswith("VERDICT healthy")
+
+
+def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
+    hostvars = copy.deepcopy(HOSTVARS)
+    hostvars["db2"]["__webcluster_mysql_verdict"] = {
+        "healthy": False, "state": "unreachable", "role": None, "msg": "short",
+        "reasons": [{"severity": "error", "message": "The server does not answer.", "hint": "Start mariadb."}],
+    }  # fmt: skip
+    result = report(hostvars)
+    assert not result["healthy"]
+    assert result["reasons"] == ["db2: unreachable, The server does not answer. Start mariadb."]
+    assert "- db2: unreachable" in result["table"]
+
+
+def test_a_missing_web_server_is_named() -> None:
+    result = report(doors={"lb": {**DOORS["lb"], "servers": {"web1": 6}}})
+    assert result["reasons"] == ["web2: not serving, no answer of it came through lb"]
+
+
+def test_a_dead_load_balancer_tells_why() -> None:
+    door = {
+        "url": "http://10.0.0.52/",
+        "servers": {},
+        "reasons": [{"check": "reachable", "severity": "error", "message": "Refused."}],
+    }
+    result = report(doors={"lb": door})
+    assert row(result, "lb")["state"] == "not serving"
+    assert row(result, "lb")["detail"] == "Refused."
+    assert not result["healthy"]
+
+
+def test_an_item_that_does_not_arrive_is_a_reason() -> None:
+    door = {
+        **DOORS["lb"],
+        "reasons": [{"check": "item", "severity": "error", "message": "Not on the replica.", "hint": ""}],
+    }
+    assert report(doors={"lb": door})["reasons"] == ["lb: Not on the replica."]
+
+
+def test_hosts_without_ssh_and_hosts_that_were_not_looked_at() -> None:
+    hostvars = copy.deepcopy(HOSTVARS)
+    hostvars["db2"]["__webcluster_mysql_verdict"] = {"unreachable": True, "msg": "no route"}
+    hostvars["r2"] = {}
+    result = report(hostvars)
+    assert row(result, "db2")["detail"] == "cannot be reached over SSH"
+    assert row(result, "r2")["detail"] == "was not looked at in this run"
+    outside = [{"item": "r2", **HOSTVARS["r2"]["__webcluster_redis_verdict"]}]
+    assert row(report(hostvars, outside=outside), "r2")["state"] == "healthy"
+
+
+def test_topology_errors_and_notes_are_told() -> None:
+    result = report(topology={**TOPOLOGY, "errors": ["Two primaries."], "notes": ["db2 is live."]})
+    assert result["reasons"] == ["Two primaries."]
+    assert "NOTE db2 is live." in result["table"]
