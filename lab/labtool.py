@@ -292,6 +292,15 @@ class Podman:
         return json.loads(self(*args, "--format", "json") or "null") or []
 
 
+@contextlib.contextmanager
+def locked(what: str) -> t.Iterator[None]:
+    """One lab command at a time: two would race for networks and routes, or build an image twice."""
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with (cache_root() / f"lock-{what}").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 # --- The image ----------------------------------------------------------------------------------------
 
 
@@ -321,8 +330,13 @@ def ensure_image(podman: Podman, release: str) -> str:
     if release not in RELEASES:
         raise LabError(f"LAB_RELEASE is '{release}'; expected one of {', '.join(RELEASES)}.")
     name = image_name(release)
-    if podman.runner(podman.argv("image", "exists", name), check=False).returncode == 0:
-        return name
+    with locked(f"image-{release}"):
+        if podman.runner(podman.argv("image", "exists", name), check=False).returncode != 0:
+            build_image(podman, release, name)
+    return name
+
+
+def build_image(podman: Podman, release: str, name: str) -> None:
     print(f"lab: building the image {name} (once; some minutes)", file=sys.stderr)
     available = int(pathlib.Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()[0]) // 1024
     log = cache_root() / f"build-{release}.log"
@@ -348,7 +362,11 @@ def ensure_image(podman: Podman, release: str) -> str:
         raise LabError(f"Building the image for Debian {release} failed, see {log}: {''.join(tail)}")
     podman("tag", f"{name}-new", name)
     podman("untag", f"{name}-new", f"{name}-new")
-    return name
+    older = [tag for row in podman.json("images", name.split(":")[0]) for tag in row.get("Names") or []]
+    for tag in older:
+        # One that still has hosts stays; podman refuses.
+        if tag.startswith(name.rsplit("-", 1)[0]) and tag != name:
+            podman("rmi", tag, check=False)
 
 
 # --- Up and down ---------------------------------------------------------------------------------------
@@ -423,9 +441,16 @@ def cluster_containers(podman: Podman, name: str) -> dict[str, dict[str, t.Any]]
     return {row["Names"][0]: row for row in rows}
 
 
-def up(cluster: Cluster, release: str) -> None:
+def ready_podman() -> Podman:
+    with locked("cluster"):
+        ensure_machine()
+        podman = Podman()
+        podman.prepare()
+    return podman
+
+
+def up(cluster: Cluster, image: str) -> None:
     """Bring every host to a state in which SSH answers and systemd has finished booting."""
-    ensure_machine()
     podman = Podman()
     podman.prepare()
     networks = cluster_networks(podman, cluster.name)
@@ -436,7 +461,6 @@ def up(cluster: Cluster, release: str) -> None:
         raise LabError(
             f"The route {clash} of this machine overlaps the lab's subnets: set LAB_PREFIX to three free numbers."
         )
-    image = ensure_image(podman, release)
     write_keys(cluster)
     forward = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
     remembered = RUN_DIR / "ip_forward"
@@ -518,15 +542,6 @@ def down(name: str, state: pathlib.Path) -> None:
     shutil.rmtree(state, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def locked() -> t.Iterator[None]:
-    """One lab command at a time: two would race for networks and routes."""
-    cache_root().mkdir(parents=True, exist_ok=True)
-    with (cache_root() / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 @dataclass
 class Options:
     """The command line, typed."""
@@ -567,21 +582,18 @@ def parse(argv: t.Sequence[str], environ: t.Mapping[str, str]) -> Options:
 def main(argv: t.Sequence[str]) -> int:
     options = parse(argv, os.environ)
     if options.action == "down":
-        with locked():
+        with locked("cluster"):
             down(options.name, options.state)
         print(f"lab: '{options.name}' is down, nothing is left of it")
         return 0
     if options.action == "image":
-        with locked():
-            ensure_machine()
-            podman = Podman()
-            podman.prepare()
-            print(ensure_image(podman, options.release))
+        print(ensure_image(ready_podman(), options.release))
         return 0
     cluster = Cluster(options.name, load_hosts(options.inventory, options.prefix), options.state)
     if options.action == "up":
-        with locked():
-            up(cluster, options.release)
+        image = ensure_image(ready_podman(), options.release)
+        with locked("cluster"):
+            up(cluster, image)
         print(
             f"lab: {len(cluster.hosts)} hosts of '{cluster.name}' are up; ssh -F {cluster.state}/ssh_config {cluster.hosts[0].name}"
         )

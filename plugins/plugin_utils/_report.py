@@ -80,7 +80,8 @@ def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | 
         errors = errors_of(status)
         row["detail"] = sentence(errors[0]) if errors else str(status.get("msg") or "")
     else:
-        row["detail"] = " ".join(str(status.get(key) or "") for key in ("flavor", "version")).strip()
+        version = ".".join(str(part) for part in status.get("version_info") or [])
+        row["detail"] = f"{status.get('flavor') or ''} {version}".strip()
     return row
 
 

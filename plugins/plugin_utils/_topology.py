@@ -13,6 +13,13 @@ from collections.abc import Mapping, Sequence
 
 GROUPS = ("haproxy", "apache_php", "mysql_master", "mysql_replica", "redis_master", "redis_replica")
 ENGINES = {"mysql": "MySQL", "redis": "Redis"}
+# The variable that moves a service away from its usual port.
+PORTS = {
+    "web": ("apache_php_listen_port", 80),
+    "lb": ("haproxy_http_bind_port", 80),
+    "mysql": ("mysql_server_port", 3306),
+    "redis": ("redis_server_port", 6379),
+}
 # A host that is not installed yet has nothing to say; every other silence is a server that should speak.
 FRESH = ("not_installed",)
 SECRETS = {
@@ -31,6 +38,7 @@ class Member(t.TypedDict):
 
     name: str
     address: str
+    port: int
 
 
 class Engine(t.TypedDict):
@@ -188,8 +196,9 @@ def topology(
             addresses[name] = address
     outside = {str(look["item"]): look for look in elsewhere if "item" in look}
 
-    def member(name: str) -> Member:
-        return {"name": name, "address": addresses.get(name, "")}
+    def member(name: str, service: str) -> Member:
+        variable, usual = PORTS[service]
+        return {"name": name, "address": addresses.get(name, ""), "port": int(hostvars[name].get(variable, usual))}
 
     def engine(key: str) -> Engine:
         first, replicas = groups.get(f"{key}_master", []), groups.get(f"{key}_replica", [])
@@ -202,8 +211,8 @@ def topology(
         errors.extend(wrong)
         notes.extend(remarks)
         return {
-            "primary": member(primary),
-            "replicas": [member(name) for name in members if name != primary],
+            "primary": member(primary, key),
+            "replicas": [member(name, key) for name in members if name != primary],
             "decided_by": by,
         }
 
@@ -212,8 +221,8 @@ def topology(
         "errors": errors,
         "notes": notes,
         "addresses": addresses,
-        "load_balancers": [member(name) for name in groups.get("haproxy", [])],
-        "web": [member(name) for name in groups.get("apache_php", [])],
+        "load_balancers": [member(name, "lb") for name in groups.get("haproxy", [])],
+        "web": [member(name, "web") for name in groups.get("apache_php", [])],
         "mysql": mysql,
         "redis": redis,
     }

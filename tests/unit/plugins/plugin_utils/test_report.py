@@ -12,16 +12,16 @@ TOPOLOGY: _topology.Topology = {
     "errors": [],
     "notes": [],
     "addresses": {},
-    "load_balancers": [{"name": "lb", "address": "10.0.0.52"}],
-    "web": [{"name": "web1", "address": "10.0.0.4"}, {"name": "web2", "address": "10.0.0.5"}],
+    "load_balancers": [{"name": "lb", "address": "10.0.0.52", "port": 1}],
+    "web": [{"name": "web1", "address": "10.0.0.4", "port": 1}, {"name": "web2", "address": "10.0.0.5", "port": 1}],
     "mysql": {
-        "primary": {"name": "db1", "address": "10.0.0.20"},
-        "replicas": [{"name": "db2", "address": "10.0.0.21"}],
+        "primary": {"name": "db1", "address": "10.0.0.20", "port": 1},
+        "replicas": [{"name": "db2", "address": "10.0.0.21", "port": 1}],
         "decided_by": "live",
     },
     "redis": {
-        "primary": {"name": "r1", "address": "10.0.0.36"},
-        "replicas": [{"name": "r2", "address": "10.0.0.37"}],
+        "primary": {"name": "r1", "address": "10.0.0.36", "port": 1},
+        "replicas": [{"name": "r2", "address": "10.0.0.37", "port": 1}],
         "decided_by": "live",
     },
 }

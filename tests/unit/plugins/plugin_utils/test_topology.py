@@ -142,13 +142,14 @@ def test_topology_joins_looks_from_the_run_and_from_outside() -> None:
     hostvars: dict[str, dict[str, t.Any]] = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
     hostvars["r1"]["__webcluster_redis_look"] = status("replica", "10.0.0.37")
     hostvars["db1"]["__webcluster_mysql_look"] = {"skipped": True}
+    hostvars["web1"]["apache_php_listen_port"] = 8080
     result = _topology.topology(GROUPS, hostvars, [{"item": "r2", **status("primary")}])
-    assert result["redis"]["primary"] == {"name": "r2", "address": "10.0.0.37"}
-    assert result["redis"]["replicas"] == [{"name": "r1", "address": "10.0.0.36"}]
+    assert result["redis"]["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6379}
+    assert result["redis"]["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6379}]
     assert result["redis"]["decided_by"] == "live"
     assert result["mysql"]["decided_by"] == "inventory"
     assert [member["name"] for member in result["mysql"]["replicas"]] == ["db2", "db3"]
-    assert result["web"][0] == {"name": "web1", "address": "10.0.0.4"}
+    assert result["web"][0] == {"name": "web1", "address": "10.0.0.4", "port": 8080}
     assert result["errors"] == []
 
 
