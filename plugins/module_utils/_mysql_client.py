@@ -1,0 +1,368 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a MySQL or MariaDB server through its own command line client; one process for any number of statements."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Optional
+from xml.parsers import expat
+
+Row = dict[str, Optional[str]]
+Rows = list[Row]
+
+
+class MysqlError(Exception):
+    """What went wrong, classified.
+
+    kind: client_missing, unreachable, auth, tls, privilege, syntax (the server does not know the statement, column or
+    variable) or other. detail: for client_missing and unreachable the word that checks.reachable.value shows.
+    statement: index of the statement that failed. results: row lists of the statements before it.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        errno: int | None = None,
+        detail: str | None = None,
+        statement: int | None = None,
+        results: list[Rows] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.errno = errno
+        self.message = message
+        self.detail = detail
+        self.statement = statement
+        self.results: list[Rows] = results or []
+
+
+@dataclass(frozen=True)
+class MysqlLogin:
+    """How to log in; without any value: the operating system's root over the client's default unix socket."""
+
+    host: str | None = None
+    port: int = 3306
+    unix_socket: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    config_file: str | None = None
+    connect_timeout: int = 5
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    tls: str = "auto"  # auto | required | disabled
+    validate_certs: bool = True
+
+
+@dataclass(frozen=True)
+class RunResult:
+    rc: int
+    stdout: bytes
+    stderr: bytes
+
+
+# (argv, standard input, environment, seconds) -> result; raises FileNotFoundError or subprocess.TimeoutExpired
+Runner = Callable[[list[str], bytes, Mapping[str, str], float], RunResult]
+
+
+def run_process(argv: list[str], data: bytes, env: Mapping[str, str], timeout: float) -> RunResult:
+    done = subprocess.run(argv, input=data, env=dict(env), capture_output=True, timeout=timeout, check=False)
+    return RunResult(done.returncode, done.stdout, done.stderr)
+
+
+# The session's sql_mode is fixed by the client, so backslash escapes always mean what quote() intends.
+SESSION = "SET SESSION sql_mode='STRICT_ALL_TABLES'"
+END_COLUMN = "siteops_end_of_statement"
+END = f"SELECT 1 AS {END_COLUMN}"
+
+_ESCAPES = {"\\": "\\\\", "'": "\\'", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z"}
+
+
+def quote(value: str) -> str:
+    """Return value as an SQL string literal."""
+    return "'" + "".join(_ESCAPES.get(char, char) for char in value) + "'"
+
+
+def quote_name(name: str) -> str:
+    """Return name as an SQL identifier."""
+    if not name or "\0" in name:
+        raise ValueError("an SQL name must not be empty or hold a NUL character")
+    return "`" + name.replace("`", "``") + "`"
+
+
+def option_value(value: str) -> str:
+    """Return value as a quoted value of a client option file."""
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b"}
+    return '"' + "".join(escapes.get(char, char) for char in value) + '"'
+
+
+_ERROR = re.compile(
+    r"^(?:\S*?(?:mysql|mariadb)\S*:\s*)?ERROR (\d+)(?: \(\w+\))?(?: at line (\d+))?[^:]*: (.*)",
+    re.MULTILINE | re.DOTALL,
+)
+_OS_ERROR = re.compile(r"(?:\(|system error: )(\d+)\b")
+
+_AUTH = {1045, 1698, 1130, 1862, 1820, 2058, 2059, 2061, 3118, 3955, 4151}
+_TLS = {2026, 3159, 1759}
+_UNREACHABLE = {1040, 1053, 1129, 1203, 2001, 2002, 2003, 2004, 2005, 2006, 2012, 2013, 2055}
+_PRIVILEGE = {1044, 1095, 1142, 1143, 1227, 1370, 1419, 3230}
+_SYNTAX = {1054, 1064, 1109, 1128, 1146, 1149, 1193, 1235, 1305, 1049}
+_OS_DETAIL = {
+    2: "no_socket",
+    11: "timeout",
+    13: "permission",
+    104: "refused",
+    110: "timeout",
+    111: "refused",
+    113: "no_route",
+    115: "refused",  # MariaDB's client shows the start of its non-blocking connect instead of the end
+}
+
+
+def classify(errno: int, message: str) -> tuple[str, str | None]:
+    """Return (kind, detail) of a client or server error."""
+    if errno in _AUTH:
+        return "auth", None
+    if errno in _TLS:
+        return "tls", None
+    if errno in _UNREACHABLE:
+        os_errors = [int(number) for number in _OS_ERROR.findall(message)]
+        detail = _OS_DETAIL.get(os_errors[-1]) if os_errors else None
+        if errno == 2005:
+            detail = "unknown_host"
+        elif errno in (1040, 1129, 1203):
+            detail = "refused"
+        elif detail is None and ("timeout" in message.lower() or errno == 2013):
+            detail = "timeout" if "timeout" in message.lower() else "lost"
+        return "unreachable", detail or "failed"
+    if errno in _PRIVILEGE:
+        return "privilege", None
+    if errno in _SYNTAX:
+        return "syntax", None
+    return "other", None
+
+
+class _XmlReader:
+    """Collect the rows of one result set; a document type, the door to entity attacks, is refused."""
+
+    def __init__(self) -> None:
+        self.rows: Rows = []
+        self._name: str | None = None
+        self._null = False
+        self._text: list[str] = []
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "row":
+            self.rows.append({})
+        elif tag == "field":
+            self._name = attributes.get("name", "")
+            self._null = attributes.get("xsi:nil") == "true"
+            self._text = []
+
+    def end(self, tag: str) -> None:
+        if tag == "field" and self._name is not None:
+            if self.rows:
+                self.rows[-1][self._name] = None if self._null else "".join(self._text)
+            self._name = None
+
+    def data(self, text: str) -> None:
+        if self._name is not None:
+            self._text.append(text)
+
+    def doctype(self, *_args: object) -> None:
+        raise ValueError("document types are not expected")
+
+    def read(self, document: str) -> Rows:
+        parser = expat.ParserCreate("utf-8")
+        parser.buffer_text = True
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.CharacterDataHandler = self.data
+        parser.StartDoctypeDeclHandler = self.doctype
+        parser.Parse(document.encode("utf-8", "replace"), True)
+        return self.rows
+
+
+def parse_xml(output: bytes) -> list[Rows]:
+    """Return the rows of each result set in the client's --xml output."""
+    text = output.decode("utf-8", "replace")
+    # The client copies control characters as they are, XML 1.0 knows none of them.
+    text = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", "\ufffd", text)
+    # Data is escaped, so the declaration can only be the start of the next result set.
+    head, *documents = text.split('<?xml version="1.0"?>')
+    if head.strip():
+        raise MysqlError("other", "the client's output is not the XML that was asked for")
+    try:
+        return [_XmlReader().read(document.strip()) for document in documents]
+    except (expat.ExpatError, ValueError) as error:
+        raise MysqlError("other", f"the client's output is not well-formed XML: {error}") from error
+
+
+def split_results(output: bytes, count: int) -> list[Rows]:
+    """Return one row list for each finished statement; the end marks tell statements without a result set apart."""
+    results: list[Rows] = []
+    rows: Rows = []
+    for found in parse_xml(output):
+        if found and list(found[0]) == [END_COLUMN]:
+            results.append(rows)
+            rows = []
+        else:
+            rows.extend(found)
+    return results[:count]
+
+
+class MysqlClient:
+    """One login; each query() is one client process."""
+
+    def __init__(self, login: MysqlLogin, runner: Runner | None = None, timeout: float = 30.0) -> None:
+        self.login = login
+        self.runner: Runner = runner or run_process
+        self.timeout = timeout
+
+    def _option_file(self) -> str:
+        lines = []
+        if self.login.config_file:
+            lines.append(f"!include {self.login.config_file}")
+        lines.append("[client]")
+        if self.login.password is not None:
+            lines.append(f"password={option_value(self.login.password)}")
+        return "\n".join(lines) + "\n"
+
+    def _tls_options(self, local: bool) -> list[str]:
+        login = self.login
+        if local and login.tls == "auto":
+            return []
+        # loose-: MySQL knows ssl-mode, MariaDB ssl and ssl-verify-server-cert; what a client lacks is only a warning.
+        if login.tls == "disabled":
+            return ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"]
+        options = [
+            f"--ssl-{name}={value}"
+            for name, value in (("ca", login.ca_cert), ("cert", login.client_cert), ("key", login.client_key))
+            if value
+        ]
+        if not login.validate_certs:
+            options.append("--loose-skip-ssl-verify-server-cert")
+        if login.tls == "required" or login.ca_cert:
+            verify = login.validate_certs and login.ca_cert
+            options.append("--loose-ssl-mode=" + ("VERIFY_IDENTITY" if verify else "REQUIRED"))
+            options.append("--loose-ssl")
+            if verify:
+                options.append("--loose-ssl-verify-server-cert")
+        return options
+
+    def _argv(self, program: str, option_file: str | None) -> list[str]:
+        login = self.login
+        local = not login.host or login.host == "localhost"
+        argv = [program]
+        if option_file:
+            argv.append(f"--defaults-extra-file={option_file}")
+        argv += [
+            "--xml",
+            "--batch",
+            "--binary-mode",
+            "--no-auto-rehash",
+            "--default-character-set=utf8mb4",
+            f"--connect-timeout={login.connect_timeout}",
+        ]
+        if login.user:
+            argv.append(f"--user={login.user}")
+        if login.unix_socket:
+            argv += ["--protocol=socket", f"--socket={login.unix_socket}"]
+        elif login.host:
+            argv += ["--protocol=tcp", f"--host={login.host}", f"--port={login.port}"]
+        return argv + self._tls_options(local or bool(login.unix_socket))
+
+    def _run(self, data: bytes) -> RunResult:
+        login = self.login
+        program = shutil.which("mariadb") or shutil.which("mysql")
+        if program is None:
+            raise MysqlError(
+                "client_missing", "neither the mariadb nor the mysql client is installed", detail="not_installed"
+            )
+        if login.config_file and not Path(login.config_file).is_file():
+            raise MysqlError("other", f"the client's option file {login.config_file} does not exist")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MYSQL_")}
+        env["LC_ALL"] = "C"
+        if login.user or login.password is not None or login.config_file:
+            # A personal ~/.my.cnf is read after our file and would overrule what the caller asked for.
+            env["HOME"] = "/nonexistent"
+        option_file: str | None = None
+        try:
+            if login.password is not None or login.config_file:
+                handle, option_file = tempfile.mkstemp(prefix="siteops-", suffix=".cnf")
+                with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                    stream.write(self._option_file())
+            return self.runner(self._argv(program, option_file), data, env, self.timeout + login.connect_timeout)
+        except subprocess.TimeoutExpired:
+            raise MysqlError(
+                "unreachable", f"no answer within {self.timeout + login.connect_timeout:g} seconds", detail="timeout"
+            ) from None
+        except OSError as error:
+            raise MysqlError("client_missing", f"{program} cannot be run: {error.strerror}") from None
+        finally:
+            if option_file:
+                Path(option_file).unlink()
+
+    def _clean(self, message: str, secrets: Sequence[str]) -> str:
+        """Return the first error without secrets and without the statement that a syntax error quotes."""
+        message = re.split(r"\n(?:ERROR |--------------)", message.strip())[0]
+        message = re.sub(r"( near )'.*", r"\1the statement's text", message, flags=re.DOTALL)
+        for secret in sorted({item for item in (*secrets, self.login.password) if item}, key=len, reverse=True):
+            for form in (secret, quote(secret)[1:-1]):
+                message = message.replace(form, "********")
+        return " ".join(message.split())
+
+    def _error(self, stderr: str, lines: Sequence[int], results: list[Rows], secrets: Sequence[str]) -> MysqlError:
+        found = _ERROR.search(stderr)
+        if not found:
+            text = self._clean(stderr, secrets) or "the client failed without a message"
+            return MysqlError("other", text, results=results)
+        errno, line, message = int(found.group(1)), found.group(2), found.group(3)
+        kind, detail = classify(errno, message)
+        index = None
+        if line is not None:
+            index = max((i for i, first in enumerate(lines) if first <= int(line)), default=None)
+        return MysqlError(kind, self._clean(message, secrets), errno, detail, index, results)
+
+    def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
+        """Run the statements in one session and return one row list for each, [] where it has no result set.
+
+        The first error raises MysqlError. secrets: texts inside the statements that no error message may show.
+        """
+        text = [SESSION + ";"]
+        starts: list[int] = []
+        line = 2
+        for statement in statements:
+            body = statement.strip().rstrip(";")
+            starts.append(line)
+            text.append(f"{body};\n{END};")
+            line += body.count("\n") + 2
+        done = self._run(("\n".join(text) + "\n").encode("utf-8", "surrogateescape"))
+        stderr = done.stderr.decode("utf-8", "replace")
+        if done.rc != 0:
+            try:
+                results = split_results(done.stdout, len(statements))
+            except MysqlError:
+                results = []
+            raise self._error(stderr, starts, results, secrets)
+        results = split_results(done.stdout, len(statements))
+        if len(results) != len(statements):
+            raise MysqlError("other", f"the client answered {len(results)} of {len(statements)} statements")
+        return results
+
+    def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
+        """Run the statements; return the row lists up to the first error, and that error."""
+        try:
+            return self.query(statements), None
+        except MysqlError as error:
+            return error.results, error

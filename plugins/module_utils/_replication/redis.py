@@ -1,0 +1,322 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read replication from Redis and Valkey, and say it in the words of the model.
+
+read() asks (one connection, three commands), normalise() translates the replies, compare() holds a replica against a
+position of its primary, probe() finds out why the link to the primary stays down.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+    RedisClient,
+    RedisError,
+    RedisLogin,
+    Reply,
+    parse_info,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Channel,
+    Comparison,
+    Failure,
+    Identity,
+    Replica,
+    Snapshot,
+    Thread,
+)
+
+# repl-ping-replica-period where the server does not tell: its default.
+PING_PERIOD = 10
+# Redis 6.0 shows seconds since 1970 before its first sync.
+ABSURD_SECONDS = 10**8
+
+
+class Client(Protocol):
+    def command(self, *args: str | bytes) -> Reply: ...
+
+
+@dataclass
+class Found:
+    """The replies of one look."""
+
+    info: dict[str, str] = field(default_factory=dict)
+    role: list[Any] = field(default_factory=list)
+    config: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def config_get(client: Client, *names: str) -> dict[str, str]:
+    """Return settings, one command each because Redis 6 knows one name a command; {} where that is not allowed."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            reply = client.command("CONFIG", "GET", name)
+        except RedisError as error:
+            if error.kind in ("unreachable", "protocol"):
+                raise
+            return found
+        if isinstance(reply, list):
+            pairs = [str(item) for item in reply]
+            for index in range(0, len(pairs) - 1, 2):
+                found[pairs[index]] = pairs[index + 1]
+    return found
+
+
+def read(client: Client) -> Found:
+    """Ask the server; only INFO is indispensable."""
+    info = client.command("INFO")
+    if not isinstance(info, str):
+        raise RedisError("protocol", "INFO did not answer with a text")
+    found = Found(info=parse_info(info))
+    if "role" not in found.info:
+        raise RedisError("protocol", "INFO did not answer with a replication section")
+    try:
+        role = client.command("ROLE")
+        found.role = role if isinstance(role, list) else []
+    except RedisError as error:
+        if error.kind in ("unreachable", "protocol"):
+            raise
+        found.notes.append(f"role: {error.message}")
+    found.config = config_get(client, "bind", "repl-ping-replica-period")
+    return found
+
+
+def integer(value: Any) -> int | None:
+    text = str(value).strip() if value is not None else ""
+    return int(text) if re.match(r"-?\d{1,20}\Z", text) else None
+
+
+def _replid(value: str | None) -> str | None:
+    """Return a replication id; a row of zeros means none."""
+    return value if value and value.strip("0") else None
+
+
+def _replicas(info: Mapping[str, str]) -> list[Replica]:
+    found = []
+    for name, value in info.items():
+        if not re.match(r"(?:slave|replica)\d+\Z", name):
+            continue
+        fields = dict(item.partition("=")[::2] for item in value.split(","))
+        found.append(
+            Replica(
+                host=fields.get("ip"),
+                port=integer(fields.get("port")),
+                state=fields.get("state"),
+                offset=integer(fields.get("offset")),
+                lag=integer(fields.get("lag")),
+                online=fields.get("state") == "online",
+            )
+        )
+    return found
+
+
+def _host(found: Found, login_host: str | None) -> str | None:
+    """Return the address under which the server is best known; never a loopback address."""
+    listeners = " ".join(value for name, value in found.info.items() if name.startswith("listener"))
+    bound = re.findall(r"bind=([^,\s]+)", listeners)
+    for item in [*bound, *found.config.get("bind", "").split(), login_host or ""]:
+        try:
+            address = ipaddress.ip_address(item.lstrip("-"))
+        except ValueError:
+            continue
+        if not address.is_unspecified and not address.is_loopback:
+            return str(address)
+    return login_host if login_host and not re.match(r"(localhost|127\.|::1)", login_host) else None
+
+
+def link_state(info: Mapping[str, str], role: list[Any]) -> str:
+    """Return connected, sync, handshake, connecting or connect: ROLE's word where the link is not up."""
+    if integer(info.get("master_sync_in_progress")):
+        return "sync"
+    word = str(role[3]) if len(role) > 3 and role[0] == "slave" else None
+    if info.get("master_link_status") == "up":
+        return "connected" if word in (None, "connected") else str(word)
+    return word if word and word != "connected" else "connect"
+
+
+def _channel(found: Found) -> Channel:
+    info = found.info
+    state = link_state(info, found.role)
+    up = state == "connected"
+    idle = integer(info.get("master_last_io_seconds_ago"))
+    down = integer(info.get("master_link_down_since_seconds"))
+    read_to, applied = integer(info.get("slave_read_repl_offset")), integer(info.get("slave_repl_offset"))
+    return Channel(
+        host=info.get("master_host"),
+        port=integer(info.get("master_port")),
+        # While the link is down the id is the replica's own or that of its past, not the primary's.
+        replid=_replid(info.get("master_replid")) if up else None,
+        io=Thread(
+            state=state,
+            since=f"{down} s" if down is not None and 0 <= down < ABSURD_SECONDS else None,
+            heartbeat_age=float(idle) if up and idle is not None and idle >= 0 else None,
+            heartbeat_period=float(integer(found.config.get("repl-ping-replica-period")) or PING_PERIOD),
+        ),
+        lag_bytes=read_to - applied if up and read_to is not None and applied is not None else None,
+    )
+
+
+def flavor_of(info: Mapping[str, str]) -> tuple[str, str | None]:
+    """Return flavor and version; Valkey also claims to be Redis 7.2.4."""
+    if "valkey_version" in info or info.get("server_name") == "valkey":
+        return "valkey", info.get("valkey_version") or info.get("redis_version")
+    return "redis", info.get("redis_version")
+
+
+def normalise(found: Found, login_host: str | None = None) -> Snapshot:
+    """Translate the replies of one look."""
+    info = found.info
+    flavor, version = flavor_of(info)
+    replica = info.get("role") == "slave"
+    offset = integer(info.get("slave_repl_offset" if replica else "master_repl_offset"))
+    refused = None
+    if integer(info.get("min_slaves_good_slaves")) == 0:
+        refused = "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
+    replid = _replid(info.get("master_replid"))
+    return Snapshot(
+        engine="redis",
+        flavor=flavor,
+        version=version,
+        identity=Identity(
+            host=_host(found, login_host),
+            port=integer(info.get("tcp_port")),
+            run_id=info.get("run_id"),
+            replid=replid,
+        ),
+        read_only=info.get("slave_read_only") == "1" if replica else False,
+        channels=[_channel(found)] if replica else [],
+        replicas=_replicas(info),
+        writes_refused=refused,
+        loading=bool(integer(info.get("loading"))),
+        empty=not any(re.match(r"db\d+\Z", name) for name in info) if "run_id" in info else None,
+        offset=offset,
+        replid2=_replid(info.get("master_replid2")),
+        replid2_offset=integer(info.get("second_repl_offset")),
+        position={
+            "kind": "redis",
+            "value": offset,
+            "replid": replid,
+            "run_id": info.get("run_id"),
+        },
+        notes=list(found.notes),
+        raw={"info": dict(info), "role": list(found.role)},
+    )
+
+
+def compare(snapshot: Snapshot, primary: Mapping[str, Any] | None) -> Comparison:
+    """Hold a replica against a position of its primary; offsets of different histories are never compared."""
+    if not snapshot.channels or not primary or primary.get("kind") != "redis":
+        return Comparison(why="the primary's position was not given")
+    target, current = integer(primary.get("value")), snapshot.offset
+    if snapshot.channels[0].io.state != "connected" or snapshot.loading:
+        return Comparison(why="the link is not up, so the offsets may belong to different histories")
+    if snapshot.channels[0].replid is None or snapshot.channels[0].replid != primary.get("replid"):
+        return Comparison(why="the replication ids differ, so the offsets belong to different histories")
+    if target is None or current is None:
+        return Comparison(why="an offset is missing")
+    behind = max(0, target - current)
+    return Comparison(
+        reached=behind == 0,
+        missing=None if behind == 0 else f"{behind} bytes",
+        behind_bytes=behind,
+        exact=True,
+    )
+
+
+# --- Why the link stays down ---------------------------------------------------------------------------------------
+
+
+def _primary_login(client: Client, channel: Channel) -> RedisLogin | None:
+    settings = config_get(client, "masterauth", "masteruser", "tls-replication")
+    if "masterauth" not in settings or not channel.host or not channel.port:
+        return None
+    login = RedisLogin(
+        host=channel.host,
+        port=channel.port,
+        username=settings.get("masteruser") or None,
+        password=settings["masterauth"] or None,
+        connect_timeout=2,
+    )
+    if settings.get("tls-replication") != "yes":
+        return login
+    files = config_get(client, "tls-ca-cert-file", "tls-cert-file", "tls-key-file")
+    return replace(
+        login,
+        tls=True,
+        ca_cert=files.get("tls-ca-cert-file") or None,
+        client_cert=files.get("tls-cert-file") or None,
+        client_key=files.get("tls-key-file") or None,
+    )
+
+
+def probe(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], RedisClient]) -> None:
+    """Note why the link is down: log in to the primary as the replica does and keep what it answers.
+
+    The password is read from the server's own settings, used for this one login and never shown.
+    """
+    for channel in snapshot.channels:
+        if channel.io.state not in ("connect", "connecting"):
+            continue
+        login = _primary_login(client, channel)
+        if login is None:
+            continue
+        with connect(login) as primary:
+            try:
+                primary.command("PING")
+            except RedisError as error:
+                # A replication account need not be allowed to PING.
+                if error.kind != "noperm":
+                    channel.io.error, channel.io.cause = error.message, error.kind
+
+
+# --- Why there was no look ----------------------------------------------------------------------------------------
+
+GRANT = "ACL SETUSER the login account +info +role +ping"
+
+
+def installed() -> bool:
+    """Whether this host has a server of either name."""
+    path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
+    return any(shutil.which(name, path=path) for name in ("redis-server", "valkey-server"))
+
+
+def failure(error: RedisError, absent: bool = False) -> Failure:
+    """Turn a client error into the verdict's words; absent: this is the server's host and it has no server."""
+    if absent:
+        return Failure("unreachable", "not_installed", "neither Redis nor Valkey is installed", "Install the server.")
+    if error.kind == "unreachable":
+        hints = {
+            "no_socket": "Start the server, and check login_unix_socket.",
+            "refused": "Start the server, and check login_host, login_port and its bind addresses.",
+            "timeout": "The server or the network does not answer: check the host, its firewall and its load.",
+            "closed": "The server speaks TLS on this port, is in protected mode or has too many clients.",
+        }
+        value = error.detail or "failed"
+        return Failure("unreachable", value, error.message, hints.get(value))
+    if error.kind == "tls":
+        return Failure("unreachable", "tls", error.message, "Check tls, ca_cert and tls_server_name.")
+    if error.kind == "auth":
+        hint = (
+            "Give login_password (and login_user)."
+            if error.code == "NOAUTH"
+            else "Check login_user and login_password against the server's ACL or requirepass."
+        )
+        return Failure("auth_failed", (error.code or "auth").lower(), error.message, hint)
+    if error.kind == "noperm":
+        return Failure("auth_failed", "noperm", error.message, GRANT + ".")
+    if error.kind == "loading":
+        return Failure("syncing", "loading", error.message, "Wait: the server is reading its data from disk.")
+    if error.kind == "protocol":
+        return Failure(
+            "unsupported", "protocol", error.message, "Check login_port and tls: this is no Redis or Valkey."
+        )
+    return Failure("unsupported", "other", error.message)

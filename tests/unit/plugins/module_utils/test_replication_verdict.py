@@ -1,0 +1,811 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The traps that other checks fall into, one by one, and the reading that leads to the verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin, Reply
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import look, mysql, redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Channel,
+    Comparison,
+    Failure,
+    Identity,
+    Raw,
+    Replica,
+    Snapshot,
+    Thread,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report, version_info
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
+    CHECKS,
+    STATES,
+    Expectation,
+    Verdict,
+    judge,
+    judge_failure,
+    parse_expected_primary,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+UUID = "511c0cf4-e659-11f1-a016-02fc00000001"
+OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
+OLD = "00000000-e65b-11f1-9195-02fc00000001"
+
+
+def replica(flavor: str = "mysql", **changes: Any) -> Snapshot:
+    """A healthy replica with some things changed: io_* and sql_* of its threads, c_* of its channel, else its own."""
+    channel = Channel(
+        host="10.0.0.20",
+        port=3306,
+        user="replication",
+        server_id=20,
+        uuid=UUID if flavor == "mysql" else None,
+        io=Thread(state="Yes"),
+        sql=Thread(state="Yes"),
+        lag_seconds=0,
+        gtid_mode="auto_position",
+    )
+    snapshot = Snapshot(engine="mysql", flavor=flavor, identity=Identity(server_id=21, uuid=OWN), read_only=True)
+    snapshot.channels = [channel]
+    owners: dict[str, Any] = {"io": channel.io, "sql": channel.sql, "c": channel}
+    for name, value in changes.items():
+        prefix, _mark, rest = name.partition("_")
+        if prefix in owners:
+            setattr(owners[prefix], rest, value)
+        else:
+            setattr(snapshot, name, value)
+    return snapshot
+
+
+def state_of(snapshot: Snapshot, comparison: Comparison | None = None, **expected: Any) -> str:
+    return judge(snapshot, Expectation(**expected), comparison or Comparison()).state
+
+
+def test_the_base_is_healthy() -> None:
+    for flavor in ("mysql", "mariadb"):
+        verdict = judge(replica(flavor), Expectation(role="replica"), Comparison())
+        assert verdict.healthy
+        assert verdict.reasons == []
+        assert verdict.message == "this replica follows 10.0.0.20:3306, 0 s behind"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "words"),
+    [
+        # 1, 2, 4: a lag of 0 proves nothing while a thread does not run
+        ({"io_state": "Connecting", "io_errno": 1045}, "auth_failed", "refuses the password"),
+        ({"io_state": "Connecting"}, "connecting", "not up yet"),
+        ({"io_state": "Preparing"}, "connecting", "not up yet"),
+        ({"io_state": "No"}, "stopped", "connection to the primary is stopped"),
+        ({"io_state": None}, "stopped", "is stopped"),
+        ({"sql_state": "No"}, "stopped", "applier is stopped"),
+        ({"io_state": "Connecting", "io_errno": 2003}, "connecting", "cannot be reached"),
+        # 3: a frozen primary or dropped packets
+        ({"io_heartbeat_age": 61.0, "io_heartbeat_period": 30.0}, "connecting", "nothing has come .* for 61 s"),
+        ({"io_heartbeat_age": 59.0, "io_heartbeat_period": 30.0}, "healthy", "follows"),
+        # 12, 20, 18
+        ({"read_only": False}, "writable_replica", "accepts writes"),
+        ({"c_filters": {"Replicate_Do_DB": "shop"}}, "diverged", "Replicate_Do_DB=shop"),
+        ({"c_delay": 30}, "lagging", "stay 30 s behind"),
+        ({"c_lag_seconds": 11}, "lagging", "11 s behind, 10 s are allowed"),
+        ({"c_lag_seconds": None}, "catching_up", "does not tell how far"),
+        # 15
+        ({"io_state": "Connecting", "io_errno": 2061}, "auth_failed", "needs an encrypted connection"),
+        ({"io_state": "No", "io_errno": 1130}, "auth_failed", "allows no account to connect from this host"),
+        ({"io_state": "No", "io_errno": 1227}, "auth_failed", "may not replicate"),
+        # 16: the retries are used up
+        ({"io_state": "No", "io_errno": 2003}, "stopped", "not tried again"),
+        # 17
+        (
+            {"io_state": "No", "io_errno": 1236, "io_error": "purged required binary logs"},
+            "needs_reseed",
+            "no longer has",
+        ),
+        (
+            {
+                "io_state": "No",
+                "io_errno": 13114,
+                "io_error": "Got fatal error 1236 from source: 'Could not find first'",
+            },
+            "needs_reseed",
+            "no longer has",
+        ),
+        (
+            {"io_state": "No", "io_errno": 1236, "io_error": "Replica has more GTIDs than the source has"},
+            "diverged",
+            "does not have",
+        ),
+        (
+            {"io_state": "No", "io_errno": 1236, "io_error": "the slave has diverged due to executing extra errant"},
+            "diverged",
+            "does not have",
+        ),
+        (
+            {"io_state": "No", "io_errno": 1236, "io_error": "exceeded max_allowed_packet"},
+            "broken",
+            "max_allowed_packet",
+        ),
+        # 21
+        (
+            {"io_state": "No", "io_errno": 1236, "io_error": "A slave with the same server_uuid/server_id"},
+            "broken",
+            "same id",
+        ),
+        (
+            {"io_state": "No", "io_errno": 13117, "io_error": "source and replica have equal MySQL server ids"},
+            "broken",
+            "same server id",
+        ),
+        ({"c_server_id": 21}, "broken", "same server_id"),
+        ({"c_uuid": OWN.upper()}, "broken", "same uuid"),
+        ({"io_state": "No", "io_errno": 2026}, "broken", "TLS with the primary"),
+        ({"io_state": "Connecting", "io_errno": 3024, "io_error": "SSL connection error"}, "broken", "TLS with"),
+        ({"io_state": "No", "io_errno": 9999}, "broken", "replication from 10.0.0.20:3306 stopped"),
+        ({"sql_state": "No", "sql_errno": 1032}, "broken", "data here differ"),
+        ({"sql_state": "No", "sql_errno": 1950}, "diverged", "does not follow"),
+        ({"sql_state": "No", "sql_errno": 1677}, "broken", "stopped with an error"),
+        ({"loading": True}, "syncing", "reading its data"),
+        ({"channels": []}, "not_a_replica", "replication is not set up"),
+    ],
+)
+@pytest.mark.parametrize("flavor", ["mysql", "mariadb"])
+def test_traps(flavor: str, changes: Raw, state: str, words: str) -> None:
+    snapshot = replica(flavor, **changes)
+    verdict = judge(snapshot, Expectation(role="replica"), Comparison())
+    assert verdict.state == state
+    assert re.search(words, verdict.message)
+    if verdict.checks["io"]["value"] != "Yes" and snapshot.channels:
+        assert verdict.checks["lag"]["value"] is None
+
+
+def test_worst_finding_first() -> None:
+    snapshot = replica(read_only=False, io_state="No", c_filters={"Replicate_Do_DB": "a"})
+    verdict = judge(snapshot, Expectation(), Comparison(errant=f"{OWN}:1", errant_count=1))
+    ranks = [STATES.index(reason.state or "healthy") for reason in verdict.reasons]
+    assert ranks == sorted(ranks)
+    assert verdict.state == "diverged"
+    assert {reason.check for reason in verdict.reasons} >= {"errant", "filters", "io", "read_only"}
+
+
+def test_what_is_accepted() -> None:
+    assert state_of(replica(c_delay=30, c_lag_seconds=35), allow_delay=True) == "healthy"
+    assert state_of(replica(c_delay=30, c_lag_seconds=45), allow_delay=True) == "lagging"
+    assert state_of(replica(c_lag_seconds=45), max_lag=None) == "healthy"
+    assert state_of(replica(c_lag_bytes=45), max_lag_bytes=44) == "lagging"
+    assert state_of(replica(c_filters={"a": "b"}), allow_filters=True) == "healthy"
+    assert state_of(replica(read_only=False), read_only=False) == "healthy"
+    assert state_of(replica(read_only=False), ignore_checks=("read_only",)) == "healthy"
+    ignored = judge(replica(read_only=False), Expectation(ignore_checks=("read_only",)), Comparison())
+    assert ignored.checks["read_only"]["ok"] is None
+
+
+def test_warnings_do_not_make_a_server_ill() -> None:
+    snapshot = replica(super_read_only=False, c_gtid_mode="No", notes=["dumps: denied"])
+    verdict = judge(snapshot, Expectation(), Comparison())
+    assert verdict.healthy
+    assert [reason.severity for reason in verdict.reasons] == ["warning"] * 3
+
+
+@pytest.mark.parametrize(
+    ("role", "channels", "replicas", "expected"),
+    [
+        ("any", True, [], "healthy"),
+        ("any", False, [Replica()], "healthy"),
+        ("any", False, [], "not_a_replica"),
+        ("replica", True, [Replica()], "healthy"),
+        ("replica", False, [Replica()], "not_a_replica"),
+        ("primary", False, [], "healthy"),
+        ("primary", True, [], "wrong_primary"),
+        ("standalone", False, [], "healthy"),
+        ("standalone", True, [], "wrong_primary"),
+        ("standalone", False, [Replica()], "wrong_primary"),
+    ],
+)
+def test_roles(role: str, channels: bool, replicas: list[Replica], expected: str) -> None:
+    snapshot = replica(replicas=replicas)
+    if not channels:
+        snapshot.channels, snapshot.read_only = [], False
+    assert state_of(snapshot, role=role) == expected
+
+
+def test_a_primary_must_accept_writes() -> None:
+    snapshot = Snapshot(engine="mysql", flavor="mysql", read_only=True, replicas=[Replica()])
+    assert state_of(snapshot) == "broken"
+    assert state_of(snapshot, read_only=True) == "healthy"
+    snapshot.read_only = False
+    assert state_of(snapshot) == "healthy"
+    assert state_of(snapshot, min_replicas=2) == "no_replicas"
+    assert state_of(snapshot, read_only=True) == "writable_replica"
+    snapshot.writes_refused = "NOREPLICAS"
+    assert state_of(snapshot) == "no_replicas"
+    unseen = Snapshot(engine="mysql", read_only=False)
+    assert state_of(unseen, role="primary", min_replicas=1) == "no_replicas"
+    assert state_of(unseen, role="primary") == "healthy"
+
+
+def test_several_channels_are_judged_together() -> None:
+    snapshot = replica()
+    snapshot.channels[0].name = "one"
+    other = replica(io_state="No", c_host="10.0.0.9", c_lag_seconds=None).channels[0]
+    other.name = "two"
+    snapshot.channels.append(other)
+    verdict = judge(snapshot, Expectation(), Comparison())
+    assert verdict.state == "stopped"
+    assert verdict.message.startswith("channel 'two': ")
+    assert verdict.checks["io"]["value"] == {"one": "Yes", "two": "No"}
+    assert report("mysql", verdict, snapshot, Comparison())["lag"]["seconds"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, ()),
+        ("", ()),
+        ("db1", ({"host": "db1"},)),
+        ("10.0.0.1:3307", ({"host": "10.0.0.1", "port": 3307},)),
+        ("[fd00::1]:3306", ({"host": "fd00::1", "port": 3306},)),
+        ("fd00::1", ({"host": "fd00::1"},)),
+        (UUID, ({"uuid": UUID},)),
+        ("a" * 40, ({"replid": "a" * 40},)),
+        ({"host": "h", "uuid": None, "port": 1, "x": 2}, ({"host": "h", "port": 1},)),
+        (["a", {"server_id": 2}], ({"host": "a"}, {"server_id": 2})),
+    ],
+)
+def test_expected_primary_is_read(value: Any, found: tuple[Raw, ...]) -> None:
+    assert parse_expected_primary(value) == found
+
+
+@pytest.mark.parametrize("value", [{"x": 1}, {"port": "a"}, 1.5, True])
+def test_expected_primary_is_refused_in_a_sentence(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^expect_primary "):
+        parse_expected_primary(value)
+
+
+@pytest.mark.parametrize(
+    ("expected", "ok"),
+    [
+        ("10.0.0.20", True),
+        ("10.0.0.20:3306", True),
+        ("10.0.0.20:3307", False),
+        ("10.0.0.21", False),
+        ("db1", False),
+        ({"port": 3306}, True),
+        ({"host": "db1", "uuid": UUID.upper()}, True),
+        ({"host": "10.0.0.20", "uuid": OWN}, False),
+        ({"host": "db1", "server_id": 20}, True),
+        ({"host": "10.0.0.20", "server_id": 19}, False),
+        # the ids cannot be compared yet and a name is not an address
+        ({"host": "db1", "replid": "a" * 40}, None),
+        ({"host": "10.0.0.20", "replid": "a" * 40}, True),
+        ({"host": "10.0.0.21", "replid": "a" * 40}, False),
+        (["10.0.0.21", "10.0.0.20"], True),
+    ],
+)
+def test_expected_primary_is_compared(expected: Any, ok: bool | None) -> None:
+    verdict = judge(replica(), Expectation(primary=parse_expected_primary(expected)), Comparison())
+    assert verdict.checks["primary_identity"]["ok"] is ok
+    assert verdict.state == ("wrong_primary" if ok is False else "healthy")
+
+
+# --- MySQL and MariaDB: position and errant transactions ---------------------------------------------------------
+
+
+def mysql_compare(executed: str, position: Raw | None, allow: Sequence[str] = ()) -> Comparison:
+    return mysql.compare(replica(executed=executed, gtid_mode="ON"), position, allow)
+
+
+def test_mysql_position() -> None:
+    position = {"kind": "gtid", "value": f"{UUID}:1-10,{OLD}:1-5", "uuid": UUID, "server_id": 20, "sources": []}
+    done = mysql_compare(f"{UUID}:1-12,\n{OLD}:1-5", position)
+    assert (done.reached, done.errant, done.exact) == (True, "", True)
+    behind = mysql_compare(f"{UUID}:1-7,{OLD}:1-5", position)
+    assert (behind.reached, behind.missing, behind.behind_transactions) == (False, f"{UUID}:8-10", 3)
+    # a former primary's last writes that only this replica received
+    lost = mysql_compare(f"{UUID}:1-10,{OLD}:1-7", position)
+    assert (lost.errant, lost.errant_count) == (f"{OLD}:6-7", 2)
+    # the same are only newer where the primary still receives them itself
+    assert mysql_compare(f"{UUID}:1-10,{OLD}:1-7", {**position, "sources": [OLD]}).errant == ""
+    # own writes of the time as primary are none, as the new primary has them
+    former = {**position, "value": f"{UUID}:1-10,{OWN}:1-3"}
+    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-3", former).errant == ""
+    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-4", former).errant == f"{OWN}:4"
+    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-4", former, [OWN]).errant == ""
+    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-4", None).errant == f"{OWN}:1-4"
+
+
+def mariadb_compare(state: str, slave: str, position: Raw | None, allow: Sequence[str] = ()) -> Comparison:
+    return mysql.compare(replica("mariadb", executed=slave, binlog_state=state), position, allow)
+
+
+def test_mariadb_position() -> None:
+    position = {"kind": "mariadb_gtid", "value": "0-20-10", "state": "0-19-4,0-20-10", "server_id": 20, "sources": []}
+    done = mariadb_compare("0-19-4,0-20-11", "0-20-11", position)
+    assert (done.reached, done.errant, done.exact) == (True, "", True)
+    behind = mariadb_compare("0-19-4,0-20-8", "0-20-8", position)
+    assert (behind.reached, behind.missing, behind.behind_transactions) == (False, "0-20-10", 2)
+    # trap 6: hidden in every position, visible in the binlog state only
+    assert mariadb_compare("0-21-9,0-20-10", "0-20-10", position).errant == "0-21-9"
+    assert mariadb_compare("0-21-9,0-20-10", "0-20-10", None).errant == "0-21-9"
+    assert mariadb_compare("0-21-9,0-20-10", "0-20-10", position, ["21"]).errant == ""
+    assert mariadb_compare("0-21-9,0-20-10", "0-20-10", None, ["21"]).errant == ""
+    assert mariadb_compare("0-21-3,0-20-10", "0-20-10", {**position, "state": "0-21-3,0-20-10"}).errant == ""
+    assert mariadb_compare("0-19-6,0-20-10", "0-20-10", position).errant == "0-19-6"
+
+
+def test_file_position_is_ordered_by_number() -> None:
+    snapshot = replica("mariadb", c_gtid_mode="No", c_file="binlog.1000000", c_pos=4)
+    before = {"kind": "file", "file": "binlog.999999", "pos": 900}
+    assert mysql.compare(snapshot, before).reached is True
+    here = mysql.compare(snapshot, {"kind": "file", "file": "binlog.1000000", "pos": 100})
+    assert (here.reached, here.behind_bytes, here.missing) == (False, 96, "binlog.1000000:100")
+    assert mysql.compare(snapshot, None).reached is None
+    assert mysql.compare(replica(gtid_mode="OFF"), None).why
+
+
+def test_a_position_that_is_none_is_no_crash() -> None:
+    for value in ("nonsense", 5, None, [1]):
+        for kind in ("gtid", "mariadb_gtid", "file", "redis", None):
+            for flavor in ("mysql", "mariadb"):
+                snapshot = replica(flavor, executed="0-1-2" if flavor == "mariadb" else f"{UUID}:1")
+                mysql.compare(snapshot, {"kind": kind, "value": value, "state": value, "sources": None})
+    assert mysql.compare(replica(executed="garbage"), None).why
+
+
+# --- MySQL and MariaDB: reading ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"replicate_ignore_db": "mysql,sys"}, {}),
+        ({"replicate_wild_ignore_table": "mysql.%,performance\\_schema.%"}, {}),
+        ({"replicate_ignore_table": "mysql.user"}, {}),
+        ({"replicate_ignore_db": "mysql,shop"}, {"Replicate_Ignore_DB": "mysql,shop"}),
+        ({"replicate_do_db": "mysql"}, {"Replicate_Do_DB": "mysql"}),
+        ({"replicate_ignore_server_ids": "3"}, {"Replicate_Ignore_Server_Ids": "3"}),
+        ({"replicate_rewrite_db": "(a,b)"}, {"Replicate_Rewrite_DB": "(a,b)"}),
+    ],
+)
+def test_filters_on_system_schemas_do_not_count(row: Raw, found: Raw) -> None:
+    assert mysql.significant_filters(row) == found
+
+
+class FakeMysql:
+    """Fail where told, answer [] everywhere else; count the client processes."""
+
+    def __init__(self, failures: dict[str, MysqlError]) -> None:
+        self.failures = failures
+        self.runs: list[list[str]] = []
+
+    def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
+        self.runs.append(list(statements))
+        for index, statement in enumerate(statements):
+            for word, error in self.failures.items():
+                if word in statement:
+                    return [[{"n": item[:9]}] for item in statements[:index]], error
+        return [[{"n": item[:9]}] for item in statements], None
+
+
+def test_one_process_for_a_privileged_login() -> None:
+    client = FakeMysql({})
+    found = mysql.read(client)
+    assert len(client.runs) == 1
+    assert set(found.rows) == {step.name for step in mysql.STEPS}
+    assert found.notes == []
+
+
+def test_refused_extras_are_left_out() -> None:
+    denied = MysqlError("privilege", "SELECT command denied", 1142)
+    client = FakeMysql({"replication_connection_status": denied, "Rpl_semi": MysqlError("other", "odd", 1)})
+    found = mysql.read(client)
+    assert len(client.runs) == 3
+    assert found.notes == ["status: odd", "links: SELECT command denied"]
+    assert set(found.rows) == {step.name for step in mysql.STEPS} - {"status", "links"}
+
+
+def test_indispensable_answers_are_not() -> None:
+    with pytest.raises(MysqlError, match="denied"):
+        mysql.read(FakeMysql({"SHOW REPLICA STATUS": MysqlError("privilege", "denied", 1227)}))
+    with pytest.raises(MysqlError, match="gone"):
+        mysql.read(FakeMysql({"Rpl_semi": MysqlError("unreachable", "gone", 2013)}))
+
+
+def test_a_server_that_knows_only_the_old_statement() -> None:
+    unknown = MysqlError("syntax", "You have an error", 1064)
+    client = FakeMysql({"@siteops_sql = 'SHOW REPLICA STATUS'": unknown, "SHOW REPLICA STATUS": unknown})
+    found = mysql.read(client)
+    assert [run[0] for run in client.runs[1:3]] == ["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"]
+    assert found.rows["channels"] == [{"n": "SHOW SLAV"}]
+    assert "workers" in found.rows
+    with pytest.raises(MysqlError, match="You have an error"):
+        mysql.read(FakeMysql({"STATUS": unknown}))
+
+
+def rows(**changes: Any) -> dict[str, Any]:
+    variables = {"version": "11.8.6-MariaDB", "server_id": "21", "read_only": "ON", "port": "3306", **changes}
+    return {"variables": [{"Variable_name": name, "Value": value} for name, value in variables.items()]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({"report_host": "db2", "bind_address": "10.0.0.21", "hostname": "h"}, "db2"),
+        ({"report_host": "", "bind_address": "127.0.0.1,10.0.0.21", "hostname": "h"}, "10.0.0.21"),
+        ({"bind_address": "::", "hostname": "h"}, "h"),
+        ({"bind_address": "*", "hostname": ""}, None),
+    ],
+)
+def test_identity(variables: Raw, host: str | None) -> None:
+    snapshot = mysql.normalise(rows(**variables))
+    assert snapshot.identity == Identity(host=host, port=3306, server_id=21)
+
+
+@pytest.mark.parametrize(
+    ("content", "variables", "empty"),
+    [
+        ([], {}, None),
+        ([{"user_schemas": "0", "sees_schemas": "1"}], {}, True),
+        ([{"user_schemas": "0", "sees_schemas": "0"}], {}, None),
+        ([{"user_schemas": "2", "sees_schemas": "0"}], {}, False),
+        ([{"user_schemas": "0", "sees_schemas": "1"}], {"gtid_binlog_state": "0-21-1"}, False),
+        ([{"user_schemas": "0", "sees_schemas": "1"}], {"gtid_binlog_state": "0-20-1"}, True),
+        ([{"user_schemas": "0", "sees_schemas": "1"}], {"server_uuid": OWN, "gtid_executed": f"{OWN}:1"}, False),
+        ([{"user_schemas": "0", "sees_schemas": "1"}], {"gtid_executed": "?"}, None),
+    ],
+)
+def test_empty(content: Rows, variables: Raw, empty: bool | None) -> None:
+    assert mysql.normalise({**rows(**variables), "content": content}).empty is empty
+
+
+def test_replicas_are_the_dump_threads() -> None:
+    sees: Rows = [{"sees_processes": "1"}]
+    threads: Rows = [{"HOST": "10.0.0.21:5000", "STATE": "sent all"}, {"HOST": "localhost"}]
+    found = mysql.normalise({**rows(), "dumps": threads, "content": sees}).replicas
+    assert found is not None
+    assert [(item.host, item.port) for item in found] == [("10.0.0.21", 5000), ("localhost", None)]
+    assert mysql.normalise({**rows(), "dumps": [], "content": sees}).replicas == []
+    assert mysql.normalise({**rows(), "dumps": [], "content": [{"sees_processes": "0"}]}).replicas is None
+    assert mysql.normalise(rows()).replicas is None
+
+
+def test_a_channel_in_full() -> None:
+    status: Any = {
+        "Channel_Name": "a",
+        "Source_Host": "h",
+        "Source_Port": "3306",
+        "Replica_IO_Running": "Yes",
+        "Replica_SQL_Running": "No",
+        "Last_SQL_Errno": "1062",
+        "Last_SQL_Error": "see worker",
+        "Seconds_Behind_Source": "0",
+        "Executed_Gtid_Set": f"{UUID}:1-3,\n{OWN}:1",
+        "Auto_Position": "1",
+    }
+    found: dict[str, Any] = {
+        **rows(version="8.4.1", gtid_executed=f"{UUID}:1"),
+        "channels": [status, {**status, "Channel_Name": "b"}],
+        "links": [{"channel": "a", "heartbeat_age": "3", "heartbeat_period": "2.500"}],
+        "workers": [{"channel": "a", "id": "1", "errno": "1062", "error": "Duplicate. Query: 'INSERT secret'"}],
+        "binlog": [{"Binlog_Do_DB": "shop", "Binlog_Ignore_DB": "mysql,sys"}],
+        "status": [{"Variable_name": "Rpl_semi_sync_source_status", "Value": "ON"}],
+    }
+    snapshot = mysql.normalise(found, "a")
+    assert len(snapshot.channels) == 1
+    channel = snapshot.channels[0]
+    assert (channel.io.heartbeat_age, channel.io.heartbeat_period) == (3.0, 2.5)
+    assert channel.sql.error == "Duplicate."
+    assert channel.lag_seconds is None
+    assert channel.gtid_mode == "auto_position"
+    assert snapshot.executed == f"{UUID}:1-3,{OWN}:1"
+    assert snapshot.binlog_filters == {"Binlog_Do_DB": "shop"}
+    assert snapshot.semi_sync is True
+    assert len(mysql.normalise(found).channels) == 2
+
+
+cells = st.one_of(st.none(), st.text(max_size=20), st.sampled_from(["Yes", "0", "1045", "-1", "1e9", "NULL"]))
+names = st.sampled_from(
+    ["Slave_IO_Running", "Master_Port", "Seconds_Behind_Master", "Last_IO_Error", "Gtid_IO_Pos", "SQL_Delay", "x",
+     "Replicate_Do_DB", "Variable_name", "Value", "gtid_slave_pos", "version", "HOST", "channel", "errno"]
+)  # fmt: skip
+any_rows = st.lists(st.dictionaries(names, cells), max_size=2)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([step.name for step in mysql.STEPS]), any_rows))
+def test_any_rows_give_a_verdict(found: dict[str, Rows]) -> None:
+    snapshot = mysql.normalise(found)
+    comparison = mysql.compare(snapshot, {"kind": "gtid", "value": "x"})
+    verdict = judge(snapshot, Expectation(), comparison)
+    assert verdict.state in STATES
+    assert set(report("mysql", verdict, snapshot, comparison)["checks"]) == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [
+        ("11.8.6-MariaDB-0+deb13u1 from Debian-log", [11, 8, 6]),
+        ("5.5.5-10.11.19-MariaDB", [10, 11, 19]),
+        ("26.10.0", [26, 10, 0]),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_version_numbers(version: str | None, numbers: list[int]) -> None:
+    assert version_info(version) == numbers
+
+
+def test_flavor_is_a_word_not_a_number() -> None:
+    assert mysql.flavor_of("26.10.0", "(Debian)") == "mysql"
+    assert mysql.flavor_of("8.0.36-28", "Percona Server (GPL)") == "percona"
+    assert mysql.flavor_of("5.5.5-10.4.1-MariaDB", None) == "mariadb"
+
+
+# --- Redis and Valkey -----------------------------------------------------------------------------------------------
+
+INFO = {
+    "redis_version": "8.0.2",
+    "run_id": "r",
+    "tcp_port": "6379",
+    "role": "slave",
+    "master_host": "10.0.0.36",
+    "master_port": "6379",
+    "master_link_status": "up",
+    "master_last_io_seconds_ago": "1",
+    "master_sync_in_progress": "0",
+    "slave_repl_offset": "100",
+    "slave_read_repl_offset": "100",
+    "slave_read_only": "1",
+    "master_replid": "a" * 40,
+    "loading": "0",
+}
+
+
+class FakeRedis:
+    """Answer commands from a table; an error is raised."""
+
+    def __init__(self, answers: dict[str, Any], login: RedisLogin | None = None) -> None:
+        self.answers = answers
+        self.login = login
+        self.asked: list[str] = []
+
+    def command(self, *args: str | bytes) -> Reply:
+        line = " ".join(str(arg) for arg in args)
+        self.asked.append(line)
+        answer: Reply | Exception = self.answers.get(line, RedisError("noperm", "NOPERM no"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def __enter__(self) -> FakeRedis:
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        return None
+
+
+def info_text(**changes: str) -> str:
+    return "# x\r\n" + "".join(f"{name}:{value}\r\n" for name, value in {**INFO, **changes}.items())
+
+
+def redis_snapshot(role_state: str = "connected", **changes: str) -> Snapshot:
+    role = ["slave", "10.0.0.36", 6379, role_state, 100]
+    return redis.normalise(redis.read(FakeRedis({"INFO": info_text(**changes), "ROLE": role})))
+
+
+@pytest.mark.parametrize(
+    ("role_state", "changes", "state"),
+    [
+        ("connected", {}, "healthy"),
+        ("sync", {"master_link_status": "down", "master_sync_in_progress": "1"}, "syncing"),
+        ("handshake", {"master_link_status": "down"}, "syncing"),
+        ("connect", {"master_link_status": "down"}, "connecting"),
+        ("connecting", {"master_link_status": "down"}, "connecting"),
+        ("connected", {"loading": "1"}, "syncing"),
+        ("connected", {"slave_read_only": "0"}, "writable_replica"),
+        ("connected", {"master_last_io_seconds_ago": "42"}, "connecting"),
+    ],
+)
+def test_redis_links(role_state: str, changes: dict[str, str], state: str) -> None:
+    assert state_of(redis_snapshot(role_state, **changes), role="replica") == state
+
+
+def test_redis_position() -> None:
+    position = {"kind": "redis", "value": 120, "replid": "a" * 40}
+    snapshot = redis_snapshot()
+    behind = redis.compare(snapshot, position)
+    assert (behind.reached, behind.behind_bytes) == (False, 20)
+    assert state_of(snapshot, behind) == "catching_up"
+    assert state_of(snapshot, behind, max_lag_bytes=5) == "lagging"
+    assert redis.compare(snapshot, {**position, "value": 90}).reached is True
+    for bad in (None, {}, {**position, "replid": "b" * 40}, {**position, "value": "x"}, {"kind": "gtid"}):
+        assert redis.compare(snapshot, bad).reached is None
+
+
+def test_redis_reading_needs_only_info() -> None:
+    found = redis.read(FakeRedis({"INFO": info_text()}))
+    assert redis.normalise(found).channels[0].io.state == "connected"
+    assert found.notes == ["role: NOPERM no"]
+    for reply in (5, "x:1\r\n"):
+        with pytest.raises(RedisError, match="INFO did not answer"):
+            redis.read(FakeRedis({"INFO": reply}))
+
+
+@pytest.mark.parametrize(
+    ("info", "config", "login", "host"),
+    [
+        ({"listener0": "name=tcp,bind=127.0.0.1,bind=10.0.0.37,port=6379"}, {}, None, "10.0.0.37"),
+        ({}, {"bind": "10.0.0.37 -::1"}, None, "10.0.0.37"),
+        ({}, {"bind": "* -::*"}, "10.0.0.38", "10.0.0.38"),
+        ({}, {}, "redis1", "redis1"),
+        ({}, {}, "127.0.0.1", None),
+        ({}, {}, None, None),
+    ],
+)
+def test_redis_identity(info: dict[str, str], config: dict[str, str], login: str | None, host: str | None) -> None:
+    snapshot = redis.normalise(redis.Found(info={**INFO, **info}, config=config), login)
+    assert snapshot.identity == Identity(host=host, port=6379, run_id="r", replid="a" * 40)
+
+
+def test_redis_primary() -> None:
+    info = {
+        "role": "master",
+        "run_id": "r",
+        "slave0": "ip=10.0.0.37,port=6379,state=online,offset=5,lag=1",
+        "db0": "keys=1",
+    }
+    snapshot = redis.normalise(redis.Found(info=info))
+    assert (snapshot.role, snapshot.empty, snapshot.read_only) == ("primary", False, False)
+    assert state_of(snapshot, role="primary", min_replicas=1) == "healthy"
+    assert state_of(redis.normalise(redis.Found(info={**info, "min_slaves_good_slaves": "0"}))) == "no_replicas"
+    assert redis.normalise(redis.Found(info={"role": "master", "run_id": "r"})).empty is True
+
+
+def test_redis_flavors() -> None:
+    assert redis.flavor_of({"redis_version": "7.2.4", "valkey_version": "8.1.1"}) == ("valkey", "8.1.1")
+    assert redis.flavor_of({"redis_version": "7.0.15"}) == ("redis", "7.0.15")
+
+
+CONFIG = {
+    "CONFIG GET masterauth": ["masterauth", "geheim"],
+    "CONFIG GET masteruser": ["masteruser", "replication"],
+    "CONFIG GET tls-replication": ["tls-replication", "yes"],
+    "CONFIG GET tls-ca-cert-file": ["tls-ca-cert-file", "/ca"],
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        (RedisError("auth", "WRONGPASS invalid username-password pair"), "auth_failed", "refuses this replica's login"),
+        (RedisError("unreachable", "Connection refused", "refused"), "connecting", "Connection refused"),
+        (RedisError("noperm", "NOPERM"), "connecting", r"is down \(connect\)"),
+        ("PONG", "connecting", r"is down \(connect\)"),
+    ],
+)
+def test_redis_probe_names_why_the_link_is_down(answer: Any, state: str, words: str) -> None:
+    logins: list[RedisLogin] = []
+
+    def connect(login: RedisLogin) -> Any:
+        logins.append(login)
+        return FakeRedis({"PING": answer})
+
+    snapshot = redis_snapshot("connect", master_link_status="down")
+    redis.probe(FakeRedis(CONFIG), snapshot, connect)
+    verdict = judge(snapshot, Expectation(), Comparison())
+    assert verdict.state == state
+    assert re.search(words, verdict.message)
+    assert "geheim" not in str(report("redis", verdict, snapshot, Comparison()))
+    assert (logins[0].host, logins[0].username, logins[0].password) == ("10.0.0.36", "replication", "geheim")
+    assert (logins[0].tls, logins[0].ca_cert) == (True, "/ca")
+
+
+def test_redis_probe_only_where_it_helps_and_is_allowed() -> None:
+    def connect(login: RedisLogin) -> Any:
+        raise AssertionError(login)
+
+    redis.probe(FakeRedis(CONFIG), redis_snapshot(), connect)
+    redis.probe(FakeRedis({}), redis_snapshot("connect", master_link_status="down"), connect)
+    with pytest.raises(RedisError, match="gone"):
+        redis.config_get(FakeRedis({"CONFIG GET a": RedisError("unreachable", "gone")}), "a")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([*INFO, "slave0", "db0"]), st.text(max_size=30)), st.lists(st.integers()))
+def test_any_info_gives_a_verdict(changes: dict[str, str], role: list[int]) -> None:
+    snapshot = redis.normalise(redis.Found(info={**INFO, **changes}, role=role))
+    comparison = redis.compare(snapshot, {"kind": "redis", "value": 1, "replid": "a" * 40})
+    assert judge(snapshot, Expectation(), comparison).state in STATES
+
+
+# --- No look --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "value"),
+    [
+        (MysqlError("client_missing", "no", detail="not_installed"), "unreachable", "not_installed"),
+        (MysqlError("unreachable", "no", 2002, "no_socket"), "unreachable", "no_socket"),
+        (MysqlError("auth", "no", 1045), "auth_failed", "auth"),
+        (MysqlError("privilege", "no", 1227), "auth_failed", "privilege"),
+        (MysqlError("tls", "no", 2026), "unreachable", "tls"),
+        (MysqlError("syntax", "no", 1064), "unsupported", "syntax"),
+        (RedisError("unreachable", "no", "refused"), "unreachable", "refused"),
+        (RedisError("auth", "NOAUTH no", code="NOAUTH"), "auth_failed", "noauth"),
+        (RedisError("auth", "WRONGPASS no", code="WRONGPASS"), "auth_failed", "wrongpass"),
+        (RedisError("noperm", "NOPERM no"), "auth_failed", "noperm"),
+        (RedisError("loading", "LOADING"), "syncing", "loading"),
+        (RedisError("tls", "no"), "unreachable", "tls"),
+        (RedisError("protocol", "no"), "unsupported", "protocol"),
+        (RedisError("other", "no"), "unsupported", "other"),
+    ],
+)
+def test_failures(error: MysqlError | RedisError, state: str, value: str) -> None:
+    found = mysql.failure(error) if isinstance(error, MysqlError) else redis.failure(error)
+    verdict = judge_failure(found)
+    assert verdict.state == state
+    assert verdict.checks["reachable"] == {"ok": False, "value": value, "expected": "yes"}
+    assert verdict.reasons[0].check == "reachable"
+
+
+class Once:
+    """A looker with a prepared answer."""
+
+    def __init__(self, answer: Snapshot | Failure) -> None:
+        self.answer = answer
+
+    def look(self) -> Snapshot | Failure:
+        return self.answer
+
+    def compare(self, *_args: Any) -> Comparison:
+        return Comparison(reached=True)
+
+
+def test_every_answer_has_the_same_keys() -> None:
+    answers: list[tuple[str, Snapshot | Failure]] = [
+        ("mysql", replica()),
+        ("mysql", Failure("unreachable", "refused", "no")),
+        ("redis", redis_snapshot()),
+        ("redis", redis.normalise(redis.Found(info={"role": "master"}))),
+    ]
+
+    def shape(value: Any) -> Any:
+        return {key: shape(item) for key, item in value.items()} if isinstance(value, dict) else None
+
+    shapes = []
+    for engine, answer in answers:
+        result = look.once(Once(answer), engine, Expectation())
+        for free in ("raw", "position", "checks"):
+            result[free] = sorted(result["checks"]) if free == "checks" else None
+        shapes.append(shape(result))
+    assert all(item == shapes[0] for item in shapes)
+
+
+def test_a_missing_redis_is_told_from_a_stopped_one() -> None:
+    for installed, value in ((lambda: True, "refused"), (lambda: False, "not_installed")):
+        client: Any = FakeRedis({"INFO": RedisError("unreachable", "refused", "refused")})
+        found = look.RedisLooker(client, None, installed=installed).look()
+        assert isinstance(found, Failure)
+        assert found.value == value
+    assert redis.installed() in (True, False)
+
+
+def test_lookers_ask_and_compare() -> None:
+    client: Any = FakeRedis({"INFO": info_text()})
+    snapshot = look.RedisLooker(client, None).look()
+    assert isinstance(snapshot, Snapshot)
+    assert look.RedisLooker(client, None).compare(snapshot, None, ()).reached is None
+    found = look.MysqlLooker(FakeMysql({})).look()
+    assert isinstance(found, Snapshot)
+    assert isinstance(look.MysqlLooker(FakeMysql({})).compare(found, None, ()), Comparison)
+    failed = look.MysqlLooker(FakeMysql({"VERSION": MysqlError("auth", "no", 1045)})).look()
+    assert isinstance(failed, Failure)
+    assert Verdict("healthy", "").healthy
