@@ -27,6 +27,13 @@ tree_files() { # tracked and new files that are not ignored and still exist, eac
   done
 }
 
+copy_collection() { # copy those files to DIR/ansible_collections/siteops/webcluster, and print that path
+  local copy=$1/ansible_collections/siteops/webcluster
+  mkdir -p "$copy"
+  tree_files . | tar --create --null --no-recursion --files-from=- | tar --extract --directory "$copy"
+  echo "$copy"
+}
+
 fail_on_warnings() { # pass the text on; fail when Ansible warns or deprecates in it
   local line bad=0
   while IFS= read -r line; do
@@ -36,26 +43,38 @@ fail_on_warnings() { # pass the text on; fail when Ansible warns or deprecates i
   return "$bad"
 }
 
-run_steps() { # run each step_NAME, print how long it took, fail at the end if one failed
-  local name start failed=()
+run_steps() { # run each step_NAME, ${JOBS:-2} at a time; show each one's output and time; fail if one failed
+  local name logs failed=()
   for name in "$@"; do
     if ! declare -F "step_$name" >/dev/null; then
       echo "${0##*/}: no step '$name'; there are: $(declare -F | sed -n 's/^declare -f step_//p' | tr '\n' ' ')" >&2
-      exit 2
+      return 2
     fi
   done
+  logs=$(mktemp -d)
   for name in "$@"; do
-    start=$(date +%s)
-    echo "--- $name"
-    # A shell of its own: 'set -e' does not hold inside a condition.
-    (set -e; "step_$name") &
-    if wait $!; then
-      echo "--- $name: ok, $(($(date +%s) - start)) s"
+    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-2}" ]; do wait -n || true; done
+    {
+      local start=$SECONDS code=0
+      # A shell of its own and no condition around it, or 'set -e' would not hold in the step.
+      (set -e; "step_$name") >"$logs/$name" 2>&1 &
+      wait $! || code=$?
+      echo "$code $((SECONDS - start))" >"$logs/$name.end"
+    } &
+  done
+  wait
+  for name in "$@"; do
+    local code seconds
+    read -r code seconds <"$logs/$name.end"
+    cat "$logs/$name"
+    if [ "$code" -eq 0 ]; then
+      echo "--- $name: ok, $seconds s"
     else
-      echo "--- $name: FAILED, $(($(date +%s) - start)) s"
+      echo "--- $name: FAILED, $seconds s"
       failed+=("$name")
     fi
   done
+  rm -rf "$logs"
   if [ ${#failed[@]} -gt 0 ]; then
     echo "${0##*/}: failed: ${failed[*]}" >&2
     return 1
