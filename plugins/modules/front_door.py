@@ -1,0 +1,247 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: front_door
+short_description: Look at the web cluster through its load balancer
+version_added: 0.1.0
+description:
+  - Asks C(/healthz) through the load balancer until every expected web server has answered, which the header C(X-Served-By) tells.
+  - With O(item_check) it also writes an item through the demo application and reads it back from the MySQL replica and from Redis.
+  - Runs wherever the load balancer can be reached, usually on the controller. It never uses a proxy and never follows a redirect.
+author:
+  - siteops contributors (@siteops)
+attributes:
+  check_mode:
+    description: The servers are looked at as always; O(item_check) is left out, because it writes.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+  platform:
+    description: Target operating systems.
+    support: full
+    platforms: posix
+options:
+  url:
+    description: Address of the load balancer, for example C(http://10.0.0.52/). A path is put before C(/healthz) and C(/api).
+    type: str
+    required: true
+  expect_servers:
+    description:
+      - Names that must be seen in C(X-Served-By).
+      - Leave it empty when one answer of any server is enough, or where visitors stick to a server by their address.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Limit for one whole request, in seconds.
+    type: float
+    default: 5
+  attempts:
+    description: How many requests are answered at least before a server counts as missing.
+    type: int
+    default: 30
+  wait:
+    description:
+      - How long to go on asking for a missing server, in seconds, and how long to wait for an item to appear.
+      - A load balancer needs some seconds after a start to find its servers.
+    type: float
+    default: 15
+  item_check:
+    description:
+      - Write an item through the page and read it back from the replica and from Redis.
+      - This leaves one item in the demo's table, which keeps its newest 100 only. RV(ignore:changed) stays false nevertheless.
+    type: bool
+    default: false
+  validate_certs:
+    description: Whether the certificate of an C(https) address must be valid.
+    type: bool
+    default: true
+  fail:
+    description: Fail when something is wrong. When false, only RV(ok) and RV(reasons) tell.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Every web server answers through the load balancer
+  siteops.webcluster.front_door:
+    url: http://10.0.0.52/
+    expect_servers: [centosweb1, centosweb2, centosweb3]
+  delegate_to: localhost
+  become: false
+  run_once: true
+
+- name: An item goes all the way
+  siteops.webcluster.front_door:
+    url: http://10.0.0.52/
+    item_check: true
+    fail: false
+  delegate_to: localhost
+  become: false
+  run_once: true
+  register: door
+
+- name: Show how long replication took
+  ansible.builtin.debug:
+    msg: "{{ door.item.replica.host }} had the item after {{ door.item.replica.latency_ms }} ms"
+  when: door.ok
+"""
+
+RETURN = r"""
+ok:
+  description: Whether nothing is wrong; warnings do not count.
+  returned: always
+  type: bool
+  sample: true
+reasons:
+  description: What is wrong or worth a look, errors and warnings.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    check:
+      description: Which check found it.
+      type: str
+      choices: [reachable, servers, answers, strangers, item_write, item_replica, item_cache]
+    severity:
+      description: V(error) makes RV(ok) false.
+      type: str
+      choices: [error, warning]
+    message:
+      description: What was seen, in one sentence.
+      type: str
+    hint:
+      description: What to do.
+      type: str
+  sample:
+    - check: servers
+      severity: error
+      message: "Web servers that did not answer: centosweb3; 30 requests were answered by centosweb1, centosweb2."
+      hint: Look at the load balancer's statistics page, and at /healthz on the missing servers themselves.
+servers:
+  description: Number of good answers by web server.
+  returned: always
+  type: dict
+  sample: {centosweb1: 2, centosweb2: 1, centosweb3: 1}
+missing:
+  description: Expected web servers that did not answer.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+requests:
+  description: Number of requests to C(/healthz).
+  returned: always
+  type: int
+  sample: 4
+failures:
+  description: Number of requests that failed, by what was seen.
+  returned: always
+  type: dict
+  sample: {"status 503": 1}
+item:
+  description: The way of the item. Empty without O(item_check) and in check mode.
+  returned: always
+  type: dict
+  contains:
+    text:
+      description: Text of the item.
+      type: str
+    id:
+      description: Number of the item.
+      type: int
+    written_by:
+      description: Web server that took the item.
+      type: str
+    written_to:
+      description: MySQL server that took the item.
+      type: str
+    replica:
+      description: Whether the item was seen behind the read port (C(seen)), after how many milliseconds (C(latency_ms)), on which
+        MySQL server (C(host)), and whether that is a replica or the primary (C(role)).
+      type: dict
+    cache:
+      description: Whether the item was seen in Redis (C(seen)) and after how many milliseconds (C(latency_ms)).
+      type: dict
+  sample:
+    text: front door check 5f2a77c0a1de
+    id: 12
+    written_by: centosweb2
+    written_to: centosmysql1
+    replica: {seen: true, latency_ms: 9, host: centosmysql2, role: replica}
+    cache: {seen: true, latency_ms: 6}
+url:
+  description: Address that was asked.
+  returned: always
+  type: str
+  sample: http://10.0.0.52/
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._front_door import (
+    Clock,
+    HttpAsk,
+    Look,
+    check_url,
+    look_at_item,
+    look_at_servers,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "expect_servers": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "float", "default": 5},
+            "attempts": {"type": "int", "default": 30},
+            "wait": {"type": "float", "default": 15},
+            "item_check": {"type": "bool", "default": False},
+            "validate_certs": {"type": "bool", "default": True},
+            "fail": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    options: dict[str, t.Any] = module.params
+    problem = check_url(options["url"])
+    if not problem and options["timeout"] <= 0:
+        problem = f"timeout is {options['timeout']:g}, expected more than 0 seconds: raise it."
+    if not problem and options["attempts"] < 1:
+        problem = f"attempts is {options['attempts']}, expected at least 1: raise it."
+    if not problem and options["wait"] < 0:
+        problem = f"wait is {options['wait']:g}, expected at least 0 seconds: raise it."
+    if problem:
+        module.fail_json(msg=problem)
+    clock = Clock()
+    ask = HttpAsk(options["url"], options["timeout"], options["validate_certs"], clock)
+    look = Look()
+    look_at_servers(ask, look, options["expect_servers"], options["attempts"], options["wait"], clock)
+    if options["item_check"] and look.servers and not module.check_mode:
+        look_at_item(ask, look, options["wait"], clock)
+    result: dict[str, t.Any] = {
+        "changed": False,
+        "ok": look.ok,
+        "reasons": [reason.as_dict() for reason in look.reasons],
+        "servers": look.servers,
+        "missing": look.missing,
+        "requests": look.requests,
+        "failures": look.failures,
+        "item": look.item,
+        "url": options["url"],
+    }
+    if options["fail"] and not look.ok:
+        errors = " ".join(f"{reason.message} {reason.hint}" for reason in look.reasons if reason.severity == "error")
+        module.fail_json(msg=f"{options['url']}: {errors}", **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

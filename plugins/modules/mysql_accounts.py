@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make databases and accounts of a MySQL or MariaDB server exactly so."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_accounts
+short_description: Make databases and accounts of a MySQL or MariaDB server
+version_added: 0.1.0
+description:
+  - Makes databases, and accounts that are exactly so. Each named user has the listed hosts, password and privileges
+    and no others.
+  - Accounts are written without binary log, so every member of a cluster is given its own. Databases are written
+    with it and reach the replicas by replication.
+  - Passwords are sent as hashes only (C(mysql_native_password) on MariaDB, C(caching_sha2_password) on MySQL), so no
+    log of the server ever holds a clear text.
+  - On MySQL with C(super_read_only) it is opened for this session and closed again; C(read_only) stays on all the time.
+  - Needs the server's own command line client and no other package.
+options:
+  databases:
+    description:
+      - Databases to make, with character set utf8mb4. One that is there stays as it is.
+      - Leave it empty on a replica.
+    type: list
+    elements: str
+    default: []
+  accounts:
+    description: Users, each with all its hosts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: User name. Another user's name than the server's own ones.
+        type: str
+        required: true
+      hosts:
+        description:
+          - Addresses or patterns from which the user may come.
+          - The user is removed from every other host; with an empty list from all.
+        type: list
+        elements: str
+        default: []
+      password:
+        description: Password. May be empty only where O(accounts[].hosts) is empty.
+        type: str
+        default: ""
+      grants:
+        description: All the privileges of the user. Others are revoked.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          databases:
+            description: Names of databases, not patterns; V(*) is for global privileges.
+            type: list
+            elements: str
+            required: true
+          privileges:
+            description:
+              - Names of privileges as C(SHOW GRANTS) writes them, for example C(REPLICATION SLAVE).
+              - V(ALL) is for one database only.
+            type: list
+            elements: str
+            required: true
+      tls:
+        description:
+          - Whether the user must use TLS.
+          - V(auto) requires it where the server makes its certificates itself (MySQL, and MariaDB from 11.4 on).
+        type: str
+        choices: [auto, required, optional]
+        default: optional
+  remove_insecure:
+    description:
+      - Remove accounts without a name, root accounts for other hosts than this one, and a database C(test) that has
+        no table.
+    type: bool
+    default: false
+  login_unix_socket:
+    description: Socket of the server. The client's default when left out.
+    type: path
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status without modifying the server.
+    support: full
+    details:
+      - In check mode a server that is not installed or not running is reported as changed.
+  diff_mode:
+    description: Returns what has changed, without passwords and hashes.
+    support: full
+author:
+  - siteops contributors (@siteops)
+"""
+
+EXAMPLES = r"""
+- name: Make the application's database and both accounts
+  siteops.webcluster.mysql_accounts:
+    databases: [shop]
+    accounts:
+      - name: app
+        hosts: [10.0.0.4, 10.0.0.5]
+        password: "{{ app_password }}"
+        grants:
+          - databases: [shop]
+            privileges: [ALL]
+      - name: replication
+        hosts: [10.0.0.21]
+        password: "{{ replication_password }}"
+        tls: auto
+        grants:
+          - databases: ["*"]
+            privileges: [REPLICATION SLAVE]
+    remove_insecure: true
+
+- name: Remove a user everywhere
+  siteops.webcluster.mysql_accounts:
+    accounts:
+      - name: olduser
+"""
+
+RETURN = r"""
+flavor:
+  description: Which server answered.
+  type: str
+  returned: when a server answered
+  sample: mariadb
+databases:
+  description: Databases that were made.
+  type: list
+  elements: str
+  returned: success
+accounts:
+  description: Accounts that were made, changed or removed, as user@host.
+  type: list
+  elements: str
+  returned: success
+  sample: [app@10.0.0.4]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_accounts as accounts
+from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_server as servers
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+    MysqlClient,
+    MysqlError,
+    MysqlLogin,
+)
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "databases": {"type": "list", "elements": "str", "default": []},
+    "accounts": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "hosts": {"type": "list", "elements": "str", "default": []},
+            "password": {"type": "str", "default": "", "no_log": True},
+            "grants": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "databases": {"type": "list", "elements": "str", "required": True},
+                    "privileges": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+            "tls": {"type": "str", "choices": ["auto", "required", "optional"], "default": "optional"},
+        },
+    },
+    "remove_insecure": {"type": "bool", "default": False},
+    "login_unix_socket": {"type": "path"},
+}
+LOCAL_ONLY = "SET SESSION sql_log_bin = OFF"
+OPEN = "SET GLOBAL super_read_only = OFF"
+CLOSE = "SET GLOBAL super_read_only = ON"
+
+
+def input_error(params: dict[str, Any]) -> str | None:
+    """Say what is wrong with the arguments beyond their types, or None."""
+    seen = set()
+    for user in params["accounts"]:
+        name = user["name"]
+        if name.lower() in accounts.RESERVED:
+            return f"accounts: {name!r} is the server's own account, expected another name"
+        if name in seen:
+            return f"accounts: {name!r} is given twice, expected one entry with all its hosts"
+        seen.add(name)
+        if user["hosts"] and not user["password"]:
+            return f"accounts: {name!r} has no password, expected one for a user with hosts"
+        for grant in user["grants"]:
+            names = {privilege.upper() for privilege in grant["privileges"]}
+            if "*" in grant["databases"] and names & {"ALL", accounts.ALL}:
+                return f"accounts: {name!r} would get ALL on every database, expected the single privileges it needs"
+    return None
+
+
+def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[accounts.Wanted]:
+    return [
+        accounts.Wanted(
+            user["name"],
+            host,
+            user["password"],
+            accounts.wanted_grants(
+                (database, grant["privileges"]) for grant in user["grants"] for database in grant["databases"]
+            ),
+            user["tls"] == "required" or (user["tls"] == "auto" and server.makes_certificates),
+        )
+        for user in params["accounts"]
+        for host in dict.fromkeys(user["hosts"])
+    ]
+
+
+def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
+    """Ask the server and compare."""
+    variables, schemas, users, test_tables = client.query(
+        [servers.READ_VARIABLES, servers.READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES]
+    )
+    server = servers.read_server(variables, schemas)
+    present = accounts.read_accounts(users)
+    wanted = wanted_accounts(params, server)
+    there = [want.name for want in wanted if want.name in present]
+    answers = client.query([f"SHOW GRANTS FOR {accounts.account(name)}" for name in there]) if there else []
+    grants = {
+        name: accounts.parse_grants(value or "" for row in rows for value in row.values())
+        for name, rows in zip(there, answers)
+    }
+    names = [user["name"] for user in params["accounts"]]
+    plan = accounts.plan_accounts(server.is_mariadb, names, wanted, present, grants)
+    accounts.plan_databases(plan, params["databases"], server.schemas)
+    if params["remove_insecure"]:
+        accounts.drop_accounts(plan, accounts.insecure_accounts(present))
+        if "test" in server.schemas and "test" not in params["databases"] and test_tables[0]["count"] == "0":
+            accounts.drop_test_database(plan)
+    return server, plan
+
+
+def apply_plan(client: MysqlClient, server: servers.Server, plan: accounts.Plan) -> None:
+    """Run the statements in one session."""
+    statements = [*plan.logged, LOCAL_ONLY, *plan.local]
+    if not server.is_on("super_read_only"):
+        client.query(statements)
+        return
+    try:
+        client.query([OPEN, *statements, CLOSE])
+    except MysqlError:
+        client.query([CLOSE])
+        raise
+
+
+def run(module: AnsibleModule, client: MysqlClient) -> dict[str, Any]:
+    """Return the module's result."""
+    try:
+        server, plan = read_plan(client, module.params)
+        if plan.changed and not module.check_mode:
+            apply_plan(client, server, plan)
+    except MysqlError as error:
+        if module.check_mode and servers.is_absent(error):
+            return {"changed": True, "databases": [], "accounts": [], "msg": "No server answers yet."}
+        module.fail_json(msg=f"MySQL accounts: {error.message}", errno=error.errno, kind=error.kind)
+    names = dict.fromkeys([*plan.before, *plan.after])
+    return {
+        "changed": plan.changed,
+        "flavor": server.flavor,
+        "databases": [name.split(" ", 1)[1] for name in names if name.startswith("database ")],
+        "accounts": [name for name in names if not name.startswith("database ")],
+        "diff": {"before": plan.before, "after": plan.after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    error = input_error(module.params)
+    if error:
+        module.fail_json(msg=error)
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    module.exit_json(**run(module, client))
+
+
+if __name__ == "__main__":
+    main()

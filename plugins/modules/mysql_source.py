@@ -1,0 +1,291 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Give a MySQL or MariaDB server its source of replication, or make sure that it has none."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_source
+short_description: Give a MySQL or MariaDB server its source of replication
+version_added: 0.1.0
+description:
+  - Makes the server on this host a replica of one source by GTID, or a primary that is open for writes.
+  - A replica is closed for writes (C(super_read_only) on MySQL, C(read_only) on MariaDB), a primary is opened.
+    An option file keeps that over a restart.
+  - Never removes data. A server that holds transactions or databases of its own is not made a replica, a server that
+    has another source is not moved without O(allow_repoint), and a server that has a source is not made a primary.
+    Each refusal is one sentence, and nothing has changed before it.
+  - In check mode it can be asked for a refusal before anything else is done on a host. When no server answers there
+    yet, it looks whether one could listen at O(listen_address) and O(listen_port).
+  - It does not wait until replication works; M(siteops.webcluster.replication_status) tells.
+  - Needs the server's own command line client and no other package.
+options:
+  state:
+    description: What the server has to be.
+    type: str
+    choices: [replica, primary]
+    default: replica
+  host:
+    description: Address of the source. Needed for O(state=replica).
+    type: str
+  port:
+    description: Port of the source.
+    type: int
+    default: 3306
+  user:
+    description:
+      - Account on the source with C(REPLICATION SLAVE).
+      - When left out, a source that is set keeps its account, and a new one cannot be set.
+    type: str
+  password:
+    description: Password of that account, at most 32 characters (the servers' limit).
+    type: str
+  tls:
+    description:
+      - Whether the connection to the source uses TLS.
+      - V(auto) uses it where servers make their certificates themselves (MySQL, and MariaDB from 11.4 on).
+      - MariaDB from 11.4 on verifies the certificate by the account's password; MySQL does not verify it.
+    type: str
+    choices: [auto, required, disabled]
+    default: auto
+  connect_retry:
+    description: Seconds between two attempts to reach the source.
+    type: int
+    default: 5
+  retry_count:
+    description: Number of such attempts. MySQL only; MariaDB takes its own option C(master_retry_count).
+    type: int
+    default: 86400
+  heartbeat_period:
+    description: Seconds without a transaction after which the source sends a sign of life.
+    type: float
+    default: 5.0
+  allow_repoint:
+    description: Whether a server that replicates from another source may be moved to this one.
+    type: bool
+    default: false
+  read_only_file:
+    description:
+      - Option file that holds C(read_only) for the next start. An empty text writes none.
+      - Both flavors read this folder.
+    type: str
+    default: /etc/mysql/conf.d/webcluster-read-only.cnf
+  listen_address:
+    description: Address that the server on this host is going to use; looked at when no server answers yet.
+    type: str
+  listen_port:
+    description: Port that the server on this host is going to use; looked at when no server answers yet.
+    type: int
+    default: 3306
+  login_unix_socket:
+    description: Socket of the server. The client's default when left out.
+    type: path
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status without modifying the server.
+    support: full
+    details:
+      - In check mode a server that is not installed or not running is reported as changed.
+  diff_mode:
+    description: Returns what has changed, without passwords.
+    support: full
+author:
+  - siteops contributors (@siteops)
+"""
+
+EXAMPLES = r"""
+- name: Replicate from the primary
+  siteops.webcluster.mysql_source:
+    host: 10.0.0.20
+    user: replication
+    password: "{{ replication_password }}"
+
+- name: Ask first whether this server may become a replica of the primary
+  siteops.webcluster.mysql_source:
+    host: 10.0.0.20
+    listen_address: 10.0.0.21
+  check_mode: true
+  changed_when: false
+
+- name: Open the primary for writes
+  siteops.webcluster.mysql_source:
+    state: primary
+"""
+
+RETURN = r"""
+flavor:
+  description: Which server answered.
+  type: str
+  returned: when a server answered
+  sample: mariadb
+statements:
+  description: First words of the statements that were run, or would be in check mode.
+  type: list
+  elements: str
+  returned: success
+  sample: [SET GLOBAL read_only, CHANGE MASTER TO, START SLAVE]
+"""
+
+import errno
+import socket
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_server as servers
+from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_source as source
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+    MysqlClient,
+    MysqlError,
+    MysqlLogin,
+)
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["replica", "primary"], "default": "replica"},
+    "host": {"type": "str"},
+    "port": {"type": "int", "default": 3306},
+    "user": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "tls": {"type": "str", "choices": ["auto", "required", "disabled"], "default": "auto"},
+    "connect_retry": {"type": "int", "default": 5},
+    "retry_count": {"type": "int", "default": 86400},
+    "heartbeat_period": {"type": "float", "default": 5.0},
+    "allow_repoint": {"type": "bool", "default": False},
+    "read_only_file": {"type": "str", "default": "/etc/mysql/conf.d/webcluster-read-only.cnf"},
+    "listen_address": {"type": "str"},
+    "listen_port": {"type": "int", "default": 3306},
+    "login_unix_socket": {"type": "path"},
+}
+PASSWORD_LIMIT = 32
+
+
+def listen_error(address: str, port: int) -> str | None:
+    """Say why no server could listen there, or None."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the server does it: connections that are closing are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return (
+                    f"port {port} of {address} is already taken by another program, expected a free one for the "
+                    "database server; stop that program ('ss -ltnp' names it) or give another port; nothing was changed"
+                )
+            if error.errno == errno.EADDRNOTAVAIL:
+                return (
+                    f"{address} is no address of this host, expected one of its own to listen at; nothing was changed"
+                )
+            return f"nothing can listen at {address}, port {port}: {error.strerror}; nothing was changed"
+    return None
+
+
+def read_channels(client: MysqlClient, server: servers.Server) -> list[source.Channel]:
+    if server.is_mariadb:
+        path = Path(server.variables.get("datadir", "/var/lib/mysql")) / "master.info"
+        text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
+        return source.mariadb_channels(client.query([source.READ_CHANNELS_MARIADB])[0], text)
+    # The table with the stored password comes second: without it the status is still of use.
+    answers, error = client.try_query([source.READ_CHANNELS_MYSQL, source.READ_PASSWORDS_MYSQL])
+    if error and not answers:
+        raise error
+    return source.mysql_channels(answers[0], answers[1] if len(answers) > 1 else [])
+
+
+def wanted_source(params: dict[str, Any]) -> source.Wanted:
+    return source.Wanted(
+        params["host"],
+        params["port"],
+        params["user"],
+        params["password"],
+        params["tls"],
+        params["connect_retry"],
+        params["retry_count"],
+        params["heartbeat_period"],
+    )
+
+
+def make_plan(client: MysqlClient, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
+    """Ask the server and decide. asking: only a refusal is of interest, so a log-in need not be given."""
+    server = servers.read_server(*client.query([servers.READ_VARIABLES, servers.READ_SCHEMAS]))
+    channels = read_channels(client, server)
+    if params["state"] == "primary":
+        return server, source.plan_primary(server, channels)
+    wanted = wanted_source(params)
+    if asking and wanted.user is None:
+        refusal = source.refuse_source(server, channels, wanted, params["allow_repoint"])
+        return server, source.Plan(refusal=refusal)
+    return server, source.plan_replica(server, channels, wanted, params["allow_repoint"])
+
+
+def keep_read_only(module: AnsibleModule, server: servers.Server, diff: dict[str, dict[str, object]]) -> bool:
+    """Write the option file if it is not as it has to be, and say so."""
+    if not module.params["read_only_file"]:
+        return False
+    path = Path(module.params["read_only_file"])
+    text = source.read_only_file(server, module.params["state"] == "replica")
+    present = path.read_text(encoding="utf-8") if path.is_file() else None
+    if present == text:
+        return False
+    if present is not None:
+        diff["before"][str(path)] = present
+    diff["after"][str(path)] = text
+    if not module.check_mode:
+        # In the same folder, so that the change is one step; the servers read *.cnf only.
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    return True
+
+
+def first_words(statement: str) -> str:
+    return statement.split("=")[0].rsplit(" ", 1)[0] if "=" in statement else statement
+
+
+def run(module: AnsibleModule, client: MysqlClient) -> dict[str, Any]:
+    """Return the module's result."""
+    params = module.params
+    try:
+        server, plan = make_plan(client, params, module.check_mode)
+        if plan.refusal:
+            module.fail_json(msg=plan.refusal, flavor=server.flavor)
+        if plan.statements and not module.check_mode:
+            client.query(plan.statements, secrets=[params["password"]] if params["password"] else [])
+    except MysqlError as error:
+        if module.check_mode and servers.is_absent(error):
+            taken = listen_error(params["listen_address"], params["listen_port"]) if params["listen_address"] else None
+            if taken:
+                module.fail_json(msg=taken)
+            return {"changed": True, "statements": [], "msg": "No server answers yet."}
+        module.fail_json(msg=f"MySQL source: {error.message}", errno=error.errno, kind=error.kind)
+    diff = {"before": plan.before, "after": plan.after}
+    wrote = keep_read_only(module, server, diff)
+    return {
+        "changed": bool(plan.statements) or wrote,
+        "flavor": server.flavor,
+        "statements": [first_words(statement) for statement in plan.statements],
+        "diff": diff,
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "replica", ["host"])],
+        required_together=[("user", "password")],
+    )
+    password = module.params["password"] or ""
+    if len(password) > PASSWORD_LIMIT or "\n" in password:
+        module.fail_json(msg=f"password has {len(password)} characters, expected one line of at most {PASSWORD_LIMIT}")
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    module.exit_json(**run(module, client))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a running Redis or Valkey server to its files without a restart."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_settings
+short_description: Bring a running Redis or Valkey server to its configuration and ACL files
+description:
+  - Compares the running server with its files and sends C(CONFIG SET) and C(ACL SETUSER) for what differs. No
+    connection is closed and nothing is restarted.
+  - Returns in RV(restart) what only a restart can change; the caller restarts the service then.
+  - ACL users that the file does not name are removed from the running server, as a restart would do.
+version_added: 0.1.0
+author:
+  - siteops contributors (@siteops)
+options:
+  config_file:
+    description: Configuration file whose settings the server shall have. Settings that it does not name are left alone.
+    type: path
+    required: true
+  acl_file:
+    description: ACL file whose users the server shall have.
+    type: path
+    required: true
+  timeout:
+    description: Seconds to wait for an append-only file that was just turned on.
+    type: int
+    default: 300
+extends_documentation_fragment:
+  - siteops.webcluster.redis_login
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and says what it would change.
+  diff_mode:
+    support: full
+    description: Shows settings and rules; passwords and their hashes are hidden.
+"""
+
+EXAMPLES = r"""
+- name: Bring the running server to its files
+  siteops.webcluster.redis_settings:
+    config_file: /etc/redis/webcluster.conf
+    acl_file: /etc/redis/users.acl
+    data_dir: /var/lib/redis
+    login_user: admin
+    login_password: "{{ redis_server_admin_password }}"
+  register: redis_live
+
+- name: Restart the server when that is the only way
+  ansible.builtin.systemd_service:
+    name: redis-server
+    state: restarted
+  when: redis_live.restart | length > 0
+"""
+
+RETURN = r"""
+restart:
+  description: What only a restart can change, names of settings or one sentence; empty when none is needed.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import (
+    LOGIN_ARGUMENTS,
+    RefusedError,
+    login_from,
+    open_client,
+    refuse_lost_snapshot,
+    where,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_settings import (
+    Outcome,
+    apply_settings,
+    apply_users,
+    parse_config,
+    parse_users,
+    wait_for_aof,
+)
+
+_CHECKERS = ("/usr/bin/redis-check-rdb", "/usr/bin/valkey-check-rdb")
+
+
+def check_restart(module: AnsibleModule) -> None:
+    """Refuse a restart that would lose keys."""
+    checker = next((path for path in _CHECKERS if Path(path).exists()), _CHECKERS[0])
+    refuse_lost_snapshot(module.params["data_dir"], lambda command: str(module.run_command(list(command))[1]), checker)
+
+
+def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
+    params = module.params
+    settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
+    users = parse_users(Path(params["acl_file"]).read_text(encoding="utf-8"))
+    try:
+        client = open_client(login)
+    except RedisError as error:
+        if error.kind not in ("unreachable", "auth"):
+            raise
+        check_restart(module)
+        return {"changed": False, "restart": [f"the server at {where(login)} does not let us in: {error.message}"]}
+    outcome = Outcome()
+    with client:
+        apply_settings(client, settings, outcome, module.check_mode)
+        apply_users(client, users, outcome, module.check_mode)
+        if outcome.restart and settings.get("appendonly") == "yes":
+            wait_for_aof(client, params["timeout"])
+    return {
+        "changed": outcome.changed,
+        "restart": outcome.restart,
+        "diff": {"before": outcome.before, "after": outcome.after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **LOGIN_ARGUMENTS,
+            "config_file": {"type": "path", "required": True},
+            "acl_file": {"type": "path", "required": True},
+            "timeout": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    login = login_from(module.params)
+    try:
+        module.exit_json(**run(module, login))
+    except RefusedError as refused:
+        module.fail_json(msg=str(refused))
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"The server's files cannot be read: {error}")
+    except RedisError as error:
+        module.fail_json(msg=f"The server at {where(login)} cannot be asked: {error.message}", kind=error.kind)
+
+
+if __name__ == "__main__":
+    main()

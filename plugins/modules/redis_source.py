@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Desired state of a Redis or Valkey server's replication."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_source
+short_description: Make a Redis or Valkey server a primary or the replica of a given one
+description:
+  - Sets C(masteruser), C(masterauth) and C(replicaof) of the server on the node and lets it write them to its own
+    configuration file (C(CONFIG REWRITE)), so that they outlive a restart.
+  - Never deletes keys. It refuses to make a server with keys of its own a replica, to take a primary away from its
+    replicas, to re-point a replica and to promote one, unless told so.
+  - Needs no package on the node.
+version_added: 0.1.0
+author:
+  - siteops contributors (@siteops)
+options:
+  state:
+    description: What the server shall be.
+    type: str
+    choices: [primary, replica]
+    required: true
+  source_host:
+    description: Address of the primary, required for a replica.
+    type: str
+  source_port:
+    description: Port of the primary.
+    type: int
+    default: 6379
+  replication_user:
+    description: ACL user with which a replica logs in at its primary. Left alone when absent.
+    type: str
+  replication_password:
+    description: Password of O(replication_user). Left alone when absent.
+    type: str
+  source_timeout:
+    description: >-
+      Seconds within which the primary must let O(replication_user) in; asked before anything is changed, unless the
+      link is up and stays as it is. A new replica's wrong password fails after 15 seconds. 0 does not ask.
+    type: int
+    default: 0
+  allow_promote:
+    description: Let O(state=primary) end the replication of a replica.
+    type: bool
+    default: false
+  allow_repoint:
+    description: Let a replica be re-pointed to another primary. Its keys become those of the new one.
+    type: bool
+    default: false
+  server_program:
+    description: >-
+      Path of the server's program. With it, a server that does not run yet is no error; instead the module fails when
+      another program has the server's port, or when one of O(listen_addresses) is none of the node's.
+    type: path
+  listen_addresses:
+    description: Addresses at which the server is going to listen.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - siteops.webcluster.redis_login
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and says what it would change.
+  diff_mode:
+    support: full
+    description: Shows role and source; passwords are hidden.
+"""
+
+EXAMPLES = r"""
+- name: Replicate from the primary
+  siteops.webcluster.redis_source:
+    state: replica
+    source_host: 10.0.0.36
+    replication_user: replication
+    replication_password: "{{ redis_server_replication_password }}"
+    login_user: admin
+    login_password: "{{ redis_server_admin_password }}"
+
+- name: Promote a replica whose primary is gone
+  siteops.webcluster.redis_source:
+    state: primary
+    allow_promote: true
+    login_user: admin
+    login_password: "{{ redis_server_admin_password }}"
+"""
+
+RETURN = r"""
+reachable:
+  description: Whether the server answered. Only false with O(server_program).
+  type: bool
+  returned: always
+role:
+  description: C(primary) or C(replica), as the server is after the module, or would be in check mode.
+  type: str
+  returned: when reachable
+source:
+  description: Address and port of the primary, empty for a primary.
+  type: str
+  returned: when reachable
+link_up:
+  description: Whether the replication link was up when the module looked, before it changed anything.
+  type: bool
+  returned: when reachable
+"""
+
+import os.path
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+    RedisClient,
+    RedisError,
+    RedisLogin,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import (
+    LOGIN_ARGUMENTS,
+    RefusedError,
+    listener,
+    login_from,
+    missing_address,
+    open_client,
+    refuse_lost_snapshot,
+    where,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_source import (
+    Found,
+    Source,
+    Wanted,
+    carry_out,
+    decide,
+    look,
+    source_problem,
+)
+
+# Seconds after which a password that a new replica was given counts as wrong.
+PASSWORD_PATIENCE = 15
+
+
+def look_before_install(module: AnsibleModule, login: RedisLogin) -> None:
+    """Refuse what would keep the server from starting, or would lose data when it does."""
+    program, addresses = module.params["server_program"], module.params["listen_addresses"]
+    missing = missing_address(addresses)
+    if missing:
+        raise RefusedError(f"{missing} is no address of this host, so Redis cannot listen there. Name one that is.")
+    holder = listener(login.port, [*addresses, login.host])
+    if holder and (holder.name != os.path.basename(program) or not os.path.exists(program)):
+        raise RefusedError(
+            f"Port {login.port} is taken by {holder}, so Redis cannot listen there. Stop that or choose another port."
+        )
+    checker = program.replace("-server", "-check-rdb")
+    refuse_lost_snapshot(module.params["data_dir"], lambda command: str(module.run_command(list(command))[1]), checker)
+
+
+def state_of(found: Found) -> dict[str, str]:
+    return {"role": "replica" if found.source else "primary", "source": str(found.source or "")}
+
+
+def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
+    params = module.params
+    try:
+        client = open_client(login)
+    except RedisError as error:
+        if not params["server_program"] or error.kind not in ("unreachable", "auth", "protocol"):
+            raise
+        look_before_install(module, login)
+        return {"changed": False, "reachable": False}
+    source = Source(params["source_host"], params["source_port"]) if params["state"] == "replica" else None
+    wanted = Wanted(
+        source,
+        params["replication_user"],
+        params["replication_password"],
+        params["allow_promote"],
+        params["allow_repoint"],
+    )
+    with client:
+        found = look(client, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"))
+        plan = decide(found, wanted, where(login))
+        if source and params["source_timeout"] and not module.check_mode and (plan.commands or not found.link_up):
+            as_replica = replace(
+                login,
+                host=source.host,
+                port=source.port,
+                unix_socket=None,
+                username=found.user or None if wanted.user is None else wanted.user,
+                password=found.password or None if wanted.password is None else wanted.password,
+            )
+            timeout = params["source_timeout"]
+            # A primary whose password is changed at the same time knows it a little later.
+            wait_for_source(as_replica, timeout, timeout if found.link_up else min(timeout, PASSWORD_PATIENCE))
+        if not module.check_mode:
+            carry_out(client, plan)
+    after = {"role": params["state"], "source": str(source or "")}
+    shown = [" ".join(command[:3]) for command in plan.commands] + (["CONFIG REWRITE"] if plan.rewrite else [])
+    return {
+        **after,
+        "changed": plan.changed,
+        "reachable": True,
+        "link_up": found.link_up,
+        "diff": {"before": state_of(found), "after": {**after, **({"commands": shown} if shown else {})}},
+    }
+
+
+def wait_for_source(login: RedisLogin, timeout: float, patience: float) -> None:
+    """Refuse to go on with a primary that does not let the replication user in."""
+    start = time.monotonic()
+    while True:
+        with RedisClient(login) as client:
+            problem = source_problem(client)
+        passed = time.monotonic() - start
+        if not problem:
+            return
+        if passed >= (timeout if problem.may_heal else patience):
+            raise RefusedError(f"{problem.text}. Nothing was changed.")
+        time.sleep(1)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **LOGIN_ARGUMENTS,
+            "state": {"type": "str", "choices": ["primary", "replica"], "required": True},
+            "source_host": {"type": "str"},
+            "source_port": {"type": "int", "default": 6379},
+            "replication_user": {"type": "str"},
+            "replication_password": {"type": "str", "no_log": True},
+            "source_timeout": {"type": "int", "default": 0},
+            "allow_promote": {"type": "bool", "default": False},
+            "allow_repoint": {"type": "bool", "default": False},
+            "server_program": {"type": "path"},
+            "listen_addresses": {"type": "list", "elements": "str", "default": []},
+        },
+        required_if=[("state", "replica", ["source_host"])],
+        supports_check_mode=True,
+    )
+    login = login_from(module.params)
+    try:
+        module.exit_json(**run(module, login))
+    except RefusedError as refused:
+        module.fail_json(msg=str(refused))
+    except RedisError as error:
+        module.fail_json(msg=f"The server at {where(login)} cannot be asked: {error.message}", kind=error.kind)
+
+
+if __name__ == "__main__":
+    main()

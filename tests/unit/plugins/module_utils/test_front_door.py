@@ -1,0 +1,376 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+import time
+import typing as t
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils import _front_door as door
+
+
+class FakeClock(door.Clock):
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        super().__init__(now=lambda: self.time, sleep=self._pass)
+
+    def _pass(self, seconds: float) -> None:
+        self.time += seconds
+
+
+Reply = door.Answer | door.FrontDoorError
+
+
+class FakeAsk:
+    """Answers from a function and remembers the questions."""
+
+    def __init__(self, answer: t.Callable[[str, str, t.Any], Reply]) -> None:
+        self.asked: list[str] = []
+        self._answer = answer
+
+    def __call__(self, method: str, path: str, data: t.Any = None) -> door.Answer:
+        self.asked.append(f"{method} {path}")
+        reply = self._answer(method, path, data)
+        if isinstance(reply, door.FrontDoorError):
+            raise reply
+        return reply
+
+
+def good(server: str) -> door.Answer:
+    return door.Answer(200, {"x-served-by": server}, b"ok\n")
+
+
+def in_turn(*replies: Reply) -> FakeAsk:
+    """Give the replies one after the other, again and again."""
+    ask = FakeAsk(lambda *_: replies[(len(ask.asked) - 1) % len(replies)])
+    return ask
+
+
+def checks(look: door.Look) -> list[tuple[str, str]]:
+    return [(reason.check, reason.severity) for reason in look.reasons]
+
+
+def test_stops_as_soon_as_every_server_has_answered() -> None:
+    look = door.Look()
+    door.look_at_servers(in_turn(good("a"), good("b"), good("c")), look, ["a", "b", "c"], 30, 15, FakeClock())
+    assert look.ok
+    assert look.reasons == []
+    assert look.servers == {"a": 1, "b": 1, "c": 1}
+    assert look.requests == 3
+
+
+def test_names_the_missing_server() -> None:
+    look = door.Look()
+    clock = FakeClock()
+    door.look_at_servers(in_turn(good("a"), good("b")), look, ["a", "b", "c"], 30, 15, clock)
+    assert not look.ok
+    assert look.missing == ["c"]
+    assert checks(look) == [("servers", "error")]
+    assert "c; " in look.reasons[0].message
+    assert clock.time == pytest.approx(15)
+
+
+def test_waits_for_a_server_that_comes_late() -> None:
+    clock = FakeClock()
+    ask = FakeAsk(lambda *_: good("b" if clock.time > 10 else "a"))
+    look = door.Look()
+    door.look_at_servers(ask, look, ["a", "b"], 30, 15, clock)
+    assert look.ok
+
+
+def test_asks_often_enough_even_without_waiting() -> None:
+    look = door.Look()
+    door.look_at_servers(in_turn(good("a")), look, ["a", "b"], 30, 0, FakeClock())
+    assert look.requests == 30
+
+
+def test_a_failure_ends_the_look_when_the_time_is_over() -> None:
+    look = door.Look()
+    ask = in_turn(door.FrontDoorError("timeout", "no complete answer within the time limit"))
+    door.look_at_servers(ask, look, ["a"], 30, 0, FakeClock())
+    assert look.requests == 1
+    assert checks(look) == [("reachable", "error")]
+    assert "1 times" in look.reasons[0].message
+
+
+def test_some_failures_are_a_warning() -> None:
+    look = door.Look()
+    ask = in_turn(door.Answer(503, {}, b""), good("a"), door.Answer(200, {}, b"hello"), good("b"))
+    door.look_at_servers(ask, look, ["a", "b"], 30, 15, FakeClock())
+    assert look.ok
+    assert checks(look) == [("answers", "warning")]
+    assert look.failures == {"status 503": 1, "no header X-Served-By": 1}
+
+
+def test_an_unexpected_server_is_a_warning() -> None:
+    look = door.Look()
+    door.look_at_servers(in_turn(good("x"), good("a")), look, ["a"], 30, 15, FakeClock())
+    assert look.ok
+    assert checks(look) == [("strangers", "warning")]
+
+
+def test_without_names_one_answer_is_enough() -> None:
+    look = door.Look()
+    door.look_at_servers(in_turn(good("x")), look, [], 30, 15, FakeClock())
+    assert look.ok
+    assert look.requests == 1
+
+
+class Demo:
+    """The demo application with a replica and a cache that lag."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.text = ""
+        self.replica_lag = 0.0
+        self.cache_works = True
+        self.cached = False
+        self.role = "replica"
+        self.write_status = 201
+
+    def __call__(self, method: str, path: str, data: t.Any) -> door.Answer:
+        status, body = self.reply(method, path, data)
+        return door.Answer(status, {"x-served-by": "web1"}, json.dumps(body).encode())
+
+    def reply(self, method: str, path: str, data: t.Any) -> tuple[int, t.Any]:
+        if method == "POST":
+            self.text = data["text"]
+            return self.write_status, {
+                "id": 7,
+                "server": "web1",
+                "written_to": "db1",
+                "error": "MySQL (write) does not answer.",
+            }
+        kind = path.partition("?from=")[2]
+        item = {"id": 7, "text": self.text, "mysql_host": "db2", "mysql_role": self.role}
+        if kind == "cache":
+            return (200, item) if self.cached else (404, {"error": "Item 7 is not there."})
+        if kind == "auto":
+            self.cached = self.cache_works
+            return 200, item
+        return (200, item) if self.clock.time >= self.replica_lag else (404, {"error": "Item 7 is not there."})
+
+
+@pytest.fixture
+def demo() -> Demo:
+    return Demo(FakeClock())
+
+
+def item_look(demo: Demo) -> door.Look:
+    look = door.Look()
+    door.look_at_item(FakeAsk(demo), look, 15, demo.clock, token="t0")
+    return look
+
+
+def test_item_goes_all_the_way(demo: Demo) -> None:
+    demo.replica_lag = 0.39
+    look = item_look(demo)
+    assert look.ok
+    assert look.reasons == []
+    assert look.item["text"] == "front door check t0"
+    assert (look.item["id"], look.item["written_by"], look.item["written_to"]) == (7, "web1", "db1")
+    assert look.item["replica"] == {"seen": True, "latency_ms": 400, "host": "db2", "role": "replica"}
+    assert look.item["cache"]["seen"]
+
+
+def test_item_that_is_not_replicated_is_found(demo: Demo) -> None:
+    demo.replica_lag = 1000
+    look = item_look(demo)
+    assert checks(look) == [("item_replica", "error")]
+    assert "status 404 from web1 (Item 7 is not there)" in look.reasons[0].message
+    assert look.item["replica"]["seen"] is False
+    assert look.item["cache"]["seen"] is True
+
+
+def test_item_that_is_not_cached_is_found(demo: Demo) -> None:
+    demo.cache_works = False
+    look = item_look(demo)
+    assert checks(look) == [("item_cache", "error")]
+    assert look.item["cache"] == {"seen": False, "latency_ms": None}
+
+
+def test_item_that_cannot_be_written_is_found(demo: Demo) -> None:
+    demo.write_status = 503
+    look = item_look(demo)
+    assert checks(look) == [("item_write", "error")]
+    assert "status 503 from web1 (MySQL (write) does not answer)" in look.reasons[0].message
+
+
+def test_reading_from_the_primary_is_a_warning(demo: Demo) -> None:
+    demo.role = "primary"
+    look = item_look(demo)
+    assert look.ok
+    assert checks(look) == [("item_replica", "warning")]
+
+
+def test_another_text_is_not_taken_for_ours(demo: Demo) -> None:
+    look = door.Look()
+    ask = FakeAsk(lambda *args: door.Answer(201 if args[0] == "POST" else 200, {}, b'{"id": 1, "text": "other"}'))
+    door.look_at_item(ask, look, 1, demo.clock)
+    assert checks(look) == [("item_replica", "error"), ("item_cache", "error")]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"<html>"])
+def test_a_body_that_is_no_object_counts_as_empty(body: bytes) -> None:
+    assert door.Answer(200, {}, body).json() == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "10.0.0.52",
+        "ftp://x/",
+        "http://",
+        "http://x:0/",
+        "http://x:port/",
+        "http://u:p@x/",
+        "http://x/?a=1",
+        "http://[::1/",
+        "http://x/#f",
+    ],
+)
+def test_a_bad_address_is_explained(url: str) -> None:
+    assert door.check_url(url).startswith("url: ")
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.52", "https://www.example.org:8443/shop/", "http://[::1]:8080/"])
+def test_a_good_address_is_accepted(url: str) -> None:
+    assert door.check_url(url) == ""
+
+
+def test_a_password_in_the_address_is_not_repeated() -> None:
+    assert "secret" not in door.check_url("http://user:secret@10.0.0.52/")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A server that misbehaves by path."""
+
+    def log_message(self, *args: t.Any) -> None:
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._send(201, body)
+
+    def do_GET(self) -> None:
+        what = self.path.rsplit("/", 1)[1]
+        if what == "busy":
+            self._send(503, b"no server is available")
+        elif what == "hang":
+            time.sleep(1)
+        elif what == "drip":
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(20):
+                self.wfile.write(b".")
+                time.sleep(0.05)
+        elif what == "short":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"only this")
+        elif what == "chunk":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")
+        elif what == "big":
+            self._send(200, b"x" * (door.MAX_BODY + 1))
+        elif what == "garbage":
+            self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        elif what == "close":
+            self.close_connection = True
+        else:
+            self._send(200, self.path.encode())
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("X-Served-By", "web1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *args: t.Any) -> None:
+        """The client left; that is what the tests are about."""
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving() as address:
+        yield address
+
+
+def test_a_request_carries_the_base_path_and_the_answer_comes_back(url: str) -> None:
+    answer = door.HttpAsk(f"{url}/shop/", 2)("GET", "/healthz")
+    assert (answer.status, answer.server, answer.body) == (200, "web1", b"/shop/healthz")
+
+
+def test_data_is_posted_as_json(url: str) -> None:
+    answer = door.HttpAsk(url, 2)("POST", "/api/items", {"text": "hé"})
+    assert answer.status == 201
+    assert answer.json() == {"text": "hé"}
+
+
+def test_an_error_status_is_an_answer(url: str) -> None:
+    assert door.HttpAsk(url, 2)("GET", "/busy").status == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("hang", "timeout"),
+        ("drip", "timeout"),
+        ("short", "truncated"),
+        ("chunk", "truncated"),
+        ("big", "too_big"),
+        ("garbage", "garbage"),
+        ("close", "truncated"),
+    ],
+)
+def test_a_misbehaving_server_is_classified(url: str, path: str, kind: str) -> None:
+    with pytest.raises(door.FrontDoorError) as caught:
+        door.HttpAsk(url, 0.3)("GET", f"/{path}")
+    assert caught.value.kind == kind
+
+
+def test_a_closed_port_is_classified() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(door.FrontDoorError) as caught:
+            door.HttpAsk(f"http://127.0.0.1:{unused.getsockname()[1]}", 1)("GET", "/")
+    assert caught.value.kind == "refused"
+
+
+def test_plain_http_behind_https_is_classified(url: str) -> None:
+    with pytest.raises(door.FrontDoorError) as caught:
+        door.HttpAsk(url.replace("http:", "https:"), 1, validate_certs=False)("GET", "/")
+    assert caught.value.kind == "tls"
+
+
+def test_an_unknown_name_is_classified() -> None:
+    assert door.translate(socket.gaierror(-2, "Name or service not known")).kind == "name"
+
+
+def test_no_route_is_classified() -> None:
+    error = door.translate(OSError(113, "No route to host"))
+    assert (error.kind, str(error)) == ("refused", "no connection: No route to host")

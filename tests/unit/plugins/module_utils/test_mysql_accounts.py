@@ -1,0 +1,181 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The statements between the accounts that are and those that should be."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_accounts import (
+    Grants,
+    Plan,
+    Present,
+    Wanted,
+    grant_changes,
+    grant_target,
+    insecure_accounts,
+    parse_grants,
+    plan_accounts,
+    plan_databases,
+    read_accounts,
+    wanted_grants,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_password import caching_sha2, native_password
+
+APP = ("app", "10.0.0.4")
+WHO = "'app'@'10.0.0.4'"
+DEMO = {"`demo`.*": frozenset({"ALL PRIVILEGES"})}
+
+
+def wanted(tls: bool = False, grants: Grants = DEMO) -> Wanted:
+    return Wanted("app", "10.0.0.4", "sec'ret", grants, tls)
+
+
+def native(tls: bool = False, password: str = "sec'ret") -> Present:
+    return Present("mysql_native_password", native_password(password), tls)
+
+
+@pytest.mark.parametrize(
+    ("schema", "target"),
+    [("*", "*.*"), ("demo", "`demo`.*"), ("my_shop", "`my\\_shop`.*"), ("50%", "`50\\%`.*"), ("a`b", "`a``b`.*")],
+)
+def test_a_grant_is_on_one_schema_only(schema: str, target: str) -> None:
+    assert grant_target(schema) == target
+
+
+def test_wanted_grants_use_the_servers_own_words() -> None:
+    found = wanted_grants([("demo", ["all"]), ("*", ["replication  slave"]), ("*", ["PROCESS"])])
+    assert found == {**DEMO, "*.*": frozenset({"REPLICATION SLAVE", "PROCESS"})}
+
+
+@pytest.mark.parametrize(
+    ("line", "grants"),
+    [
+        ("GRANT USAGE ON *.* TO `app`@`10.0.0.4` IDENTIFIED BY PASSWORD '*14E6'", {}),
+        ("GRANT ALL PRIVILEGES ON `my\\_shop`.* TO `app`@`10.0.0.4`", {"`my\\_shop`.*": {"ALL PRIVILEGES"}}),
+        ("GRANT SELECT (`a`, `b`), INSERT ON `d`.`t 1` TO `x`@`%`", {"`d`.`t 1`": {"SELECT (`a`, `b`)", "INSERT"}}),
+        ("GRANT USAGE ON *.* TO `x`@`%` WITH GRANT OPTION", {"*.*": {"GRANT OPTION"}}),
+        ("GRANT BINLOG_ADMIN,CLONE_ADMIN ON *.* TO `x`@`%`", {"*.*": {"BINLOG_ADMIN", "CLONE_ADMIN"}}),
+    ],
+)
+def test_parse_grants(line: str, grants: dict[str, set[str]]) -> None:
+    found, roles = parse_grants([line])
+    assert {target: set(names) for target, names in found.items()} == grants
+    assert roles == []
+
+
+def test_parse_roles() -> None:
+    assert parse_grants(["GRANT `dev`@`%` TO `x`@`%`", "GRANT `ops` TO `x`@`%`"]) == ({}, ["`dev`@`%`", "`ops`"])
+
+
+@pytest.mark.parametrize(
+    ("present", "want", "statements"),
+    [
+        (DEMO, DEMO, []),
+        ({}, DEMO, [f"GRANT ALL PRIVILEGES ON `demo`.* TO {WHO}"]),
+        (DEMO, {}, [f"REVOKE ALL PRIVILEGES ON `demo`.* FROM {WHO}"]),
+        # A part of all is no reason to take it away first.
+        ({"`demo`.*": frozenset({"SELECT"})}, DEMO, [f"GRANT ALL PRIVILEGES ON `demo`.* TO {WHO}"]),
+        (
+            {"`demo`.*": frozenset({"ALL PRIVILEGES", "GRANT OPTION"})},
+            DEMO,
+            [f"REVOKE GRANT OPTION ON `demo`.* FROM {WHO}"],
+        ),
+        (
+            DEMO,
+            {"`demo`.*": frozenset({"SELECT"})},
+            [f"REVOKE ALL PRIVILEGES ON `demo`.* FROM {WHO}", f"GRANT SELECT ON `demo`.* TO {WHO}"],
+        ),
+        (
+            {"*.*": frozenset({"FILE", "PROCESS"})},
+            {"*.*": frozenset({"PROCESS", "RELOAD"})},
+            [f"REVOKE FILE ON *.* FROM {WHO}", f"GRANT RELOAD ON *.* TO {WHO}"],
+        ),
+    ],
+)
+def test_grant_changes(present: Grants, want: Grants, statements: list[str]) -> None:
+    assert grant_changes(APP, present, [], want) == statements
+
+
+def test_roles_are_taken_away() -> None:
+    assert grant_changes(APP, DEMO, ["`dev`@`%`"], DEMO) == [f"REVOKE `dev`@`%` FROM {WHO}"]
+
+
+def test_a_new_account_on_mariadb() -> None:
+    plan = plan_accounts(True, ["app"], [wanted()], {}, {})
+    stored = native_password("sec'ret").decode()
+    assert plan.local == [
+        f"CREATE USER {WHO} IDENTIFIED VIA mysql_native_password USING '{stored}' REQUIRE NONE",
+        f"GRANT ALL PRIVILEGES ON `demo`.* TO {WHO}",
+    ]
+    assert plan.logged == []
+    assert plan.before == {}
+
+
+def test_a_new_account_on_mysql_sends_a_salted_hash() -> None:
+    plan = plan_accounts(False, ["app"], [wanted(tls=True)], {}, {})
+    first = plan.local[0]
+    assert first.startswith(f"CREATE USER {WHO} IDENTIFIED WITH caching_sha2_password AS 0x244124303035")
+    assert first.endswith(" REQUIRE SSL")
+
+
+@pytest.mark.parametrize("mariadb", [True, False])
+def test_what_is_right_stays(mariadb: bool) -> None:
+    there = native() if mariadb else Present("caching_sha2_password", caching_sha2("sec'ret", b"s" * 20), False)
+    plan = plan_accounts(mariadb, ["app"], [wanted()], {APP: there}, {APP: (DEMO, [])})
+    assert not plan.changed
+    assert plan.before == plan.after == {}
+
+
+def test_another_password_is_replaced_and_nobody_sees_it() -> None:
+    plan = plan_accounts(True, ["app"], [wanted()], {APP: native(password="old")}, {APP: (DEMO, [])})
+    assert len(plan.local) == 1
+    assert plan.local[0].startswith(f"ALTER USER {WHO} IDENTIFIED VIA mysql_native_password USING '*")
+    assert plan.before["app@10.0.0.4"] != plan.after["app@10.0.0.4"]
+    shown = repr((plan.before, plan.after))
+    assert "sec'ret" not in shown
+    assert native_password("sec'ret").decode() not in shown
+
+
+def test_tls_alone_keeps_the_password() -> None:
+    plan = plan_accounts(True, ["app"], [wanted(tls=True)], {APP: native()}, {APP: (DEMO, [])})
+    assert plan.local == [f"ALTER USER {WHO} REQUIRE SSL"]
+
+
+def test_another_plugin_is_replaced() -> None:
+    there = Present("unix_socket", b"", False)
+    plan = plan_accounts(True, ["app"], [wanted()], {APP: there}, {APP: (DEMO, [])})
+    assert "mysql_native_password" in plan.local[0]
+
+
+def test_hosts_that_are_not_listed_lose_the_user() -> None:
+    present = {APP: native(), ("app", "%"): native(), ("other", "%"): native()}
+    plan = plan_accounts(True, ["app"], [wanted()], present, {APP: (DEMO, [])})
+    assert plan.local == ["DROP USER 'app'@'%'"]
+    assert plan.before == {"app@%": "present"}
+
+
+def test_a_user_without_hosts_is_removed() -> None:
+    assert plan_accounts(True, ["app"], [], {APP: native()}, {}).local == [f"DROP USER {WHO}"]
+
+
+def test_insecure_accounts() -> None:
+    names = [("", "localhost"), ("root", "%"), ("root", "localhost"), ("root", "::1"), ("app", "%")]
+    assert insecure_accounts({name: native() for name in names}) == [("", "localhost"), ("root", "%")]
+
+
+def test_read_accounts_leaves_roles_out() -> None:
+    rows: Rows = [
+        {"user": "app", "host": "10.0.0.4", "plugin": "mysql_native_password", "hash_hex": "2A41", "ssl_type": "ANY"},
+        {"user": "dev", "host": "", "plugin": "", "hash_hex": None, "ssl_type": ""},
+    ]
+    assert read_accounts(rows) == {APP: Present("mysql_native_password", b"*A", True)}
+
+
+def test_databases_are_made_with_binary_log() -> None:
+    plan = Plan()
+    plan_databases(plan, ["demo", "my_shop"], ["mysql", "demo"])
+    assert plan.logged == ["CREATE DATABASE `my_shop` CHARACTER SET utf8mb4"]
+    assert plan.local == []
+    assert plan.changed

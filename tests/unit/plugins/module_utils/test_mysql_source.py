@@ -1,0 +1,256 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When a server gets a source, and when it must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_server import Server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_source import (
+    Channel,
+    Wanted,
+    change_statement,
+    mariadb_channels,
+    mysql_channels,
+    plan_primary,
+    plan_replica,
+    read_only_file,
+    refuse_source,
+)
+
+OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
+SYSTEM = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
+WANTED = Wanted("10.0.0.20", 3306, "repl", "pa'ss")
+
+
+def server(version: str, **variables: str) -> Server:
+    return Server({"version": version, "server_id": "2", "port": "3306", **variables}, SYSTEM)
+
+
+MARIADB = server("11.8.6-MariaDB", read_only="ON")
+OLD_MARIADB = server("10.11.19-MariaDB", read_only="ON")
+MYSQL = server("9.7.4-2", read_only="ON", super_read_only="ON", server_uuid=OWN)
+SERVERS = pytest.mark.parametrize("here", [MARIADB, OLD_MARIADB, MYSQL], ids=["11.8", "10.11", "9.7"])
+
+
+def channel(here: Server) -> Channel:
+    """Return the source as it is after plan_replica() was carried out."""
+    return Channel(
+        name="",
+        host="10.0.0.20",
+        port=3306,
+        user="repl",
+        tls=here is not OLD_MARIADB,
+        verify=here is MARIADB,
+        gtid=True,
+        connect_retry=5,
+        retry_count=86400 if here is MYSQL else None,
+        heartbeat_period=5.0,
+        io_running="Yes",
+        sql_running="Yes",
+        io_errno=0,
+        io_error="",
+        password="pa'ss",
+    )
+
+
+def test_an_empty_mariadb_gets_its_source() -> None:
+    plan = plan_replica(MARIADB, [], WANTED)
+    assert plan.statements == [
+        "CHANGE MASTER TO MASTER_HOST='10.0.0.20', MASTER_PORT=3306, MASTER_CONNECT_RETRY=5, MASTER_HEARTBEAT_PERIOD=5, "
+        "MASTER_SSL=1, MASTER_USER='repl', MASTER_PASSWORD='pa\\'ss', MASTER_SSL_VERIFY_SERVER_CERT=1, "
+        "MASTER_USE_GTID=slave_pos",
+        "START SLAVE",
+    ]
+
+
+def test_an_empty_mysql_gets_its_source() -> None:
+    plan = plan_replica(MYSQL, [], WANTED)
+    assert plan.statements == [
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST='10.0.0.20', SOURCE_PORT=3306, SOURCE_CONNECT_RETRY=5, "
+        "SOURCE_HEARTBEAT_PERIOD=5, SOURCE_SSL=1, SOURCE_USER='repl', SOURCE_PASSWORD='pa\\'ss', "
+        "SOURCE_RETRY_COUNT=86400, SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1",
+        "START REPLICA",
+    ]
+
+
+def test_old_mariadb_has_no_tls_unless_asked_for() -> None:
+    assert "MASTER_SSL=0" in change_statement(OLD_MARIADB, WANTED)
+    assert "MASTER_SSL_VERIFY_SERVER_CERT=0" in change_statement(OLD_MARIADB, WANTED)
+    assert "MASTER_SSL=1" in change_statement(OLD_MARIADB, replace(WANTED, tls="required"))
+    assert "SOURCE_SSL=0" in change_statement(MYSQL, replace(WANTED, tls="disabled"))
+
+
+@SERVERS
+def test_a_second_run_changes_nothing(here: Server) -> None:
+    plan = plan_replica(here, [channel(here)], WANTED)
+    assert plan.refusal is None
+    assert plan.statements == []
+    assert plan.before == {key: plan.before[key] for key in plan.after} == plan.after
+
+
+@SERVERS
+def test_no_secret_is_shown(here: Server) -> None:
+    plan = plan_replica(here, [replace(channel(here), password="old")], WANTED)
+    assert plan.before["password"] == "another"
+    assert "pa'ss" not in repr((plan.before, plan.after))
+    assert "pa'ss" not in repr((WANTED, channel(here)))
+
+
+@SERVERS
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"password": "old"},
+        {"password": None, "io_errno": 1045, "io_running": "Connecting"},
+        {"user": "other"},
+        {"gtid": False},
+        {"connect_retry": 60},
+        {"heartbeat_period": 30.0},
+    ],
+    ids=str,
+)
+def test_what_differs_is_set_again(here: Server, change: dict[str, object]) -> None:
+    plan = plan_replica(here, [replace(channel(here), **change)], WANTED)  # type: ignore[arg-type]
+    assert [statement.split()[0] for statement in plan.statements] == ["STOP", "CHANGE", "START"]
+
+
+@SERVERS
+def test_what_the_server_does_not_say_is_not_compared(here: Server) -> None:
+    silent = replace(channel(here), password=None, heartbeat_period=None)
+    assert plan_replica(here, [silent], WANTED).statements == []
+
+
+@SERVERS
+def test_without_a_login_the_one_that_is_there_stays(here: Server) -> None:
+    assert plan_replica(here, [channel(here)], Wanted("10.0.0.20")).statements == []
+    assert "user and password are needed" in (plan_replica(here, [], Wanted("10.0.0.20")).refusal or "")
+
+
+@SERVERS
+@pytest.mark.parametrize("change", [{"io_running": "No"}, {"sql_running": "No"}], ids=str)
+def test_a_stopped_replica_is_started(here: Server, change: dict[str, str]) -> None:
+    plan = plan_replica(here, [replace(channel(here), **change)], WANTED)  # type: ignore[arg-type]
+    assert plan.statements == ["START SLAVE" if here.is_mariadb else "START REPLICA"]
+
+
+@SERVERS
+def test_one_that_is_trying_to_connect_is_left_alone(here: Server) -> None:
+    assert plan_replica(here, [replace(channel(here), io_running="Connecting", io_errno=2003)], WANTED).statements == []
+
+
+@pytest.mark.parametrize(
+    ("here", "statement"),
+    [
+        (server("11.8.6-MariaDB", read_only="OFF"), "SET GLOBAL read_only = ON"),
+        (
+            server("9.7.4-2", read_only="ON", super_read_only="OFF", server_uuid=OWN),
+            "SET GLOBAL super_read_only = ON",
+        ),
+    ],
+)
+def test_a_replica_is_closed_before_it_starts(here: Server, statement: str) -> None:
+    plan = plan_replica(here, [], WANTED)
+    assert plan.statements[0] == statement
+    assert plan.before["read_only"] is False
+    assert plan.after["read_only"] is True
+
+
+@SERVERS
+def test_another_source_is_refused(here: Server) -> None:
+    other = replace(channel(here), host="10.0.0.99")
+    assert "replicates from 10.0.0.99:3306, not from 10.0.0.20:3306" in (
+        refuse_source(here, [other], WANTED, False) or ""
+    )
+    plan = plan_replica(here, [other], WANTED)
+    assert plan.statements == []
+    moved = plan_replica(here, [other], WANTED, allow_repoint=True)
+    assert [statement.split()[0] for statement in moved.statements] == ["STOP", "CHANGE", "START"]
+
+
+@SERVERS
+def test_a_channel_with_a_name_is_refused(here: Server) -> None:
+    refusal = refuse_source(here, [replace(channel(here), name="ch1")], WANTED, True)
+    assert "over the channel 'ch1'" in (refusal or "")
+
+
+def test_data_of_its_own_is_refused() -> None:
+    here = server("11.8.6-MariaDB", gtid_binlog_state="0-2-4")
+    plan = plan_replica(here, [], WANTED)
+    assert "holds transactions written here (0-2-4), expected an empty server" in (plan.refusal or "")
+    assert plan.statements == []
+
+
+def test_a_server_is_not_its_own_source() -> None:
+    here = server("11.8.6-MariaDB", bind_address="10.0.0.20,127.0.0.1")
+    assert "is this server itself" in (refuse_source(here, [], WANTED, False) or "")
+
+
+@SERVERS
+def test_a_replica_is_not_made_the_primary(here: Server) -> None:
+    plan = plan_primary(here, [replace(channel(here), io_running="Connecting")])
+    assert "is a replica of 10.0.0.20:3306 (receiving: Connecting, applying: Yes)" in (plan.refusal or "")
+    assert "promote it first" in (plan.refusal or "")
+    assert plan.statements == []
+
+
+@SERVERS
+def test_a_closed_primary_is_opened(here: Server) -> None:
+    assert plan_primary(here, []).statements == ["SET GLOBAL read_only = OFF"]
+
+
+def test_an_open_primary_stays() -> None:
+    assert plan_primary(server("9.7.4-2", read_only="OFF", super_read_only="OFF"), []).statements == []
+
+
+def test_read_only_survives_a_restart() -> None:
+    assert read_only_file(MARIADB, True).endswith("[mysqld]\nread_only = ON\n")
+    assert read_only_file(MYSQL, True).endswith("read_only = ON\nsuper_read_only = ON\n")
+    assert read_only_file(MYSQL, False).endswith("read_only = OFF\nsuper_read_only = OFF\n")
+
+
+def test_mariadb_rows() -> None:
+    rows = [
+        {
+            "Connection_name": "",
+            "Master_Host": "10.0.0.20",
+            "Master_Port": "3306",
+            "Master_User": "repl",
+            "Connect_Retry": "5",
+            "Using_Gtid": "Slave_Pos",
+            "Master_SSL_Allowed": "Yes",
+            "Master_SSL_Verify_Server_Cert": "Yes",
+            "Slave_heartbeat_period": "5.000",
+            "Slave_IO_Running": "Yes",
+            "Slave_SQL_Running": "Yes",
+            "Last_IO_Errno": "0",
+            "Last_IO_Error": "",
+        },
+        {"Connection_name": "", "Master_Host": ""},
+    ]
+    info = "33\nbinlog.000001\n330\n10.0.0.20\nrepl\npa'ss\n3306\n5\n1\n"
+    assert mariadb_channels([dict(row) for row in rows], info) == [channel(MARIADB)]
+    assert mariadb_channels([dict(row) for row in rows], None)[0].password is None
+
+
+def test_mysql_rows() -> None:
+    row = {
+        "Source_Host": "10.0.0.20",
+        "Source_Port": "3306",
+        "Source_User": "repl",
+        "Connect_Retry": "5",
+        "Source_Retry_Count": "86400",
+        "Auto_Position": "1",
+        "Source_SSL_Allowed": "Yes",
+        "Replica_IO_Running": "Yes",
+        "Replica_SQL_Running": "Yes",
+        "Last_IO_Errno": "0",
+        "Last_IO_Error": "",
+        "Channel_Name": "",
+    }
+    stored = {"Channel_name": "", "User_password": "pa'ss", "Heartbeat": "5.000"}
+    assert mysql_channels([dict(row)], [dict(stored)]) == [channel(MYSQL)]
+    assert mysql_channels([dict(row)], [])[0].password is None

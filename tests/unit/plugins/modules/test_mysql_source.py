@@ -1,0 +1,164 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mysql_source with a client that only remembers, and real sockets for the port."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.modules import mysql_source
+
+ROW = {
+    "Master_Host": "10.0.0.20",
+    "Master_Port": "3306",
+    "Master_User": "repl",
+    "Connect_Retry": "5",
+    "Using_Gtid": "Slave_Pos",
+    "Master_SSL_Allowed": "Yes",
+    "Master_SSL_Verify_Server_Cert": "Yes",
+    "Slave_heartbeat_period": "5.000",
+    "Slave_IO_Running": "Yes",
+    "Slave_SQL_Running": "Yes",
+}
+
+
+class ModuleError(Exception):
+    pass
+
+
+class Module:
+    """The part of AnsibleModule that run() uses."""
+
+    def __init__(self, folder: Path, check_mode: bool = False, **params: Any) -> None:
+        self.check_mode = check_mode
+        defaults = {name: spec.get("default") for name, spec in mysql_source.ARGUMENTS.items()}
+        login = {"host": "10.0.0.20", "user": "repl", "password": "secret"}
+        self.params = {**defaults, **login, "read_only_file": str(folder / "read-only.cnf"), **params}
+
+    def fail_json(self, **result: Any) -> NoReturn:
+        raise ModuleError(result["msg"])
+
+
+class Client:
+    """Answers the questions, keeps the statements."""
+
+    def __init__(self, folder: Path, rows: Rows, **variables: str) -> None:
+        self.rows = rows
+        self.variables = {"version": "11.8.6-MariaDB", "read_only": "ON", "datadir": str(folder), **variables}
+        self.changes: list[str] = []
+        self.secrets: list[str] = []
+
+    def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
+        if statements[0].startswith("SHOW GLOBAL VARIABLES"):
+            return [[{"Variable_name": name, "Value": value} for name, value in self.variables.items()], []]
+        if statements[0] == "SHOW ALL SLAVES STATUS":
+            return [self.rows]
+        self.changes += statements
+        self.secrets += secrets
+        return [[] for _statement in statements]
+
+    def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
+        return [self.rows], MysqlError("privilege", "denied")
+
+
+def run(module: Module, client: Client) -> dict[str, Any]:
+    return mysql_source.run(module, client)  # type: ignore[arg-type]
+
+
+def test_source_is_set_once(tmp_path: Path) -> None:
+    client = Client(tmp_path, [], read_only="OFF")
+    result = run(Module(tmp_path), client)
+    assert result["changed"]
+    assert result["statements"] == ["SET GLOBAL read_only", "CHANGE MASTER TO", "START SLAVE"]
+    assert client.secrets == ["secret"]
+    assert "secret" not in repr(result)
+    assert (tmp_path / "read-only.cnf").read_text().endswith("[mysqld]\nread_only = ON\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["read-only.cnf"]
+
+    (tmp_path / "master.info").write_text("33\nbinlog.000001\n4\n10.0.0.20\nrepl\nsecret\n3306\n")
+    second = Client(tmp_path, [dict(ROW)])
+    assert not run(Module(tmp_path), second)["changed"]
+    assert second.changes == []
+
+
+def test_check_mode_only_tells(tmp_path: Path) -> None:
+    client = Client(tmp_path, [])
+    assert run(Module(tmp_path, check_mode=True), client)["changed"]
+    assert client.changes == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_needs_no_login(tmp_path: Path) -> None:
+    module = Module(tmp_path, check_mode=True, user=None, password=None)
+    assert run(module, Client(tmp_path, []))["statements"] == []
+    with pytest.raises(ModuleError, match="holds transactions written here"):
+        run(module, Client(tmp_path, [], gtid_binlog_state="0-2-1", server_id="2"))
+
+
+def test_refusal_leaves_the_file_alone(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match="promote it first"):
+        run(Module(tmp_path, state="primary"), Client(tmp_path, [dict(ROW)]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_primary_is_opened(tmp_path: Path) -> None:
+    client = Client(tmp_path, [])
+    assert run(Module(tmp_path, state="primary", host=None), client)["changed"]
+    assert client.changes == ["SET GLOBAL read_only = OFF"]
+    (tmp_path / "read-only.cnf").write_text("other")
+    result = run(Module(tmp_path, state="primary"), Client(tmp_path, [], read_only="OFF"))
+    assert result["changed"]
+    assert result["statements"] == []
+
+
+def test_no_file_on_demand(tmp_path: Path) -> None:
+    run(Module(tmp_path, state="primary", read_only_file=""), Client(tmp_path, []))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mysql_without_the_right_to_read_the_password(tmp_path: Path) -> None:
+    row = {"Source_Host": "10.0.0.20", "Source_Port": "3306", "Source_User": "repl", "Auto_Position": "1"}
+    row |= {"Connect_Retry": "5", "Source_Retry_Count": "86400", "Source_SSL_Allowed": "Yes"}
+    row |= {"Replica_IO_Running": "Yes", "Replica_SQL_Running": "Yes"}
+    client = Client(tmp_path, [dict(row)], version="9.7.4-2", super_read_only="ON")
+    assert run(Module(tmp_path), client)["statements"] == []
+
+
+class Silent:
+    def query(self, _statements: Sequence[str]) -> NoReturn:
+        raise MysqlError("client_missing", "no client", detail="not_installed")
+
+
+def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise(tmp_path: Path) -> None:
+    assert mysql_source.run(Module(tmp_path, check_mode=True), Silent())["changed"]  # type: ignore[arg-type]
+    with pytest.raises(ModuleError, match="no client"):
+        mysql_source.run(Module(tmp_path), Silent())  # type: ignore[arg-type]
+
+
+class Busy:
+    def query(self, _statements: Sequence[str]) -> NoReturn:
+        raise MysqlError("unreachable", "Too many connections", 1040, "refused")
+
+
+def test_a_busy_server_is_not_taken_for_another_program(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match="Too many connections"):
+        mysql_source.run(Module(tmp_path, check_mode=True, listen_address="127.0.0.1"), Busy())  # type: ignore[arg-type]
+
+
+def test_a_port_that_is_taken_is_named_before_the_installation(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        module = Module(tmp_path, check_mode=True, listen_address="127.0.0.1", listen_port=port)
+        with pytest.raises(ModuleError, match=f"port {port} of 127.0.0.1 is already taken"):
+            mysql_source.run(module, Silent())  # type: ignore[arg-type]
+    assert mysql_source.listen_error("127.0.0.1", port) is None
+
+
+def test_an_address_of_another_host_is_named() -> None:
+    assert "192.0.2.1 is no address of this host" in (mysql_source.listen_error("192.0.2.1", 3306) or "")
