@@ -1,0 +1,147 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A primary and its replica, after a second run and a row of mistakes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+PRIMARY, REPLICA = "moleculemysql2", "moleculemysql3"
+SSH_CONFIG = os.path.expanduser("~/.cache/webcluster-lab/clusters/mysql-replica/ssh_config")
+
+
+def sql(host: Host, statement: str) -> list[str]:
+    client = "mariadb" if host.exists("mariadb") else "mysql"
+    return host.check_output(f"{client} --batch --skip-column-names --execute {shlex.quote(statement)}").splitlines()
+
+
+def variable(host: Host, name: str) -> str:
+    return sql(host, f"SELECT @@GLOBAL.{name}")[0]
+
+
+@pytest.fixture
+def primary(host: Host) -> Host:
+    if host.backend.get_hostname() != PRIMARY:
+        pytest.skip("looked at from the primary")
+    return host
+
+
+@pytest.fixture
+def replica(host: Host) -> Host:
+    if host.backend.get_hostname() != REPLICA:
+        pytest.skip("looked at from the replica")
+    return host
+
+
+def is_mariadb(host: Host) -> bool:
+    return "mariadb" in variable(host, "version").lower()
+
+
+def status(host: Host) -> dict[str, str]:
+    """Return the replica's status with MySQL's names."""
+    mariadb = is_mariadb(host)
+    client, statement = ("mariadb", "SHOW SLAVE STATUS") if mariadb else ("mysql", "SHOW REPLICA STATUS")
+    text = host.check_output(f"{client} --vertical --execute '{statement}'")
+    pairs = (line.strip().partition(":") for line in text.splitlines())
+    return {
+        key.replace("Slave_", "Replica_").replace("Master", "Source"): value.strip() for key, _colon, value in pairs
+    }
+
+
+def test_a_row_arrives(primary: Host) -> None:
+    sql(primary, "CREATE TABLE IF NOT EXISTS demo.probe (id INT PRIMARY KEY, word VARCHAR(40) NOT NULL)")
+    word = f"written {time.time()}"
+    sql(primary, f"REPLACE INTO demo.probe VALUES (1, '{word}')")
+    other = testinfra.get_host(f"ssh://{REPLICA}", ssh_config=SSH_CONFIG, sudo=True)
+    for _attempt in range(20):
+        found = sql(other, "SELECT word FROM demo.probe WHERE id = 1") if sql(other, "SHOW TABLES FROM demo") else []
+        if found == [word]:
+            return
+        time.sleep(0.5)
+    pytest.fail(f"the replica still has {found}")
+
+
+def test_accounts_are_not_replicated(primary: Host) -> None:
+    sql(primary, "DROP USER IF EXISTS 'probe'@'localhost'")
+    sql(primary, "CREATE USER 'probe'@'localhost' IDENTIFIED BY 'molecule-Probe-1'")
+    sql(primary, "CREATE TABLE IF NOT EXISTS demo.after (id INT PRIMARY KEY)")
+    other = testinfra.get_host(f"ssh://{REPLICA}", ssh_config=SSH_CONFIG, sudo=True)
+    for _attempt in range(20):
+        if "after" in sql(other, "SHOW TABLES FROM demo"):
+            break
+        time.sleep(0.5)
+    assert "after" in sql(other, "SHOW TABLES FROM demo")
+    assert sql(other, "SELECT User FROM mysql.user WHERE User = 'probe'") == []
+    sql(primary, "DROP USER 'probe'@'localhost'")
+
+
+def test_primary_is_open_although_it_was_taken_for_a_replica(primary: Host) -> None:
+    assert variable(primary, "read_only") == "0"
+    assert primary.file("/etc/mysql/conf.d/webcluster-read-only.cnf").contains("^read_only = OFF$")
+
+
+def test_replica_is_closed_and_stays_so(replica: Host) -> None:
+    closed = ["read_only"] if is_mariadb(replica) else ["read_only", "super_read_only"]
+    assert {name: variable(replica, name) for name in closed} == dict.fromkeys(closed, "1")
+    for name in closed:
+        assert replica.file("/etc/mysql/conf.d/webcluster-read-only.cnf").contains(f"^{name} = ON$")
+
+
+def test_replica_follows_by_gtid(replica: Host) -> None:
+    found = status(replica)
+    wanted = {
+        "Source_Host": "10.92.2.4",
+        "Replica_IO_Running": "Yes",
+        "Replica_SQL_Running": "Yes",
+        "Last_IO_Errno": "0",
+        "Connect_Retry": "5",
+        "Replicate_Wild_Ignore_Table": "mysql.%",
+    }
+    wanted |= (
+        {"Using_Gtid": "Slave_Pos"} if is_mariadb(replica) else {"Auto_Position": "1", "Source_Retry_Count": "86400"}
+    )
+    # 10.11 makes no certificates.
+    tls = not variable(replica, "version").startswith("10.11.")
+    wanted["Source_SSL_Allowed"] = "Yes" if tls else "No"
+    assert {key: found.get(key) for key in wanted} == wanted
+
+
+def test_replica_wrote_nothing_itself(replica: Host) -> None:
+    if is_mariadb(replica):
+        assert f"-{variable(replica, 'server_id')}-" not in variable(replica, "gtid_binlog_state")
+    else:
+        assert variable(replica, "server_uuid") not in variable(replica, "gtid_executed")
+
+
+def test_replica_goes_on_after_a_restart(replica: Host) -> None:
+    service = "mariadb" if is_mariadb(replica) else "mysql"
+    replica.check_output(f"systemctl restart {service}")
+    for _attempt in range(40):
+        found = status(replica)
+        if found["Replica_IO_Running"] == "Yes":
+            break
+        time.sleep(0.5)
+    assert (found["Replica_IO_Running"], found["Replica_SQL_Running"]) == ("Yes", "Yes")
+    assert variable(replica, "read_only") == "1"
+
+
+def test_replication_account_comes_from_the_other_server_only(host: Host) -> None:
+    other = {PRIMARY: "10.92.2.5", REPLICA: "10.92.2.4"}[host.backend.get_hostname()]
+    assert sql(host, "SELECT Host FROM mysql.user WHERE User = 'replication'") == [other]
+    rows = sql(host, f"SHOW GRANTS FOR 'replication'@'{other}'")
+    assert [row.removeprefix("GRANT ").split(" TO ")[0] for row in rows] == ["REPLICATION SLAVE ON *.*"]
+
+
+def test_no_root_from_elsewhere(host: Host) -> None:
+    assert sql(host, "SELECT Host FROM mysql.user WHERE User = 'root'") == ["localhost"]
+
+
+def test_every_mistake_was_refused(host: Host) -> None:
+    assert host.file("/run/webcluster-mistakes-refused").exists

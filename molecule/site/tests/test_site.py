@@ -1,0 +1,69 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The converged cluster, from outside and on each host."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+import pytest
+from testinfra.host import Host
+
+DOOR = "10.96.0.52"
+SERVICES = {
+    "sitelb": ["haproxy"],
+    "siteweb": ["apache2", "haproxy"],
+    "sitemysql": ["mariadb|mysql"],
+    "siteredis": ["redis-server"],
+}
+
+
+def ask(path: str, data: str | None = None) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(DOOR, timeout=10)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"} if data else {}
+    connection.request("POST" if data else "GET", path, body=data, headers=headers)
+    return connection.getresponse()
+
+
+def get(path: str, data: str | None = None) -> dict[str, object]:
+    result: dict[str, object] = json.load(ask(path, data))
+    return result
+
+
+def test_every_service_runs_and_starts_at_boot(host: Host) -> None:
+    name = host.check_output("hostname")
+    for alternatives in SERVICES[name.rstrip("0123456789")]:
+        units = [unit for unit in alternatives.split("|") if host.service(unit).exists]
+        assert units, f"{name} has none of {alternatives}"
+        assert host.service(units[0]).is_running
+        assert host.service(units[0]).is_enabled
+
+
+def test_no_host_has_a_failed_unit(host: Host) -> None:
+    assert host.check_output("systemctl is-system-running || true") == "running"
+
+
+def test_no_secret_is_readable_by_everybody(host: Host) -> None:
+    secrets = host.check_output("cat /etc/webcluster/*.json 2>/dev/null || true")
+    for password in [word for word in secrets.split('"') if len(word) == 32]:
+        assert host.run("grep -rlsF -- %s /var/www /var/log", password).stdout == ""
+        assert host.run("su nobody -s /bin/sh -c 'grep -rlsF -- %s /etc'", password).stdout == ""
+
+
+def test_an_item_goes_to_the_primary_and_comes_back_from_replica_and_cache() -> None:
+    made = get("/api/items", "text=from+the+site+scenario")
+    assert made["written_to"] == "sitemysql1"
+    seen = {source: get(f"/api/items/{made['id']}?from={source}") for source in ("replica", "primary", "cache")}
+    assert seen["replica"]["mysql_host"] == "sitemysql2"
+    assert {answer["text"] for answer in seen.values()} == {"from the site scenario"}
+
+
+def test_both_web_servers_answer_through_the_load_balancer() -> None:
+    assert {get("/api/status")["server"] for _ in range(10)} == {"siteweb1", "siteweb2"}
+
+
+@pytest.mark.parametrize("path", ["/stats", "/metrics", "/server-status", "/phpinfo.php", "/info.php"])
+def test_nothing_private_is_public(path: str) -> None:
+    assert ask(path).status in (403, 404)
