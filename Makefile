@@ -13,7 +13,7 @@ ROLE ?= haproxy
 SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule molecule-all test test-full bench bench-converge clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule test test-full bench bench-converge clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,8 @@ status: venv ## Look at the whole cluster: exit 0 healthy, 1 not; FORMAT=json fo
 lab-up: venv ## Start the lab's eight hosts; LAB_RELEASE=12, 13 or sid
 	@lab/lab up --inventory $(INVENTORY)
 
-lab-down: ## Remove the lab: hosts, networks, routes, keys
-	@lab/lab down
+lab-down: ## Remove the lab: hosts, networks, routes, keys; also what a killed test left
+	@lab/lab down --all
 
 lab-ssh: ## Open a shell on a lab host: HOST=centosweb1
 	@lab/lab ssh --inventory $(INVENTORY) "$(HOST)"
@@ -53,32 +53,22 @@ sanity: venv-dev ## ansible-test sanity
 	@tools/sanity.sh
 
 check: venv-dev ## The fast lane: lint, types, unit tests; under 3 minutes
-	@tools/lint.sh
-	python -m pytest tests/unit
+	@tools/lint.sh check
 
 check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported controller
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
-	export VENV=.venv-oldest PATH="$(CURDIR)/.venv-oldest/bin:$$PATH"
-	tools/lint.sh
-	tools/sanity.sh
-	python -m pytest tests/unit
+	VENV=.venv-oldest tools/lint.sh check
+	VENV=.venv-oldest tools/sanity.sh
 
 molecule: venv-dev ## Test one role on real hosts: ROLE=haproxy
 	@molecule test -s $(ROLE)
 
-molecule-all: venv-dev
-	@for scenario in $(SCENARIOS); do molecule test -s $$scenario; done
-
 test: venv-dev ## Everything: lint, types, sanity, unit tests, every role and the whole site on real hosts
-	@tools/lint.sh
-	tools/sanity.sh
-	python -m pytest tests/unit
-	for scenario in $(SCENARIOS); do molecule test -s $$scenario; done
+	@tools/test.sh $(SCENARIOS)
 
-test-full: test ## Also every role on every release and engine; takes longer than an hour
-	@for release in 12 sid; do
-	  for scenario in $(SCENARIOS); do LAB_RELEASE=$$release molecule test -s $$scenario; done
-	done
+test-full: venv-dev ## Also every role on every release and engine; takes longer than an hour
+	@tools/test.sh $(SCENARIOS)
+	for release in 12 sid; do LAB_RELEASE=$$release tools/test.sh --scenarios-only $(SCENARIOS); done
 
 bench: bench-converge ## Every benchmark
 

@@ -518,6 +518,22 @@ def ssh_argv(cluster: Cluster, host: str, command: t.Sequence[str] = ()) -> list
     return ["ssh", "-F", str(config), *(["-o", "BatchMode=yes"] if command else []), host, *command]
 
 
+def cluster_state(name: str) -> pathlib.Path:
+    return cache_root() / "clusters" / name
+
+
+def every_cluster() -> list[str]:
+    """Names of the clusters that left keys, hosts or networks."""
+    names = {path.name for path in (cache_root() / "clusters").glob("*")}
+    if os.geteuid() == 0 and shutil.which("podman"):
+        podman = Podman()
+        podman.prepare()
+        rows = podman.json("ps", "--all", "--filter", f"label={LABEL}")
+        rows += podman.json("network", "ls", "--filter", f"label={LABEL}")
+        names |= {(row.get("Labels") or row.get("labels"))[LABEL] for row in rows}
+    return sorted(names)
+
+
 def down(name: str, state: pathlib.Path) -> None:
     """Remove every trace of a cluster; the image stays."""
     if os.geteuid() != 0:
@@ -553,6 +569,7 @@ class Options:
     release: str
     prefix: str
     host: str = ""
+    everything: bool = False
     command: list[str] = field(default_factory=list)
 
 
@@ -565,6 +582,8 @@ def parse(argv: t.Sequence[str], environ: t.Mapping[str, str]) -> Options:
     actions = parser.add_subparsers(dest="action", required=True)
     for action, summary in ACTIONS.items():
         sub = actions.add_parser(action, parents=[shared], help=summary, description=summary)
+        if action == "down":
+            sub.add_argument("--all", action="store_true", help="every cluster, also those that a killed test left")
         if action == "ssh":
             sub.add_argument("host")
             sub.add_argument("command", nargs=argparse.REMAINDER)
@@ -573,9 +592,9 @@ def parse(argv: t.Sequence[str], environ: t.Mapping[str, str]) -> Options:
     name = args.name or (inventory.parent.name if inventory.name == "inventory" else inventory.name).replace("_", "-")
     return Options(
         action=args.action, inventory=inventory, name=name,
-        state=args.state.resolve() if args.state else cache_root() / "clusters" / name,
+        state=args.state.resolve() if args.state else cluster_state(name),
         release=environ.get("LAB_RELEASE") or "13", prefix=environ.get("LAB_PREFIX") or "10.0.0",
-        host=getattr(args, "host", ""), command=getattr(args, "command", []),
+        host=getattr(args, "host", ""), everything=getattr(args, "all", False), command=getattr(args, "command", []),
     )  # fmt: skip
 
 
@@ -583,8 +602,10 @@ def main(argv: t.Sequence[str]) -> int:
     options = parse(argv, os.environ)
     if options.action == "down":
         with locked("cluster"):
-            down(options.name, options.state)
-        print(f"lab: '{options.name}' is down, nothing is left of it")
+            names = [options.name, *(every_cluster() if options.everything else [])]
+            for name in dict.fromkeys(names):
+                down(name, options.state if name == options.name else cluster_state(name))
+                print(f"lab: '{name}' is down, nothing is left of it")
         return 0
     if options.action == "image":
         print(ensure_image(ready_podman(), options.release))

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Write the root filesystem of a lab host, as tar, to standard output.
 # Usage: build.sh SUITE RELEASE IN_MEMORY
 set -euo pipefail

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Turn a minimal root filesystem into a lab host: sshd, an operator with sudo, a clean boot, a warm package cache.
 set -euo pipefail
 root=$1
