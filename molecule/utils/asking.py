@@ -12,6 +12,13 @@ import pytest
 from testinfra.host import Host
 
 Ask = Callable[..., str]
+PASSWORDS = {
+    "app": "molecule'\"\\application",
+    "replication": "molecule' replication",
+    "monitor": "molecule'\"\\monitor",
+    "admin": "molecule'\"\\admin",
+    "backup": "molecule-backup",
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +37,7 @@ def ask(host: Host, flavor: str) -> Ask:
         address: str = "127.0.0.1",
         lines: Sequence[str] = (),
     ) -> str:
-        names = {"app": "application", "backup": "molecule-backup"}
-        secret = password or (names[user] if user == "backup" else f"molecule'\"\\{names.get(user, user)}")
+        secret = password or PASSWORDS[user]
         client = f"REDISCLI_AUTH=%s {flavor}-cli -h %s --no-auth-warning --user %s"
         if lines:
             client = f"printf '%%s\\n' {' '.join(['%s'] * len(lines))} | {client}"
