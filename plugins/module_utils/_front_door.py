@@ -268,7 +268,9 @@ def _judge_servers(look: Look, expect: Sequence[str]) -> None:
         )
 
 
-def look_at_item(ask: Ask, look: Look, wait: float, clock: Clock, token: str | None = None) -> None:
+def look_at_item(
+    ask: Ask, look: Look, wait: float, clock: Clock, expect_replica: bool = True, token: str | None = None
+) -> None:
     """Write one item through the page, then see it in the replica and in Redis."""
     text = f"front door check {token or secrets.token_hex(6)}"
     look.item = {"text": text, "id": None, "written_by": None, "written_to": None}
@@ -307,11 +309,11 @@ def look_at_item(ask: Ask, look: Look, wait: float, clock: Clock, token: str | N
                 "Ask replication_status on the replica, and look at the loopback proxy's read port on the web servers.",
             )
         )
-    elif seen.data.get("mysql_role") == "primary":
+    elif seen.data.get("mysql_role") == "primary" and expect_replica:
         look.reasons.append(
             Reason(
                 "item_replica",
-                "warning",
+                "error",
                 f"The read port led to {seen.data.get('mysql_host')}, which accepts writes: no replica took part.",
                 "Check that a replica is healthy; the proxy falls back to the primary when none is.",
             )

@@ -58,6 +58,12 @@ options:
       - This leaves one item in the demo's table, which keeps its newest 100 only. RV(ignore:changed) stays false nevertheless.
     type: bool
     default: false
+  expect_replica:
+    description:
+      - With O(item_check), whether the read port must lead to a server that refuses writes.
+      - Set it to false for a cluster without replica.
+    type: bool
+    default: true
   validate_certs:
     description: Whether the certificate of an C(https) address must be valid.
     type: bool
@@ -205,6 +211,7 @@ def main() -> None:
             "attempts": {"type": "int", "default": 30},
             "wait": {"type": "float", "default": 15},
             "item_check": {"type": "bool", "default": False},
+            "expect_replica": {"type": "bool", "default": True},
             "validate_certs": {"type": "bool", "default": True},
             "fail": {"type": "bool", "default": True},
         },
@@ -225,7 +232,7 @@ def main() -> None:
     look = Look()
     look_at_servers(ask, look, options["expect_servers"], options["attempts"], options["wait"], clock)
     if options["item_check"] and look.servers and not module.check_mode:
-        look_at_item(ask, look, options["wait"], clock)
+        look_at_item(ask, look, options["wait"], clock, options["expect_replica"])
     result: dict[str, t.Any] = {
         "changed": False,
         "ok": look.ok,

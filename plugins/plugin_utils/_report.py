@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology
 
+# What the rows of the load balancers and web servers say already.
+ROW_CHECKS = ("reachable", "servers")
 COLUMNS = ("server", "tier", "role", "state", "source", "lag", "detail")
 
 
@@ -130,8 +132,9 @@ def cluster_report(
     rows = front_rows(topology, doors)
     reasons = [f"{row['server']}: {row['state']}, {row['detail']}" for row in rows if row["state"] != "serving"]
     for name, door in doors.items():
-        # Missing servers have rows of their own.
-        reasons += [f"{name}: {sentence(reason)}" for reason in errors_of(door) if reason.get("check") == "item"]
+        reasons += [
+            f"{name}: {sentence(reason)}" for reason in errors_of(door) if reason.get("check") not in ROW_CHECKS
+        ]
     for tier in ("mysql", "redis"):
         engine = topology[tier]
         members = [(engine["primary"], "primary")] if engine["primary"] else []

@@ -206,11 +206,18 @@ def test_item_that_cannot_be_written_is_found(demo: Demo) -> None:
     assert "status 503 from web1 (MySQL (write) does not answer)" in look.reasons[0].message
 
 
-def test_reading_from_the_primary_is_a_warning(demo: Demo) -> None:
+def test_reading_from_the_primary_is_an_error(demo: Demo) -> None:
     demo.role = "primary"
     look = item_look(demo)
+    assert checks(look) == [("item_replica", "error")]
+    assert "db2, which accepts writes" in look.reasons[0].message
+
+
+def test_a_cluster_without_replica_may_read_from_the_primary(demo: Demo) -> None:
+    demo.role = "primary"
+    look = door.Look()
+    door.look_at_item(FakeAsk(demo), look, 15, demo.clock, expect_replica=False)
     assert look.ok
-    assert checks(look) == [("item_replica", "warning")]
 
 
 def test_another_text_is_not_taken_for_ours(demo: Demo) -> None:

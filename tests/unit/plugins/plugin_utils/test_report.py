@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import typing as t
 
+from ansible_collections.siteops.webcluster.plugins.module_utils import _front_door
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _report, _topology
 
 TOPOLOGY: _topology.Topology = {
@@ -104,11 +105,17 @@ def test_a_dead_load_balancer_tells_why() -> None:
 
 
 def test_an_item_that_does_not_arrive_is_a_reason() -> None:
-    door = {
-        **DOORS["lb"],
-        "reasons": [{"check": "item", "severity": "error", "message": "Not on the replica.", "hint": ""}],
-    }
-    assert report(doors={"lb": door})["reasons"] == ["lb: Not on the replica."]
+    def refuse(method: str, path: str, data: t.Mapping[str, str] | None = None) -> t.NoReturn:
+        raise _front_door.FrontDoorError("refused", f"{method} {path} was refused")
+
+    look = _front_door.Look()
+    _front_door.look_at_item(refuse, look, 0, _front_door.Clock())
+    reasons = [reason.as_dict() for reason in look.reasons]
+    result = report(doors={"lb": {**DOORS["lb"], "reasons": reasons}})
+    assert not result["healthy"]
+    assert result["reasons"][0].startswith(
+        "lb: No item could be written through the page: POST /api/items was refused."
+    )
 
 
 def test_hosts_without_ssh_and_hosts_that_were_not_looked_at() -> None:
