@@ -244,7 +244,8 @@ class MysqlClient:
             return []
         # loose-: MySQL knows ssl-mode, MariaDB ssl and ssl-verify-server-cert; what a client lacks is only a warning.
         if login.tls == "disabled":
-            return ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"]
+            # Without TLS MySQL sends a password only to a server whose public key it may ask for.
+            return ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl", "--loose-get-server-public-key"]
         options = [
             f"--ssl-{name}={value}"
             for name, value in (("ca", login.ca_cert), ("cert", login.client_cert), ("key", login.client_key))

@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import Row, Rows, quote
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+    MysqlClient,
+    MysqlError,
+    MysqlLogin,
+    Row,
+    Rows,
+    quote,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_server import Server, own_data
+from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 READ_CHANNELS_MARIADB = "SHOW ALL SLAVES STATUS"
 READ_CHANNELS_MYSQL = "SHOW REPLICA STATUS"
 READ_PASSWORDS_MYSQL = "SELECT Channel_name, User_password, Heartbeat FROM mysql.slave_master_info"
 
 AUTH_ERRORS = frozenset({1045, 1698, 1130, 1862, 2059, 2061})
+HOST_NOT_ALLOWED = 1130
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,8 @@ class Plan:
     """Statements, or the sentence that says why there are none; both states in words, without secrets."""
 
     refusal: str | None = None
+    # Whether the source lets this replica in at present.
+    connected: bool = False
     statements: list[str] = field(default_factory=list)
     before: dict[str, object] = field(default_factory=dict)
     after: dict[str, object] = field(default_factory=dict)
@@ -255,6 +266,7 @@ def plan_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, al
     mariadb = server.is_mariadb
     word = "SLAVE" if mariadb else "REPLICA"
     channel = channels[0] if channels else None
+    plan.connected = channel is not None and channel.io_running == "Yes"
     before = _describe(channel, _same_password(wanted, channel)) if channel else {}
     after = _wish(server, wanted, channel)
     before["running"], after["running"] = bool(channel and channel.running), True
@@ -272,6 +284,41 @@ def plan_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, al
     plan.before.update(before)
     plan.after.update(after)
     return plan
+
+
+def source_login(server: Server, wanted: Wanted) -> MysqlLogin:
+    """Return the log-in that the replication is going to use."""
+    return MysqlLogin(
+        host=wanted.host,
+        port=wanted.port,
+        user=wanted.user,
+        password=wanted.password,
+        tls="required" if uses_tls(server, wanted.tls) else "disabled",
+    )
+
+
+def source_problem(client: MysqlClient) -> Problem | None:
+    """Log in at the source as the replication does, and see whether it may replicate."""
+    login = client.login
+    name = f"the source {login.host}:{login.port}"
+    try:
+        grants = [str(value) for row in client.query(["SHOW GRANTS"])[0] for value in row.values()]
+    except MysqlError as error:
+        if error.errno == HOST_NOT_ALLOWED:
+            return Problem(f"{name} has no account for this host: {error.message}", True)
+        if error.kind == "auth":
+            return Problem(
+                f"{name} refuses the user {login.user!r}: wrong replication password or no such user ({error.message})",
+                False,
+            )
+        if error.kind == "unreachable":
+            return Problem(f"{name} cannot be reached: {error.message}", True)
+        return Problem(f"{name} answers: {error.message}", False)
+    if not any("REPLICATION SLAVE" in grant or grant.startswith("GRANT ALL PRIVILEGES ON *.*") for grant in grants):
+        return Problem(
+            f"{name} does not let the user {login.user!r} replicate: GRANT REPLICATION SLAVE is missing", True
+        )
+    return None
 
 
 def plan_read_only(plan: Plan, server: Server, read_only: bool) -> None:

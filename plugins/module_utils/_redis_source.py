@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient, RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import RefusedError, config_get
+from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 Resolver = Callable[[str], set[str]]
 
@@ -163,14 +164,6 @@ def carry_out(client: RedisClient, plan: Plan) -> None:
         client.command(*command)
     if plan.rewrite:
         client.command("CONFIG", "REWRITE")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a primary does not let a replica in; may_heal is false when waiting seldom helps."""
-
-    text: str
-    may_heal: bool
 
 
 def source_problem(client: RedisClient) -> Problem | None:

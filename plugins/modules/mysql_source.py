@@ -62,6 +62,13 @@ options:
     description: Seconds without a transaction after which the source sends a sign of life.
     type: float
     default: 5.0
+  source_timeout:
+    description:
+      - Seconds within which the source must let O(user) in, before anything is changed. V(0) does not ask it.
+      - Of use where source and replica are set up at the same moment. A password that the source refuses ends the wait
+        after 15 seconds, unless the replica is connected at present and only its password is to change.
+    type: int
+    default: 0
   allow_repoint:
     description: Whether a server that replicates from another source may be moved to this one.
     type: bool
@@ -130,6 +137,7 @@ statements:
 
 import errno
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +149,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client i
     MysqlError,
     MysqlLogin,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import wait_for_source
+
+Connect = Callable[[MysqlLogin], MysqlClient]
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["replica", "primary"], "default": "replica"},
@@ -152,6 +163,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "connect_retry": {"type": "int", "default": 5},
     "retry_count": {"type": "int", "default": 86400},
     "heartbeat_period": {"type": "float", "default": 5.0},
+    "source_timeout": {"type": "int", "default": 0},
     "allow_repoint": {"type": "bool", "default": False},
     "read_only_file": {"type": "str", "default": "/etc/mysql/conf.d/webcluster-read-only.cnf"},
     "listen_address": {"type": "str"},
@@ -247,13 +259,26 @@ def first_words(statement: str) -> str:
     return statement.split("=")[0].rsplit(" ", 1)[0] if "=" in statement else statement
 
 
-def run(module: AnsibleModule, client: MysqlClient) -> dict[str, Any]:
+def source_refusal(server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect) -> str | None:
+    """Say why the source does not let this replica in, or None; a log-in that is not given cannot be tried."""
+    if not params["source_timeout"] or not params["user"] or not plan.statements:
+        return None
+    client = connect(source.source_login(server, wanted_source(params)))
+    problem = wait_for_source(lambda: source.source_problem(client), params["source_timeout"], plan.connected)
+    return f"{problem.text}; the replication here was not touched" if problem else None
+
+
+def run(module: AnsibleModule, client: MysqlClient, connect: Connect = MysqlClient) -> dict[str, Any]:
     """Return the module's result."""
     params = module.params
     try:
         server, plan = make_plan(client, params, module.check_mode)
         if plan.refusal:
             module.fail_json(msg=plan.refusal, flavor=server.flavor)
+        if params["state"] == "replica" and not module.check_mode:
+            refusal = source_refusal(server, plan, params, connect)
+            if refusal:
+                module.fail_json(msg=refusal, flavor=server.flavor)
         if plan.statements and not module.check_mode:
             client.query(plan.statements, secrets=[params["password"]] if params["password"] else [])
     except MysqlError as error:

@@ -110,7 +110,6 @@ link_up:
 """
 
 import os.path
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,9 +139,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_source i
     look,
     source_problem,
 )
-
-# Seconds after which a password that a new replica was given counts as wrong.
-PASSWORD_PATIENCE = 15
+from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem, wait_for_source
 
 
 def look_before_install(module: AnsibleModule, login: RedisLogin) -> None:
@@ -193,9 +190,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
                 username=found.user or None if wanted.user is None else wanted.user,
                 password=found.password or None if wanted.password is None else wanted.password,
             )
-            timeout = params["source_timeout"]
-            # A primary whose password is changed at the same time knows it a little later.
-            wait_for_source(as_replica, timeout, timeout if found.link_up else min(timeout, PASSWORD_PATIENCE))
+            problem = wait_for_source(lambda: ask_source(as_replica), params["source_timeout"], found.link_up)
+            if problem:
+                raise RefusedError(f"{problem.text}. Nothing was changed.")
         if not module.check_mode:
             carry_out(client, plan)
     after = {"role": params["state"], "source": str(source or "")}
@@ -209,18 +206,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     }
 
 
-def wait_for_source(login: RedisLogin, timeout: float, patience: float) -> None:
-    """Refuse to go on with a primary that does not let the replication user in."""
-    start = time.monotonic()
-    while True:
-        with RedisClient(login) as client:
-            problem = source_problem(client)
-        passed = time.monotonic() - start
-        if not problem:
-            return
-        if passed >= (timeout if problem.may_heal else patience):
-            raise RefusedError(f"{problem.text}. Nothing was changed.")
-        time.sleep(1)
+def ask_source(login: RedisLogin) -> Problem | None:
+    with RedisClient(login) as client:
+        return source_problem(client)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_server import Server
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_source import (
     Channel,
@@ -19,6 +20,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_source i
     plan_replica,
     read_only_file,
     refuse_source,
+    source_login,
+    source_problem,
 )
 
 OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
@@ -254,3 +257,51 @@ def test_mysql_rows() -> None:
     stored = {"Channel_name": "", "User_password": "pa'ss", "Heartbeat": "5.000"}
     assert mysql_channels([dict(row)], [dict(stored)]) == [channel(MYSQL)]
     assert mysql_channels([dict(row)], [])[0].password is None
+
+
+class Source:
+    """Answers SHOW GRANTS, or does not let us in."""
+
+    login = MysqlLogin("10.0.0.20", user="repl", password="pa'ss")
+
+    def __init__(self, answer: list[str] | MysqlError) -> None:
+        self.answer = answer
+
+    def query(self, statements: list[str]) -> list[Rows]:
+        assert statements == ["SHOW GRANTS"]
+        if isinstance(self.answer, MysqlError):
+            raise self.answer
+        return [[{"Grants for repl@%": grant} for grant in self.answer]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "may_heal"),
+    [
+        (MysqlError("auth", "Host '10.0.0.21' is not allowed", 1130), "has no account for this host", True),
+        (MysqlError("auth", "Access denied", 1045), "refuses the user 'repl': wrong replication password", False),
+        (MysqlError("unreachable", "Can't connect", 2002, "refused"), "cannot be reached: Can't connect", True),
+        (MysqlError("tls", "SSL is required", 2026), "answers: SSL is required", False),
+        (["GRANT USAGE ON *.* TO `repl`@`%`"], "GRANT REPLICATION SLAVE is missing", True),
+    ],
+)
+def test_a_source_that_does_not_let_us_in_is_described(
+    answer: list[str] | MysqlError, text: str, may_heal: bool
+) -> None:
+    problem = source_problem(Source(answer))  # type: ignore[arg-type]
+    assert problem is not None
+    assert problem.text.startswith("the source 10.0.0.20:3306 ")
+    assert text in problem.text
+    assert problem.may_heal is may_heal
+
+
+@pytest.mark.parametrize(
+    "grant",
+    ["GRANT REPLICATION SLAVE ON *.* TO `repl`@`10.0.0.21`", "GRANT ALL PRIVILEGES ON *.* TO `repl`@`%`"],
+)
+def test_a_source_that_lets_us_in_is_no_problem(grant: str) -> None:
+    assert source_problem(Source([grant])) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("here", "tls"), [(MARIADB, "required"), (OLD_MARIADB, "disabled"), (MYSQL, "required")])
+def test_the_source_is_asked_the_way_the_replication_goes(here: Server, tls: str) -> None:
+    assert source_login(here, WANTED).tls == tls

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
 from ansible_collections.siteops.webcluster.plugins.modules import mysql_source
 
 ROW = {
@@ -85,6 +85,48 @@ def test_source_is_set_once(tmp_path: Path) -> None:
     second = Client(tmp_path, [dict(ROW)])
     assert not run(Module(tmp_path), second)["changed"]
     assert second.changes == []
+
+
+class Source:
+    """A source with an account for us; asked holds the log-ins."""
+
+    def __init__(self, grants: str = "GRANT REPLICATION SLAVE ON *.* TO repl") -> None:
+        self.grants = grants
+        self.asked: list[MysqlLogin] = []
+
+    def connect(self, login: MysqlLogin) -> Source:
+        self.asked.append(login)
+        self.login = login
+        return self
+
+    def query(self, _statements: Sequence[str]) -> list[Rows]:
+        if not self.grants:
+            raise MysqlError("auth", "Access denied", 1045)
+        return [[{"Grants": self.grants}]]
+
+
+def ask_source(module: Module, client: Client, source: Source) -> dict[str, Any]:
+    return mysql_source.run(module, client, source.connect)  # type: ignore[arg-type]
+
+
+def test_the_source_is_asked_before_anything_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql_source, "wait_for_source", lambda ask, _timeout, _connected: ask())
+    good, client = Source(), Client(tmp_path, [])
+    assert ask_source(Module(tmp_path, source_timeout=5), client, good)["changed"]
+    assert [(login.host, login.user) for login in good.asked] == [("10.0.0.20", "repl")]
+    assert len(client.changes) > 0
+
+    client = Client(tmp_path / "other", [])
+    with pytest.raises(ModuleError, match="wrong replication password .* the replication here was not touched"):
+        ask_source(Module(tmp_path, source_timeout=5), client, Source(""))
+    assert client.changes == []
+
+
+@pytest.mark.parametrize("more", [{"source_timeout": 0}, {"source_timeout": 5, "password": None, "user": None}])
+def test_the_source_is_not_asked_without_need(tmp_path: Path, more: dict[str, Any]) -> None:
+    source = Source()
+    ask_source(Module(tmp_path, **more), Client(tmp_path, [dict(ROW)]), source)
+    assert source.asked == []
 
 
 def test_check_mode_only_tells(tmp_path: Path) -> None:
