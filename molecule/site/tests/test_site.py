@@ -61,7 +61,7 @@ def test_an_item_goes_to_the_primary_and_comes_back_from_replica_and_cache() -> 
 
 
 def test_both_web_servers_answer_through_the_load_balancer() -> None:
-    assert {get("/api/status")["server"] for _ in range(10)} == {"siteweb1", "siteweb2"}
+    assert {get("/api/status")["server"] for ask_again in range(10)} == {"siteweb1", "siteweb2"}
 
 
 @pytest.mark.parametrize("path", ["/stats", "/metrics", "/server-status", "/phpinfo.php", "/info.php"])

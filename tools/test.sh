@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Run every check and then molecule scenarios, two at a time: tools/test.sh [--scenarios-only] SCENARIO...
+# Every step runs, even after one has failed; the exit code is 1 if any did.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/common.sh
+. tools/common.sh
+use_venv
+link_collection
+
+step_check() { tools/lint.sh check; }
+step_sanity() { tools/sanity.sh; }
+
+steps=(check sanity)
+if [ "${1:-}" = --scenarios-only ]; then
+  shift
+  steps=()
+fi
+for scenario in "$@"; do
+  eval "step_$scenario() { molecule test -s $scenario; }"
+done
+run_steps "${steps[@]}" "$@"
