@@ -28,7 +28,7 @@ site: venv ## Build the cluster: the lab's eight hosts, or INVENTORY=inventory/a
 	@[[ "$(INVENTORY)" != inventory/lab* ]] || lab/lab up --inventory $(INVENTORY)
 	ansible-playbook -i $(INVENTORY) site.yml $(ARGS)
 
-status: venv ## Look at the whole cluster: exit 0 healthy, 1 not; FORMAT=json for machines
+status: venv ## Look at the whole cluster; fails unless it is healthy; FORMAT=json for machines
 	@python tools/status.py --inventory $(INVENTORY) --format $(FORMAT) $(if $(ARGS),-- $(ARGS))
 
 lab-up: venv ## Start the lab's eight hosts; LAB_RELEASE=12, 13 or sid

@@ -55,7 +55,8 @@ def errors_of(result: Mapping[str, t.Any]) -> list[Mapping[str, t.Any]]:
 
 
 def sentence(reason: Mapping[str, t.Any]) -> str:
-    return " ".join(str(part) for part in (reason.get("message"), reason.get("hint")) if part)
+    parts = [str(part) for part in (reason.get("message"), reason.get("hint")) if part]
+    return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts)
 
 
 def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | None, names: Mapping[str, str]) -> Row:

@@ -79,11 +79,11 @@ def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
     hostvars = copy.deepcopy(HOSTVARS)
     hostvars["db2"]["__webcluster_mysql_verdict"] = {
         "healthy": False, "state": "unreachable", "role": None, "msg": "short",
-        "reasons": [{"severity": "error", "message": "The server does not answer.", "hint": "Start mariadb."}],
+        "reasons": [{"severity": "error", "message": "no socket (2)", "hint": "Start mariadb."}],
     }  # fmt: skip
     result = report(hostvars)
     assert not result["healthy"]
-    assert result["reasons"] == ["db2: unreachable, The server does not answer. Start mariadb."]
+    assert result["reasons"] == ["db2: unreachable, no socket (2). Start mariadb."]
     assert "- db2: unreachable" in result["table"]
 
 
