@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,13 +70,31 @@ class RunResult:
     stderr: bytes
 
 
-# (argv, standard input, environment, seconds) -> result; raises FileNotFoundError or subprocess.TimeoutExpired
+# (argv, standard input, environment, seconds) -> result; raises OSError, which TimeoutError is too
 Runner = Callable[[list[str], bytes, Mapping[str, str], float], RunResult]
+TIMED_OUT = 124
 
 
-def run_process(argv: list[str], data: bytes, env: Mapping[str, str], timeout: float) -> RunResult:
-    done = subprocess.run(argv, input=data, env=dict(env), capture_output=True, timeout=timeout, check=False)
-    return RunResult(done.returncode, done.stdout, done.stderr)
+def module_runner(run_command: Callable[..., tuple[int, bytes, bytes]]) -> Runner:
+    """Return a runner on top of AnsibleModule.run_command, which has neither a time limit nor a clean environment."""
+
+    def run(argv: list[str], data: bytes, env: Mapping[str, str], timeout: float) -> RunResult:
+        unset = [word for name in os.environ if name not in env for word in ("--unset", name)]
+        limit = ["timeout", "--kill-after=5", f"{timeout:g}"]
+        rc, stdout, stderr = run_command(
+            [*(["env", *unset] if unset else []), *limit, *argv],
+            data=data,
+            binary_data=True,
+            encoding=None,
+            environ_update=dict(env),
+            expand_user_and_vars=False,
+            handle_exceptions=False,
+        )
+        if rc == TIMED_OUT:
+            raise TimeoutError
+        return RunResult(rc, stdout, stderr)
+
+    return run
 
 
 # The session's sql_mode is fixed by the client, so backslash escapes always mean what quote() intends.
@@ -224,9 +241,9 @@ def split_results(output: bytes, count: int) -> list[Rows]:
 class MysqlClient:
     """One login; each query() is one client process."""
 
-    def __init__(self, login: MysqlLogin, runner: Runner | None = None, timeout: float = 30.0) -> None:
+    def __init__(self, login: MysqlLogin, runner: Runner, timeout: float = 30.0) -> None:
         self.login = login
-        self.runner: Runner = runner or run_process
+        self.runner = runner
         self.timeout = timeout
 
     def _option_file(self) -> str:
@@ -304,7 +321,7 @@ class MysqlClient:
                 with os.fdopen(handle, "w", encoding="utf-8") as stream:
                     stream.write(self._option_file())
             return self.runner(self._argv(program, option_file), data, env, self.timeout + login.connect_timeout)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             raise MysqlError(
                 "unreachable", f"no answer within {self.timeout + login.connect_timeout:g} seconds", detail="timeout"
             ) from None

@@ -149,6 +149,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client i
     MysqlClient,
     MysqlError,
     MysqlLogin,
+    module_runner,
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -278,7 +279,7 @@ def main() -> None:
     error = input_error(module.params)
     if error:
         module.fail_json(msg=error)
-    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]), module_runner(module.run_command))
     module.exit_json(**run(module, client))
 
 

@@ -148,6 +148,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client i
     MysqlClient,
     MysqlError,
     MysqlLogin,
+    module_runner,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import wait_for_source
 
@@ -268,7 +269,7 @@ def source_refusal(server: servers.Server, plan: source.Plan, params: dict[str, 
     return f"{problem.text}; the replication here was not touched" if problem else None
 
 
-def run(module: AnsibleModule, client: MysqlClient, connect: Connect = MysqlClient) -> dict[str, Any]:
+def run(module: AnsibleModule, client: MysqlClient, connect: Connect) -> dict[str, Any]:
     """Return the module's result."""
     params = module.params
     try:
@@ -308,8 +309,12 @@ def main() -> None:
     password = module.params["password"] or ""
     if len(password) > PASSWORD_LIMIT or "\n" in password:
         module.fail_json(msg=f"password has {len(password)} characters, expected one line of at most {PASSWORD_LIMIT}")
-    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
-    module.exit_json(**run(module, client))
+
+    def connect(login: MysqlLogin) -> MysqlClient:
+        return MysqlClient(login, module_runner(module.run_command))
+
+    client = connect(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    module.exit_json(**run(module, client, connect))
 
 
 if __name__ == "__main__":

@@ -516,10 +516,15 @@ raw:
   type: dict
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlClient, MysqlLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+    MysqlClient,
+    MysqlLogin,
+    module_runner,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import look
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
@@ -611,10 +616,10 @@ def redis_login(params: dict[str, Any]) -> RedisLogin:
     )
 
 
-def looker(params: dict[str, Any]) -> look.Looker:
+def looker(params: dict[str, Any], run_command: Callable[..., Any]) -> look.Looker:
     """Return the look that fits the engine."""
     if params["engine"] == "mysql":
-        return look.MysqlLooker(MysqlClient(mysql_login(params)), params["channel"])
+        return look.MysqlLooker(MysqlClient(mysql_login(params), module_runner(run_command)), params["channel"])
     return look.RedisLooker(RedisClient(redis_login(params)), params["login_host"])
 
 
@@ -630,7 +635,9 @@ def main() -> None:
         expect = expectation(params)
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    result = look.once(looker(params), params["engine"], expect, params["primary_position"], params["allow_errant"])
+    result = look.once(
+        looker(params, module.run_command), params["engine"], expect, params["primary_position"], params["allow_errant"]
+    )
     fail_on = UNHEALTHY if params["fail_on"] is None else params["fail_on"]
     if result["state"] in fail_on:
         hint = result["reasons"][0]["hint"]

@@ -64,7 +64,7 @@ def fetch(host: Host, url: str) -> str:
 
 
 def served_by(requests: int = 10) -> set[str]:
-    return {json.loads(get()[1])["host"] for _ in range(requests)}
+    return {json.loads(get()[1])["host"] for request in range(requests)}
 
 
 def until(holds: Callable[[], bool], seconds: float = 15) -> bool:
@@ -227,7 +227,7 @@ def test_visitor_gets_a_friendly_page_when_no_web_server_is_up(host: Host) -> No
 
 def test_no_request_is_lost_in_reloads(host: Host) -> None:
     with visitors() as lost:
-        for _ in range(3):
+        for _reload in range(3):
             host.check_output("systemctl reload haproxy")
             time.sleep(0.5)
     assert lost == []
@@ -265,7 +265,7 @@ def test_reserve_is_used_only_when_needed(host: Host) -> None:
     def answers() -> str:
         return str(json.loads(fetch(host, "http://127.0.0.1:3307/") or "{}").get("host"))
 
-    assert {answers() for _ in range(4)} == {"web1"}
+    assert {answers() for request in range(4)} == {"web1"}
     stub("web1").check_output("systemctl stop stub")
     assert until(lambda: answers() == "web2")
 

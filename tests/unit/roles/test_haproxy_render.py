@@ -168,7 +168,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     out = tmp_path_factory.mktemp("haproxy")
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     cases = {}
-    for name, variables in {**GOOD, **{name: variables for name, (variables, _) in BAD.items()}}.items():
+    for name, variables in {**GOOD, **{name: bad[0] for name, bad in BAD.items()}}.items():
         cases[name] = {**defaults, **variables, "inventory_hostname": "lb1"}
         cases[name]["__haproxy_listeners"] = {"stdout_lines": cases[name].pop("test_listeners", [])}
         cases[name]["ansible_facts"] = {

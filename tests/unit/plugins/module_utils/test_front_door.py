@@ -28,7 +28,7 @@ class FakeClock(door.Clock):
         self.time += seconds
 
 
-Reply = door.Answer | door.FrontDoorError
+Reply: t.TypeAlias = "door.Answer | door.FrontDoorError"
 
 
 class FakeAsk:
@@ -278,7 +278,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif what == "drip":
             self.send_response(200)
             self.end_headers()
-            for _ in range(20):
+            for _byte in range(20):
                 self.wfile.write(b".")
                 time.sleep(0.05)
         elif what == "short":
@@ -317,8 +317,10 @@ class Server(http.server.ThreadingHTTPServer):
 def serving() -> Iterator[str]:
     with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ WHO = "'app'@'10.0.0.4'"
 DEMO = {"`demo`.*": frozenset({"ALL PRIVILEGES"})}
 
 
-def wanted(tls: bool = False, grants: Grants = DEMO) -> Wanted:
-    return Wanted("app", "10.0.0.4", "sec'ret", grants, tls)
+def wanted(tls: bool = False, grants: Grants | None = None) -> Wanted:
+    return Wanted("app", "10.0.0.4", "sec'ret", DEMO if grants is None else grants, tls)
 
 
 def native(tls: bool = False, password: str = "sec'ret") -> Present:

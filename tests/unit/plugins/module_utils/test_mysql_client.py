@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_client as client
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,7 +144,7 @@ def test_a_password_travels_in_a_private_file_that_is_removed(monkeypatch: pytes
 
 
 def test_the_private_file_is_removed_after_a_failure() -> None:
-    runner = FakeRunner(error=subprocess.TimeoutExpired("mariadb", 1))
+    runner = FakeRunner(error=TimeoutError())
     with pytest.raises(client.MysqlError, match="no answer within") as caught:
         ask(runner, "DO 0", password="secret")
     assert (caught.value.kind, caught.value.detail) == ("unreachable", "timeout")
@@ -278,6 +279,25 @@ def test_names_are_quoted() -> None:
             client.quote_name(bad)
 
 
-def test_a_real_process_runs() -> None:
-    done = client.run_process(["cat"], b"x", {}, 5)
-    assert (done.rc, done.stdout, done.stderr) == (0, b"x", b"")
+@pytest.fixture
+def real_runner() -> client.Runner:
+    with patch_module_args({}):
+        return client.module_runner(AnsibleModule(argument_spec={}).run_command)
+
+
+def test_a_real_process_runs_with_our_environment_only(
+    real_runner: client.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYSQL_PWD", "inherited")
+    script = 'cat; echo "$1 ${MYSQL_PWD-unset} $GIVEN" >&2; exit 3'
+    done = real_runner(["/bin/sh", "-c", script, "sh", "$HOME"], b"x\xff", {"PATH": "/bin", "GIVEN": "yes"}, 5)
+    assert (done.rc, done.stdout, done.stderr) == (3, b"x\xff", b"$HOME unset yes\n")
+
+
+def test_a_process_that_hangs_is_ended(real_runner: client.Runner) -> None:
+    with pytest.raises(TimeoutError):
+        real_runner(["/bin/sleep", "60"], b"", {"PATH": "/bin"}, 0.1)
+
+
+def test_a_program_that_cannot_be_run_is_an_error(real_runner: client.Runner) -> None:
+    assert real_runner(["/nonexistent"], b"", {"PATH": "/bin"}, 5).rc == 127

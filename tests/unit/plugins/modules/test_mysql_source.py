@@ -68,7 +68,7 @@ class Client:
 
 
 def run(module: Module, client: Client) -> dict[str, Any]:
-    return mysql_source.run(module, client)  # type: ignore[arg-type]
+    return ask_source(module, client, Source())
 
 
 def test_source_is_set_once(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ class Source:
         return [[{"Grants": self.grants}]]
 
 
-def ask_source(module: Module, client: Client, source: Source) -> dict[str, Any]:
+def ask_source(module: Module, client: Client | Silent | Busy, source: Source) -> dict[str, Any]:
     return mysql_source.run(module, client, source.connect)  # type: ignore[arg-type]
 
 
@@ -117,7 +117,7 @@ def test_the_source_is_asked_before_anything_is_changed(tmp_path: Path, monkeypa
     assert len(client.changes) > 0
 
     client = Client(tmp_path / "other", [])
-    with pytest.raises(ModuleError, match="wrong replication password .* the replication here was not touched"):
+    with pytest.raises(ModuleError, match=r"wrong replication password .* the replication here was not touched"):
         ask_source(Module(tmp_path, source_timeout=5), client, Source(""))
     assert client.changes == []
 
@@ -178,9 +178,9 @@ class Silent:
 
 
 def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise(tmp_path: Path) -> None:
-    assert mysql_source.run(Module(tmp_path, check_mode=True), Silent())["changed"]  # type: ignore[arg-type]
+    assert ask_source(Module(tmp_path, check_mode=True), Silent(), Source())["changed"]
     with pytest.raises(ModuleError, match="no client"):
-        mysql_source.run(Module(tmp_path), Silent())  # type: ignore[arg-type]
+        ask_source(Module(tmp_path), Silent(), Source())
 
 
 class Busy:
@@ -190,7 +190,7 @@ class Busy:
 
 def test_a_busy_server_is_not_taken_for_another_program(tmp_path: Path) -> None:
     with pytest.raises(ModuleError, match="Too many connections"):
-        mysql_source.run(Module(tmp_path, check_mode=True, listen_address="127.0.0.1"), Busy())  # type: ignore[arg-type]
+        ask_source(Module(tmp_path, check_mode=True, listen_address="127.0.0.1"), Busy(), Source())
 
 
 def test_a_port_that_is_taken_is_named_before_the_installation(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_port_that_is_taken_is_named_before_the_installation(tmp_path: Path) -
         port = other.getsockname()[1]
         module = Module(tmp_path, check_mode=True, listen_address="127.0.0.1", listen_port=port)
         with pytest.raises(ModuleError, match=f"port {port} of 127.0.0.1 is already taken"):
-            mysql_source.run(module, Silent())  # type: ignore[arg-type]
+            ask_source(module, Silent(), Source())
     assert mysql_source.listen_error("127.0.0.1", port) is None
 
 

@@ -35,6 +35,7 @@ class FakeModule:
     """AnsibleModule without its process: defaults are filled in from the argument spec."""
 
     given: ClassVar[Raw] = {}
+    run_command = None
 
     def __init__(self, argument_spec: Raw, **_kwargs: Any) -> None:
         self.params = {name: spec.get("default") for name, spec in argument_spec.items()} | self.given
@@ -60,7 +61,7 @@ class FakeLooker:
 def run(monkeypatch: pytest.MonkeyPatch, answer: Snapshot | Failure, **params: Any) -> FinishedError:
     monkeypatch.setattr(FakeModule, "given", {"engine": "mysql", **params})
     monkeypatch.setattr(module, "AnsibleModule", FakeModule)
-    monkeypatch.setattr(module, "looker", lambda _params: FakeLooker(answer))
+    monkeypatch.setattr(module, "looker", lambda _params, _run_command: FakeLooker(answer))
     with pytest.raises(FinishedError) as caught:
         module.main()
     return caught.value
@@ -143,7 +144,7 @@ def test_logins() -> None:
     assert (redis.host, redis.port, redis.tls) == ("127.0.0.1", 6379, False)
     assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
     for engine, name in (("mysql", "MysqlLooker"), ("redis", "RedisLooker")):
-        assert type(module.looker({**params, "engine": engine})).__name__ == name
+        assert type(module.looker({**params, "engine": engine}, print)).__name__ == name
 
 
 def test_documentation_fits_the_argument_spec() -> None:

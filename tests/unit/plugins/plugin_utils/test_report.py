@@ -52,10 +52,8 @@ DOORS: dict[str, dict[str, t.Any]] = {
 }
 
 
-def report(
-    hostvars: t.Any = HOSTVARS, doors: t.Any = DOORS, topology: t.Any = TOPOLOGY, outside: t.Any = ()
-) -> _report.Report:
-    return _report.cluster_report(topology, hostvars, doors, outside)
+def report(hostvars: t.Any = None, doors: t.Any = None, topology: t.Any = None, outside: t.Any = ()) -> _report.Report:
+    return _report.cluster_report(topology or TOPOLOGY, hostvars or HOSTVARS, doors or DOORS, outside)
 
 
 def row(result: _report.Report, server: str) -> _report.Row:
@@ -106,7 +104,7 @@ def test_a_dead_load_balancer_tells_why() -> None:
 
 def test_an_item_that_does_not_arrive_is_a_reason() -> None:
     def refuse(method: str, path: str, data: t.Mapping[str, str] | None = None) -> t.NoReturn:
-        raise _front_door.FrontDoorError("refused", f"{method} {path} was refused")
+        raise _front_door.FrontDoorError("refused", f"{method} {path} with {data is not None and 'data'} was refused")
 
     look = _front_door.Look()
     _front_door.look_at_item(refuse, look, 0, _front_door.Clock())
@@ -114,7 +112,7 @@ def test_an_item_that_does_not_arrive_is_a_reason() -> None:
     result = report(doors={"lb": {**DOORS["lb"], "reasons": reasons}})
     assert not result["healthy"]
     assert result["reasons"][0].startswith(
-        "lb: No item could be written through the page: POST /api/items was refused."
+        "lb: No item could be written through the page: POST /api/items with data was refused."
     )
 
 
