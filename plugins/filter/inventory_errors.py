@@ -11,6 +11,7 @@ version_added: 0.1.0
 author: siteops contributors (@siteops)
 description:
   - Checks the six groups of C(siteops.webcluster.site) and the secrets that its roles require, before a host is asked anything.
+  - A variable that begins with the name of a role and is none of its options is an error, as is a value that the role would refuse.
 options:
   _input:
     description: The C(groups) variable.
@@ -38,11 +39,18 @@ _value:
 
 import typing as t
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology, _variables
 
 
 def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
-    return _topology.inventory_errors(groups) or _topology.variable_errors(groups, hostvars)
+    errors = _topology.inventory_errors(groups)
+    if errors:
+        return errors
+    hosts = dict.fromkeys(name for group in _topology.GROUPS for name in groups[group])
+    return [
+        *_topology.secret_errors(groups, hostvars),
+        *_variables.variable_errors(hosts, hostvars, _variables.role_options()),
+    ]
 
 
 class FilterModule:

@@ -28,6 +28,11 @@ options:
     type: list
     elements: dict
     default: []
+  must_answer:
+    description: Names of hosts whose look must be there; one that is missing, unreachable or failed is an error.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 GROUPS = ("haproxy", "apache_php", "mysql_master", "mysql_replica", "redis_master", "redis_replica")
+SUPPORTED = ("Debian 12", "Debian 13", "Debian sid")
 ENGINES = {"mysql": "MySQL", "redis": "Redis"}
 # The variable that moves a service away from its usual port.
 PORTS = {
@@ -87,7 +88,7 @@ def inventory_errors(groups: Mapping[str, Sequence[str]]) -> list[str]:
     return errors
 
 
-def variable_errors(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+def secret_errors(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
     """Secrets that the roles require and the inventory does not give."""
     errors = []
     for engine, names in SECRETS.items():
@@ -113,6 +114,33 @@ def host_address(name: str, variables: Mapping[str, t.Any]) -> str | None:
         return name
     facts = variables.get("ansible_facts") or {}
     return (facts.get("default_ipv4") or {}).get("address")
+
+
+def host_errors(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+    """What keeps a host from being worked on, one sentence each."""
+    errors = []
+    for name in hosts:
+        variables = hostvars[name]
+        met = variables.get("__webcluster_met") or {}
+        if met.get("unreachable"):
+            address = variables.get("ansible_host") or name
+            said = " ".join(str(met.get("msg") or "").removeprefix("Task failed: ").split())
+            errors.append(
+                f"Host {name} cannot be reached over SSH at {address}; expected a running host that accepts our key:"
+                f" start it, or leave it out with --limit. {said}".rstrip()
+            )
+            continue
+        facts = variables.get("ansible_facts") or {}
+        sid = facts.get("distribution_release") == "sid"
+        release = (
+            f"{facts.get('distribution', '')} {'sid' if sid else facts.get('distribution_major_version', '')}".strip()
+        )
+        if release not in SUPPORTED:
+            errors.append(
+                f"Host {name} runs {release or 'an unknown system'}; expected one of {', '.join(SUPPORTED)}:"
+                " reinstall it with one of these."
+            )
+    return errors
 
 
 def _value(status: Mapping[str, t.Any] | None) -> str:
@@ -179,10 +207,11 @@ def topology(
     groups: Mapping[str, Sequence[str]],
     hostvars: Mapping[str, Mapping[str, t.Any]],
     elsewhere: Sequence[Mapping[str, t.Any]] = (),
+    must_answer: Sequence[str] = (),
 ) -> Topology:
     """Join the inventory's groups with what each server said of itself.
 
-    `elsewhere` holds the looks at members outside of a limited run.
+    `elsewhere` holds the looks at members outside of a limited run, `must_answer` the hosts that could be asked.
     """
     errors: list[str] = []
     notes: list[str] = []
@@ -205,6 +234,13 @@ def topology(
         members = [*first, *replicas]
         looks = {name: hostvars[name].get(f"__webcluster_{key}_look") or outside.get(name) for name in members}
         statuses = {name: look for name, look in looks.items() if look and not look.get("skipped")}
+        for name in members:
+            look = looks[name] or {"msg": "there is no answer"}
+            if name in must_answer and "state" not in look and not look.get("skipped"):
+                errors.append(
+                    f"{ENGINES[key]} on {name} could not be asked who it is: {str(look.get('msg')).rstrip('.')};"
+                    " nothing was changed: mend the host, or leave it out with --limit."
+                )
         if not members:
             return {"primary": None, "replicas": [], "decided_by": "inventory"}
         primary, by, wrong, remarks = decide(key, members, members[0], statuses, addresses)

@@ -84,6 +84,17 @@ def test_status_names_a_web_server_that_is_down() -> None:
     assert "siteweb2: not serving, no answer of it came through sitelb" in output
 
 
+def test_status_names_an_item_that_cannot_be_written() -> None:
+    account = "for a in $(sudo mariadb -Ne \"SELECT Host FROM mysql.user WHERE User='app'\"); do sudo mariadb -e"
+    subprocess.run([*SSH, "sitemysql1", f"{account} \"ALTER USER app@'$a' ACCOUNT LOCK\"; done"], check=True)
+    try:
+        code, output = status()
+    finally:
+        subprocess.run([*SSH, "sitemysql1", f"{account} \"ALTER USER app@'$a' ACCOUNT UNLOCK\"; done"], check=True)
+    assert code == 1
+    assert "sitelb: No item could be written through the page: status 503" in output
+
+
 @pytest.mark.parametrize(
     ("group", "hosts", "sentence"),
     [
@@ -103,7 +114,7 @@ def test_wrong_groups_stop_before_any_host_is_asked(
     assert code != 0
     assert sentence in output
     assert "changed=0" in output
-    assert "Meet the host" not in output
+    assert "TASK [Meet the host]" not in output
 
 
 def test_a_host_that_cannot_be_reached_is_named_and_nothing_is_changed(inventory: pathlib.Path) -> None:
@@ -124,11 +135,21 @@ def test_the_live_primary_wins_over_the_inventory(inventory: pathlib.Path) -> No
     assert "changed=1" not in output
 
 
-def test_an_unknown_type_is_refused_by_name() -> None:
-    code, output = playbook("site.yml", INVENTORY, "--limit", "sitelb", "-e", '{"haproxy_http_bind_port": "eighty"}')
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"haproxy_http_bind_port": "eighty"},
+            "Variable haproxy_http_bind_port (sitelb, siteweb1 and 5 more hosts) has",
+        ),
+        ({"mysql_server_memry_mb": 512}, "is no option of the roles; did you mean mysql_server_memory_mb?"),
+    ],
+)
+def test_a_wrong_variable_is_named_before_any_host_is_asked(variables: dict[str, object], sentence: str) -> None:
+    code, output = playbook("site.yml", INVENTORY, "-e", json.dumps(variables))
     assert code != 0
-    assert "haproxy_http_bind_port" in output
-    assert "changed=1" not in output
+    assert sentence in output
+    assert "TASK [Meet the host]" not in output
 
 
 def test_check_mode_on_the_converged_cluster_changes_nothing() -> None:

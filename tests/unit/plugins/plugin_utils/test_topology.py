@@ -117,12 +117,28 @@ def test_the_right_groups_give_none() -> None:
 
 def test_a_missing_secret_is_named_with_its_hosts() -> None:
     hostvars = {name: {secret: "x" for names in _topology.SECRETS.values() for secret in names} for name in ADDRESSES}
-    assert _topology.variable_errors(GROUPS, hostvars) == []
+    assert _topology.secret_errors(GROUPS, hostvars) == []
     del hostvars["db2"]["mysql_server_replication_password"]
     assert (
-        "Variable mysql_server_replication_password is not set for db2;"
-        in _topology.variable_errors(GROUPS, hostvars)[0]
+        "Variable mysql_server_replication_password is not set for db2;" in _topology.secret_errors(GROUPS, hostvars)[0]
     )
+
+
+def test_hosts_that_cannot_be_worked_on_are_all_named() -> None:
+    debian = {"distribution": "Debian", "distribution_major_version": "13", "distribution_release": "trixie"}
+    hostvars: dict[str, dict[str, t.Any]] = {
+        "good": {"ansible_facts": debian},
+        "sid": {"ansible_facts": {**debian, "distribution_release": "sid"}},
+        "gone": {"ansible_host": "10.0.0.9", "__webcluster_met": {"unreachable": True, "msg": "ssh:\n no route"}},
+        "old": {"ansible_facts": {**debian, "distribution_major_version": "11"}},
+        "odd": {},
+    }
+    assert _topology.host_errors(list(hostvars), hostvars) == [
+        "Host gone cannot be reached over SSH at 10.0.0.9; expected a running host that accepts our key: start it, or"
+        " leave it out with --limit. ssh: no route",
+        "Host old runs Debian 11; expected one of Debian 12, Debian 13, Debian sid: reinstall it with one of these.",
+        "Host odd runs an unknown system; expected one of Debian 12, Debian 13, Debian sid: reinstall it with one of these.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +167,18 @@ def test_topology_joins_looks_from_the_run_and_from_outside() -> None:
     assert [member["name"] for member in result["mysql"]["replicas"]] == ["db2", "db3"]
     assert result["web"][0] == {"name": "web1", "address": "10.0.0.4", "port": 8080}
     assert result["errors"] == []
+
+
+@pytest.mark.parametrize("look", [None, {"unreachable": True, "msg": "no answer."}, {"failed": True, "msg": "a crash"}])
+def test_a_server_that_could_not_be_asked_stops_a_run_and_not_a_look(look: dict[str, t.Any] | None) -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
+    for name in ("db1", "db2", "db3"):
+        hostvars[name]["__webcluster_mysql_look"] = FRESH
+    hostvars["db2"]["__webcluster_mysql_look"] = look
+    assert _topology.topology(GROUPS, hostvars)["errors"] == []
+    errors = _topology.topology(GROUPS, hostvars, must_answer=["db1", "db2", "db3"])["errors"]
+    assert len(errors) == 1
+    assert errors[0].startswith("MySQL on db2 could not be asked who it is: ")
 
 
 def test_a_host_without_address_is_an_error() -> None:
