@@ -226,11 +226,13 @@ options:
         cannot be told from one that was written to.
     type: raw
   timeout:
-    description: Seconds to look again and again until the server is healthy. V(0) looks once.
+    description:
+      - Seconds to look again and again until the server is healthy. V(0) looks once.
+      - What O(primary) had a moment ago may take 2 seconds to arrive even with V(0).
     type: float
     default: 0
   interval:
-    description: Seconds between two looks; they grow to 5 from look to look. A canary on its way is looked for more often.
+    description: Seconds between two looks; they grow to 5 from look to look. With O(primary) the first looks follow each other faster.
     type: float
     default: 1.0
   stable_for:

@@ -31,10 +31,12 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
     sort_reasons,
 )
 
-# While a canary is on its way the looks follow each other faster: its way is to be measured.
+# What the primary just had is looked for more often at first: the canary's way is to be measured.
 FIRST_PAUSE = 0.005
 SLOWEST = 5.0
 COMMIT_SECONDS = 1.0
+# What was asked from the primary a moment ago may arrive in that time even without a timeout.
+GRACE_SECONDS = 2.0
 
 
 class Clock:
@@ -72,10 +74,6 @@ class _Journey:
     latency_ms: int | None = None
     last: Sighting | None = None
 
-    @property
-    def on_its_way(self) -> bool:
-        return self.left_at is not None and self.seen is None
-
 
 class Watch:
     """One run of the check. primary: the server above, where it can be asked as well."""
@@ -110,7 +108,7 @@ class Watch:
                 elif since is not None:
                     since, changes = None, changes + 1
                 stable = since is not None and clock.now() - since >= plan.stable_for
-                left = begin + plan.timeout - clock.now()
+                left = begin + self._patience(verdict) - clock.now()
                 if stable or left <= 0 or (plan.fail_fast and verdict.hopeless):
                     break
                 pause = self._pause(pause)
@@ -126,9 +124,13 @@ class Watch:
         waited = round(clock.now() - begin, 3)
         return report(self.engine, verdict, snapshot, comparison, self._canary(), waited, attempts)
 
+    def _patience(self, verdict: Verdict) -> float:
+        moment_ago = self.source is not None and verdict.state == "catching_up"
+        return max(self.plan.timeout, GRACE_SECONDS) if moment_ago else self.plan.timeout
+
     def _pause(self, last: float) -> float:
         """Return how long to wait before the next look: longer from look to look."""
-        if self.journey.on_its_way and last * 2 < self.plan.interval:
+        if self.source is not None and last * 2 < self.plan.interval:
             return last * 2
         if last < self.plan.interval:
             return self.plan.interval

@@ -194,6 +194,21 @@ def test_the_primary_is_asked_after_the_replica() -> None:
     assert result["checks"]["caught_up"]["ok"] is True
 
 
+def test_what_the_primary_just_had_may_take_a_moment() -> None:
+    clock = FakeClock()
+    looker = FakeLooker(clock, *[replica(f"{PRIMARY}:1-9")] * 4, replica())
+    result = watch(clock, looker, FakeLooker(clock, primary()))
+    assert (result["healthy"], result["attempts"]) == (True, 4)
+    clock = FakeClock()
+    result = watch(clock, FakeLooker(clock, replica(f"{PRIMARY}:1-9")), FakeLooker(clock, primary()))
+    assert result["state"] == "catching_up"
+    assert 2 <= result["waited"] < 2.5
+    # Other findings are not waited for.
+    clock = FakeClock()
+    result = watch(clock, FakeLooker(clock, replica(io="No")), FakeLooker(clock, primary()))
+    assert (result["state"], result["attempts"]) == ("stopped", 1)
+
+
 def test_what_only_the_replica_has_is_exact() -> None:
     # Under the primary's own id: without the primary it would count as newer.
     for executed, errant in ((f"{PRIMARY}:1-12", f"{PRIMARY}:11-12"), (f"{PRIMARY}:1-10,{OTHER}:1", f"{OTHER}:1")):
