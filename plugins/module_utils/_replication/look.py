@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,14 +75,17 @@ def _refusal(snapshot: Snapshot) -> Sighting | None:
 
 
 class MysqlLooker:
-    def __init__(self, client: MysqlAsker, channel: str | None = None) -> None:
+    def __init__(
+        self, client: MysqlAsker, channel: str | None = None, steps: Sequence[mysql.Step] = mysql.STEPS
+    ) -> None:
         self.client = client
         self.channel = channel
+        self.steps = steps
 
     def look(self, canary: Canary | None = None) -> Answer:
         found = mysql.Found()
         try:
-            mysql.read(self.client, mysql.STEPS, found)
+            mysql.read(self.client, self.steps, found)
         except MysqlError as error:
             return Answer(mysql.failure(error, found))
         sighting = self._send(canary, found) if canary else None

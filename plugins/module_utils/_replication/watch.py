@@ -233,7 +233,9 @@ class Watch:
             self._note_written(sighting)
             if sighting.seen:
                 journey.seen = sighting
-                journey.latency_ms = sighting.took_ms if canary.mode == "write" else sighting.age_ms
+                # Where replicas have acknowledged it, that is worth more than the way back to ourselves.
+                own = sighting.age_ms if canary.mode == "both" else None
+                journey.latency_ms = own if sighting.took_ms is None else sighting.took_ms
             return
         journey.last = sighting
         if sighting.seen and journey.seen is None:
