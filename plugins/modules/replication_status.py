@@ -26,8 +26,11 @@ notes:
   - Without login options MySQL and MariaDB are asked as the operating system's root over the unix socket.
   - "Privileges of a separate account: on MySQL C(REPLICATION CLIENT), C(PROCESS) and C(SELECT) on
     C(performance_schema.*); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS); on Redis and Valkey
-    C(+ping +info +role). The canary needs C(SELECT), C(INSERT) and C(DELETE) on its table, or C(+set +get +wait) and
-    the key pattern C(~ansible:canary:*)."
+    C(+ping +info +role). The canary needs C(SELECT), C(INSERT) and, to empty it, C(DROP) on its table, or
+    C(+set +get +wait) and the key pattern C(~ansible:canary:*)."
+  - The canary of MySQL and MariaDB is made so that it cannot stop replication. It only inserts a row under a new key, and none
+    while the replica at hand lacks the table. A replica that is not looked at and lost the table, by a filter that was
+    lifted since, would stop at it with error 1146.
   - The reason of a refused replica of Redis or Valkey can be named only by a login with C(+config|get), which may read
     passwords as well; the module uses the replica's own password for one login at its primary and never shows it.
   - Works with MySQL from 5.6, MariaDB from 10.5, Redis from 6 and Valkey from 7.2. A newer version is asked like the newest known.
@@ -263,7 +266,7 @@ options:
     type: str
     default: ansible_canary
   canary_table:
-    description: Table of the canary, with columns C(token) and C(written_at); one row for each check that is under way.
+    description: Table of the canary, with columns C(token) and C(written_at); one row for each check.
     type: str
     default: probe
   canary_create:
@@ -275,11 +278,13 @@ options:
     type: str
     default: ansible:canary
   canary_ttl:
-    description: Seconds after which a canary may go.
+    description: Seconds after which a canary's key goes away (Redis, Valkey).
     type: int
     default: 120
   canary_cleanup:
-    description: Whether canaries older than O(canary_ttl) are removed, by the next one (MySQL, MariaDB) or by themselves (Redis, Valkey).
+    description:
+      - Whether old canaries go away. MySQL's and MariaDB's table is emptied when it has 20000 rows, where the login may
+        do that; a key of Redis and Valkey ends after O(canary_ttl).
     type: bool
     default: true
   fail_on:

@@ -169,7 +169,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Canary:
-    """What to write or look for. mode: write or read; expire: whether it goes away after ttl seconds."""
+    """What to write or look for.
+
+    mode: write or read. expire: whether what is old may go; ttl: after how many seconds. absent_below: the replica that
+    has to receive it has no table for it.
+    """
 
     mode: str
     token: str
@@ -179,6 +183,7 @@ class Canary:
     key: str = "ansible:canary"
     ttl: int = 120
     expire: bool = True
+    absent_below: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,19 +204,21 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A refused canary: the state that follows from it, a sentence, what mends it, the server's number."""
+    """A refused canary: the state that follows from it, a sentence, what mends it, the server's number.
+
+    absent: there is no table for it where it should have been read.
+    """
 
     state: str
     message: str
     hint: str | None = None
     errno: int | None = None
-    # The table or schema does not exist there.
     absent: bool = False
 
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """The whole way of a canary. skipped: check mode writes nothing. write_failed: the trouble is the primary's."""
+    """The whole way of a canary. skipped: check mode writes nothing. trouble: what kept it from being written or read."""
 
     mode: str
     token: str
@@ -220,4 +227,3 @@ class CanaryResult:
     written_at: str | None = None
     latency_ms: int | None = None
     trouble: Trouble | None = None
-    write_failed: bool = False

@@ -762,7 +762,7 @@ def check_canary(bench: Bench) -> None:
     bench.set("canary", ok, canary.seen, None if canary.skipped else True)
     if ok or canary.skipped:
         return
-    if trouble and not (trouble.absent and canary.mode != "write" and not canary.write_failed):
+    if trouble and not trouble.absent:
         bench.add("canary", trouble.state, trouble.message, trouble.hint, trouble.errno)
     elif ok is None:
         bench.add("canary", None, "the canary is not due here before the intended delay is over")
@@ -772,7 +772,8 @@ def check_canary(bench: Bench) -> None:
             "canary",
             "diverged",
             f"this replica has reached the primary's position but {what}: filters keep data away, or its data are others",
-            "SHOW REPLICA STATUS here and SHOW BINARY LOG STATUS on the primary name the filters; else seed it anew.",
+            (trouble.hint if trouble else None)
+            or "The filters stand in the replica's status here and in the primary's binary log status; without any, seed it anew.",
         )
     else:
         bench.add(

@@ -19,6 +19,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Raw,
     Sighting,
     Snapshot,
+    Trouble,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
@@ -66,13 +67,14 @@ class Plan:
 
 @dataclass
 class _Journey:
-    """How far the canary has come."""
+    """How far the canary has come. refused: why the primary did not take it. own: what the server itself said last."""
 
     written: Sighting | None = None
     left_at: float | None = None
+    refused: Trouble | None = None
+    own: Sighting | None = None
     seen: Sighting | None = None
     latency_ms: int | None = None
-    last: Sighting | None = None
 
 
 class Watch:
@@ -205,42 +207,42 @@ class Watch:
         return canary is not None and canary.mode in ("write", "both") and self.journey.written is None
 
     def _primary_canary(self) -> Canary | None:
-        canary = self._active()
-        return replace(canary, mode="write") if canary and canary.mode == "both" and self._must_write() else None
+        canary, own = self._active(), self.journey.own
+        if canary is None or canary.mode != "both" or not self._must_write():
+            return None
+        return replace(canary, mode="write", absent_below=bool(own and own.trouble and own.trouble.absent))
 
     def _own_canary(self) -> Canary | None:
         """Return what the server itself has to do next for the canary."""
         canary = self._active()
         if canary is None or self.journey.seen is not None:
             return None
-        if canary.mode == "write" or (canary.mode == "both" and self.primary is None):
+        if self._writes_itself(canary):
             return replace(canary, mode="write") if self._must_write() else None
-        if canary.mode == "both" and self.journey.written is None:
-            return None
         return replace(canary, mode="read")
 
+    def _writes_itself(self, canary: Canary) -> bool:
+        return canary.mode == "write" or (canary.mode == "both" and self.primary is None)
+
     def _note_written(self, sighting: Sighting) -> None:
-        self.journey.last = sighting
+        self.journey.refused = sighting.trouble
         if sighting.seen:
             self.journey.written, self.journey.left_at = sighting, self.clock.now()
 
     def _note_own(self, answer: Answer) -> None:
-        sighting, journey = answer.sighting, self.journey
-        canary = self.plan.canary
+        sighting, journey, canary = answer.sighting, self.journey, self.plan.canary
         if sighting is None or canary is None:
             return
-        if canary.mode == "write" or (canary.mode == "both" and self.primary is None):
-            self._note_written(sighting)
+        if not self._writes_itself(canary):
+            journey.own = sighting
             if sighting.seen:
-                journey.seen = sighting
-                # Where replicas have acknowledged it, that is worth more than the way back to ourselves.
-                own = sighting.age_ms if canary.mode == "both" else None
-                journey.latency_ms = own if sighting.took_ms is None else sighting.took_ms
+                journey.seen, journey.latency_ms = sighting, self._latency(sighting)
             return
-        journey.last = sighting
-        if sighting.seen and journey.seen is None:
-            journey.seen = sighting
-            journey.latency_ms = self._latency(sighting)
+        self._note_written(sighting)
+        if sighting.seen:
+            # Where replicas have acknowledged it, that is worth more than the way back to ourselves.
+            own = sighting.age_ms if canary.mode == "both" else None
+            journey.seen, journey.latency_ms = sighting, own if sighting.took_ms is None else sighting.took_ms
 
     def _latency(self, sighting: Sighting) -> int | None:
         """Return the canary's way in milliseconds, by one clock where both ends were seen from here."""
@@ -257,16 +259,15 @@ class Watch:
             return None
         if self.plan.skip_canary:
             return CanaryResult(canary.mode, canary.token, skipped=True)
-        last = journey.last
+        own = journey.own.trouble if journey.own else None
         written = journey.written or journey.seen
         return CanaryResult(
             canary.mode,
             canary.token,
-            seen=journey.seen is not None if last is not None else None,
+            seen=journey.seen is not None if written or journey.own or journey.refused else None,
             written_at=written.written_at if written else None,
             latency_ms=journey.latency_ms,
-            trouble=last.trouble if last and journey.seen is None else None,
-            write_failed=journey.written is None and canary.mode != "read",
+            trouble=None if journey.seen else journey.refused or own,
         )
 
 

@@ -114,6 +114,6 @@ def grant(flavor: str | None, current_user: str | None, message: str = "") -> st
 def grant_canary(schema: str, table: str, current_user: str | None, create: bool = False) -> str:
     """Return the GRANT that writing and reading the canary needs."""
     if create:
-        return f"GRANT CREATE, SELECT, INSERT, DELETE ON {quote_name(schema)}.* TO {account(current_user)}"
+        return f"GRANT CREATE, SELECT, INSERT, DROP ON {quote_name(schema)}.* TO {account(current_user)}"
     target = f"{quote_name(schema)}.{quote_name(table)}"
-    return f"GRANT SELECT, INSERT, DELETE ON {target} TO {account(current_user)}"
+    return f"GRANT SELECT, INSERT, DROP ON {target} TO {account(current_user)}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,9 +39,12 @@ ROW: Rows = [{"written_at": "2026-11-25T13:00:00.000000Z", "age": "7400"}]
 class FakeMysql:
     """Fail where told, else answer the canary's row to its SELECT; keep the statements."""
 
-    def __init__(self, *errors: MysqlError | None, row: Rows = ROW, channels: Rows | None = None) -> None:
+    def __init__(
+        self, *errors: MysqlError | None, row: Rows = ROW, channels: Rows | None = None, count: str = "5"
+    ) -> None:
         self.errors = list(errors)
         self.row = row
+        self.count = count
         self.channels = channels or []
         self.asked: list[str] = []
         self.timeout = 30.0
@@ -49,6 +53,8 @@ class FakeMysql:
     def answer(self, statement: str) -> Rows:
         if "FROM `" in statement and statement.startswith("SELECT DATE_FORMAT"):
             return self.row
+        if statement.startswith("SELECT COUNT(*) AS count FROM `"):
+            return [{"count": self.count}]
         if statement.startswith("SELECT VERSION"):
             return [{"version": "11.8.6-MariaDB", "account": "monitor@10.0.0.%", "gtid_slave_pos": "0-1-9"}]
         return self.channels if statement == "EXECUTE siteops_look" and "SLAVES" in self.asked[-3] else []
@@ -68,23 +74,32 @@ class FakeMysql:
         """Nothing to close."""
 
 
-def test_a_write_is_one_transaction_and_the_position_comes_after_it() -> None:
+def test_a_write_is_one_new_row_and_the_position_comes_after_it() -> None:
     client, found = FakeMysql(), mysql.Found()
     sighting = mysql_canary.write(client, WRITE, found, "monitor@%", 10)
     assert sighting == Sighting(seen=True, written_at="2026-11-25T13:00:00.000000Z", age_ms=7)
-    begin = client.asked.index("START TRANSACTION")
-    assert client.asked[begin + 1 : begin + 4] == [
-        "DELETE FROM `can``ary`.`probe` WHERE written_at < UTC_TIMESTAMP(6) - INTERVAL 60 SECOND",
-        "INSERT INTO `can``ary`.`probe` (token, written_at) VALUES ('tok', UTC_TIMESTAMP(6))",
-        "COMMIT",
-    ]
-    assert client.asked.index("COMMIT") < next(
-        i for i, text in enumerate(client.asked) if text.startswith("SELECT VERSION")
-    )
+    insert = client.asked.index("INSERT INTO `can``ary`.`probe` (token, written_at) VALUES ('tok', UTC_TIMESTAMP(6))")
+    assert client.asked[insert + 1] == "COMMIT"
+    assert insert < next(i for i, text in enumerate(client.asked) if text.startswith("SELECT VERSION"))
     assert found.rows["position"][0]["gtid_slave_pos"] == "0-1-9"
-    client = FakeMysql()
+    # What a replica may lack is never deleted or replaced, and nothing is defined anew.
+    assert not re.search("DELETE|UPDATE|REPLACE|TRUNCATE|CREATE|DROP", " ".join(client.asked))
+
+
+def test_a_full_table_is_emptied_where_that_is_allowed() -> None:
+    full = str(mysql_canary.MOST_ROWS)
+    client = FakeMysql(count=full)
+    assert mysql_canary.write(client, WRITE, mysql.Found(), None, 10).seen
+    emptied = client.asked.index("TRUNCATE TABLE `can``ary`.`probe`")
+    assert client.asked[emptied - 1] == "SET SESSION lock_wait_timeout = 1"
+    assert client.asked[emptied + 1].startswith("INSERT")
+    for error in (MysqlError("privilege", "DROP command denied", 1142), MysqlError("other", "Lock wait", 1205)):
+        found = mysql.Found()
+        assert mysql_canary.write(FakeMysql(None, error, count=full), WRITE, found, None, 10).seen
+        assert found.refused == {}
+    client = FakeMysql(count=full)
     mysql_canary.write(client, Canary("write", "tok", expire=False), mysql.Found(), None, 10)
-    assert not [text for text in client.asked if text.startswith("DELETE")]
+    assert not [text for text in client.asked if text.startswith("TRUNCATE")]
 
 
 def test_the_table_is_made_only_where_that_is_wanted_and_it_is_missing() -> None:
@@ -95,14 +110,26 @@ def test_the_table_is_made_only_where_that_is_wanted_and_it_is_missing() -> None
     made = [text for text in client.asked if text.startswith("CREATE")]
     assert made[0] == "CREATE DATABASE IF NOT EXISTS `ansible_canary`"
     assert made[1].startswith("CREATE TABLE IF NOT EXISTS `ansible_canary`.`probe` (token VARCHAR(64)")
+    trouble = mysql_canary.write(FakeMysql(absent), Canary("write", "tok"), mysql.Found(), None, 10).trouble
+    assert trouble is not None
+    assert not trouble.absent
+    assert "canary_create: true" in str(trouble.hint)
+
+
+def test_no_row_is_sent_to_a_replica_without_the_table() -> None:
+    below = Canary("write", "tok", absent_below=True, create=True)
     client = FakeMysql()
-    mysql_canary.write(client, Canary("write", "tok", create=True), mysql.Found(), None, 10)
-    assert not [text for text in client.asked if text.startswith("CREATE")]
-    client = FakeMysql(absent)
-    trouble = mysql_canary.write(client, Canary("write", "tok"), mysql.Found(), None, 10).trouble
+    assert mysql_canary.write(client, below, mysql.Found(), None, 10) == Sighting()
+    assert not [text for text in client.asked if text.startswith("INSERT")]
+    # Where the primary has none either, both get it in the right order.
+    absent = MysqlError("syntax", "doesn't exist", 1146)
+    assert mysql_canary.write(FakeMysql(absent), below, mysql.Found(), None, 10).seen
+    trouble = mysql_canary.look(FakeMysql(absent), READ, mysql.Found(), None, 10).trouble
     assert trouble is not None
     assert trouble.absent
-    assert "canary_create: true" in str(trouble.hint)
+    assert "SET SESSION sql_log_bin = 0; CREATE DATABASE IF NOT EXISTS `ansible_canary`; CREATE TABLE" in str(
+        trouble.hint
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +142,7 @@ def test_the_table_is_made_only_where_that_is_wanted_and_it_is_missing() -> None
             MysqlError("privilege", "INSERT command denied", 1142),
             "auth_failed",
             "may not use the canary table ansible_canary.probe",
-            "GRANT SELECT, INSERT, DELETE ON `ansible_canary`.`probe` TO `monitor`@`10.0.0.%`",
+            "GRANT SELECT, INSERT, DROP ON `ansible_canary`.`probe` TO `monitor`@`10.0.0.%`",
         ),
         (MysqlError("unreachable", "no answer", None, "timeout"), "broken", "did not end within 10 s", "full disk"),
         (MysqlError("other", "Deadlock found", 1213), "broken", "could not be written to ansible_canary.probe", None),
@@ -143,7 +170,8 @@ def test_reading() -> None:
 def test_a_write_has_its_own_time_limit() -> None:
     client: Any = FakeMysql()
     look.MysqlLooker(client).look(WRITE)
-    assert client.limits == [30.0, look.WRITE_SECONDS]
+    assert set(client.limits[1:]) == {look.WRITE_SECONDS}
+    assert client.limits[0] == 30.0
     assert client.timeout == 30.0
 
 

@@ -265,7 +265,7 @@ def test_a_primary_that_comes_back_is_asked_again() -> None:
 
 def test_a_canary_from_the_primary_to_the_replica() -> None:
     clock, log = FakeClock(), []  # type: ignore[var-annotated]
-    looker = FakeLooker(clock, replica(), *[replica(sighting=NOT_YET)] * 3, replica(sighting=ARRIVED), log=log)
+    looker = FakeLooker(clock, *[replica(sighting=NOT_YET)] * 4, replica(sighting=ARRIVED), log=log)
     above = FakeLooker(clock, primary(sighting=ARRIVED), log=log, name="primary")
     # The position is not reached before the canary is there, else filters would be to blame.
     for answer in looker.answers[:4]:
@@ -273,7 +273,7 @@ def test_a_canary_from_the_primary_to_the_replica() -> None:
         answer.found.executed = f"{PRIMARY}:1-9"
     result = watch(clock, looker, above, canary="both", timeout=10)
     assert result["healthy"]
-    assert log == ["replica", "primary write", *["replica read"] * 4]
+    assert log == ["replica read", "primary write", *["replica read"] * 4]
     # Looked for more often than the interval says.
     assert clock.pauses == [0.01, 0.02, 0.04]
     assert result["canary"] == {
@@ -333,7 +333,34 @@ def test_a_refused_write_is_tried_again_and_told() -> None:
     assert result["canary"]["error"] == "the primary has no space left"
     assert result["canary"]["seen"] is False
     assert log.count("primary write") == result["attempts"]
-    assert "replica read" not in log
+
+
+def test_a_replica_without_the_table_is_waited_for_and_never_written_to() -> None:
+    absent = replica(sighting=Sighting(trouble=Trouble("broken", "no table", "make it", 1146, absent=True)))
+    asked: list[Canary | None] = []
+
+    class Primary(FakeLooker):
+        def look(self, canary: Canary | None = None) -> Answer:
+            asked.append(canary)
+            answer = super().look(canary)
+            return Answer(answer.found, Sighting() if canary and canary.absent_below else answer.sighting)
+
+    clock = FakeClock()
+    # It is on its way: made on the primary a moment ago.
+    looker = FakeLooker(clock, absent, absent, replica(sighting=NOT_YET), replica(sighting=ARRIVED))
+    for answer in looker.answers[:2]:
+        assert isinstance(answer.found, Snapshot)
+        answer.found.executed = f"{PRIMARY}:1-9"
+    result = watch(clock, looker, Primary(clock, primary(sighting=ARRIVED)), canary="both", timeout=10)
+    assert result["healthy"]
+    assert [canary.absent_below for canary in asked if canary] == [True, False]
+    # It will not come.
+    clock = FakeClock()
+    gone = replica(sighting=absent.sighting)
+    result = watch(clock, FakeLooker(clock, gone), Primary(clock, primary(sighting=ARRIVED)), canary="both", timeout=10)
+    assert (result["state"], result["canary"]["seen"]) == ("diverged", False)
+    assert "has no canary table" in result["msg"]
+    assert result["reasons"][0]["hint"] == "make it"
 
 
 def test_writing_alone() -> None:

@@ -95,8 +95,8 @@ def test_grants_follow_the_server_s_own_words(flavor: str, message: str, stateme
 def test_accounts() -> None:
     assert account("a`b@10.0.0.%") == "`a``b`@`10.0.0.%`"
     assert account(None) == account("nobody") == "<the login account>"
-    assert grant_canary("s", "t", "m@%") == "GRANT SELECT, INSERT, DELETE ON `s`.`t` TO `m`@`%`"
-    assert grant_canary("s", "t", "m@%", create=True) == "GRANT CREATE, SELECT, INSERT, DELETE ON `s`.* TO `m`@`%`"
+    assert grant_canary("s", "t", "m@%") == "GRANT SELECT, INSERT, DROP ON `s`.`t` TO `m`@`%`"
+    assert grant_canary("s", "t", "m@%", create=True) == "GRANT CREATE, SELECT, INSERT, DROP ON `s`.* TO `m`@`%`"
 
 
 @pytest.mark.parametrize(
