@@ -98,7 +98,7 @@ def module_spawner(run_command: Callable[..., object]) -> Spawner:
 class MysqlSession(MysqlConnection):
     """One login and one client process for all queries; after an error the next query starts a new one."""
 
-    def __init__(self, login: MysqlLogin, spawner: Spawner, timeout: float = 30.0) -> None:
+    def __init__(self, login: MysqlLogin, spawner: Spawner, timeout: float = 15.0) -> None:
         super().__init__(login, timeout)
         self.spawner = spawner
         self._process: Process | None = None

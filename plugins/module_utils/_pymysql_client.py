@@ -48,7 +48,7 @@ def tls_options(login: MysqlLogin) -> dict[str, Any]:
 class PymysqlClient:
     """One login and one connection for all queries."""
 
-    def __init__(self, login: MysqlLogin, timeout: float = 30.0, library: Any = None) -> None:
+    def __init__(self, login: MysqlLogin, timeout: float = 15.0, library: Any = None) -> None:
         self.login = login
         self.timeout = timeout
         self._library = library

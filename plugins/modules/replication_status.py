@@ -450,7 +450,7 @@ checks:
   description:
     - Every check by name, with C(ok) (null where it was not judged), C(value) and C(expected).
     - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_socket), V(refused), V(timeout),
-      V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
+      V(hangs), V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
       V(wrongpass), V(noperm), V(privilege), V(syntax), V(protocol) or V(other).
   returned: always
   type: dict

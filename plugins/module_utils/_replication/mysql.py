@@ -34,9 +34,12 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.wo
 SYSTEM_SCHEMAS = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
 
 # MariaDB 10 and later skips /*!50700 ... */ up to /*!99999 ... */, MySQL skips /*M! ... */.
-_VARIABLES = (
+_SERVER = (
     "SELECT VERSION() AS version, @@version_comment AS version_comment, CURRENT_USER() AS account, NOW() AS now"
     " /*!80023 , 1 AS knows_source */"
+)
+_GTIDS = (
+    "SELECT 1 AS gtids"
     " /*!50700 , @@GLOBAL.gtid_executed AS gtid_executed, @@GLOBAL.gtid_purged AS gtid_purged */"
     " /*M!100005 , @@GLOBAL.gtid_slave_pos AS gtid_slave_pos, @@GLOBAL.gtid_binlog_pos AS gtid_binlog_pos,"
     " @@GLOBAL.gtid_binlog_state AS gtid_binlog_state, @@GLOBAL.gtid_current_pos AS gtid_current_pos */"
@@ -133,7 +136,8 @@ _WRITERS = (
 )
 
 STEPS = (
-    Step("versions", (_VARIABLES,), optional=False),
+    Step("versions", (_SERVER,), optional=False),
+    Step("gtids", (_GTIDS,), optional=False),
     Step("variables", (f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_listed(_NAMES)})",), optional=False),
     Step(
         "channels",
@@ -564,7 +568,7 @@ def variables_of(found: Mapping[str, Rows]) -> dict[str, Any]:
         for item in map(_lower, found.get("variables", []))
     }
     # SHOW VARIABLES cuts long values, the plain SELECT does not; the last one was asked after the canary's write.
-    for row in [*found.get("versions", []), *found.get("position", [])]:
+    for row in [*found.get("versions", []), *found.get("gtids", []), *found.get("position", [])]:
         variables.update({name: value for name, value in _lower(row).items() if value is not None})
     return variables
 
@@ -666,6 +670,13 @@ def _login_hint(errno: int | None) -> str:
 
 def failure(error: MysqlError, found: Found | None = None) -> Failure:
     """Turn a client error into the verdict's words; found: what was answered before."""
+    if error.detail == "timeout" and found and found.rows:
+        return Failure(
+            "broken",
+            "hangs",
+            f"the server lets us in but does not answer everything ({error.message})",
+            "Something holds its binary log or its tables: look for a full disk ('df -h'), then at SHOW PROCESSLIST.",
+        )
     if error.kind in ("client_missing", "unreachable"):
         value = error.detail or "failed"
         return Failure("unreachable", value, error.message, _UNREACHABLE_HINTS.get(value), error.errno)

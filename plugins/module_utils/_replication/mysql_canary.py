@@ -69,7 +69,7 @@ def write_steps(canary: Canary) -> tuple[Step, ...]:
     known = {step.name: step.statements for step in STEPS}
     return (
         Step("written", (_fill(_INSERT, canary), "COMMIT", _fill(_LOOK, canary)), optional=False),
-        Step("position", known["versions"]),
+        Step("position", known["gtids"]),
         Step("position_file", known["binlog"]),
     )
 

@@ -290,7 +290,7 @@ def probe(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], Re
     The password is read from the server's own settings, used for this one login and never shown.
     """
     for channel in snapshot.channels:
-        if channel.io.state not in ("connect", "connecting"):
+        if snapshot.loading or channel.io.state not in ("connect", "connecting"):
             continue
         login = _primary_login(client, channel)
         if login is None:

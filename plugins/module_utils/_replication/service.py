@@ -42,10 +42,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-# What the second-by-second look needs; the rest is for people.
-STEPS = tuple(
-    step for step in mysql.STEPS if step.name in ("versions", "variables", "channels", "threads", "links", "workers")
-)
+# What the second-by-second look leaves out is for people. The binary log stays in: a full disk shows there first.
+STEPS = tuple(step for step in mysql.STEPS if step.name not in ("status", "content", "writers"))
 # A primary takes writes when it is one and open; what else may be wrong with it is no reason to send them nowhere.
 ONLY_WRITABLE = tuple(check for check in CHECKS[1:] if check not in ("role", "read_only"))
 # Without the primary's position, own writes of the time as primary look like errant ones.

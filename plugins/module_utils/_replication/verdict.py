@@ -376,8 +376,10 @@ def _check_link(bench: Bench) -> None:
     """Judge the link of a Redis or Valkey replica."""
     for channel in bench.snapshot.channels:
         state, where = channel.io.state, place(channel.host, channel.port)
-        bench.set("io", state == "connected", state, "connected")
-        if state == "connected":
+        # A server does not call its primary before it has read its own data.
+        waits = bench.snapshot.loading and state != "connected"
+        bench.set("io", None if waits else state == "connected", state, "connected")
+        if waits or state == "connected":
             continue
         since = f" for {channel.io.since}" if channel.io.since else ""
         if channel.io.error:

@@ -56,7 +56,9 @@ class FakeMysql:
         if statement.startswith("SELECT COUNT(*) AS count FROM `"):
             return [{"count": self.count}]
         if statement.startswith("SELECT VERSION"):
-            return [{"version": "11.8.6-MariaDB", "account": "monitor@10.0.0.%", "gtid_slave_pos": "0-1-9"}]
+            return [{"version": "11.8.6-MariaDB", "account": "monitor@10.0.0.%"}]
+        if statement.startswith("SELECT 1 AS gtids"):
+            return [{"gtid_slave_pos": "0-1-9"}]
         return self.channels if statement == "EXECUTE siteops_look" and "SLAVES" in self.asked[-3] else []
 
     def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
@@ -80,7 +82,7 @@ def test_a_write_is_one_new_row_and_the_position_comes_after_it() -> None:
     assert sighting == Sighting(seen=True, written_at="2026-11-25T13:00:00.000000Z", age_ms=7)
     insert = client.asked.index("INSERT INTO `can``ary`.`probe` (token, written_at) VALUES ('tok', UTC_TIMESTAMP(6))")
     assert client.asked[insert + 1] == "COMMIT"
-    assert insert < next(i for i, text in enumerate(client.asked) if text.startswith("SELECT VERSION"))
+    assert insert < next(i for i, text in enumerate(client.asked) if text.startswith("SELECT 1 AS gtids"))
     assert found.rows["position"][0]["gtid_slave_pos"] == "0-1-9"
     # What a replica may lack is never deleted or replaced, and nothing is defined anew.
     assert not re.search("DELETE|UPDATE|REPLACE|TRUNCATE|CREATE|DROP", " ".join(client.asked))

@@ -697,6 +697,14 @@ def test_a_position_to_wait_for_says_nothing_of_errant_transactions() -> None:
     assert (wanted.reached, wanted.errant, wanted.exact) == (True, "", True)
 
 
+def test_a_server_that_answers_half_of_the_questions_hangs() -> None:
+    gone = MysqlError("unreachable", "no answer within 15 seconds", None, "timeout")
+    found = mysql.failure(gone, mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB"}]}))
+    assert (found.state, found.value) == ("broken", "hangs")
+    assert "full disk ('df -h')" in str(found.hint)
+    assert mysql.failure(gone, mysql.Found()).state == "unreachable"
+
+
 def test_a_refused_privilege_is_granted_by_name() -> None:
     found = mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB", "account": "m@10.0.0.%"}]})
     message = "Access denied; you need (at least one of) the SLAVE MONITOR privilege(s) for this operation"
@@ -855,6 +863,7 @@ def redis_snapshot(role_state: str = "connected", **changes: str) -> Snapshot:
         ("connect", {"master_link_status": "down"}, "connecting"),
         ("connecting", {"master_link_status": "down"}, "connecting"),
         ("connected", {"loading": "1"}, "syncing"),
+        ("connect", {"loading": "1", "master_link_status": "down"}, "syncing"),
         ("connected", {"slave_read_only": "0"}, "writable_replica"),
         ("connected", {"master_last_io_seconds_ago": "42"}, "connecting"),
     ],
@@ -983,6 +992,7 @@ def test_redis_probe_only_where_it_helps_and_is_allowed() -> None:
         raise AssertionError(login)
 
     redis.probe(FakeRedis(CONFIG), redis_snapshot(), connect)
+    redis.probe(FakeRedis(CONFIG), redis_snapshot("connect", master_link_status="down", loading="1"), connect)
     redis.probe(FakeRedis({}), redis_snapshot("connect", master_link_status="down"), connect)
     with pytest.raises(RedisError, match="gone"):
         redis.config_get(FakeRedis({"CONFIG GET a": RedisError("unreachable", "gone")}), "a")
