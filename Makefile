@@ -10,7 +10,7 @@ PYTHON ?=
 FORMAT ?= table
 ARGS ?=
 ROLE ?= haproxy
-SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site
+SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica replication_status site
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule test test-full bench bench-converge clean

@@ -47,8 +47,8 @@ def module(name: str, fqcn: str, **params: Any) -> Result:
     """Run a module on a host and return its result, failed or not."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
     environment |= {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "true", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
-    program = Path(sys.executable).with_name("ansible")
-    command = [program, name, "-i", SCENARIO / "inventory", "-b", "-m", fqcn, "-a", json.dumps(params)]
+    program = str(Path(sys.executable).with_name("ansible"))
+    command = [program, name, "-i", str(SCENARIO / "inventory"), "-b", "-m", fqcn, "-a", json.dumps(params)]
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("{"), done.stdout + done.stderr
     result: Result = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"][name]

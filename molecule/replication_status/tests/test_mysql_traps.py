@@ -71,8 +71,8 @@ def others(name: str = REPLICA) -> dict[str, str]:
     collection = "ansible.mysql.mysql" if MYSQL else "ansible.mariadb.mariadb"
     login: dict[str, Any] = {"login_unix_socket": "/run/mysqld/mysqld.sock", "login_user": "root"}
     found = module(name, f"{collection}_replication", mode="getreplica", **login)
-    threads = [found.get(f"{word}_{thread}_Running") for thread in ("IO", "SQL") for word in ("Replica", "Slave")]
-    threads = [thread for thread in threads if thread is not None]
+    words = [f"{word}_{thread}_Running" for thread in ("IO", "SQL") for word in ("Replica", "Slave")]
+    threads = [str(found[word]) for word in words if word in found]
     lag = column(name, "Seconds_Behind_Source", "Seconds_Behind_Master") or "NULL"
     nagios = on(name).run("/usr/lib/nagios/plugins/check_mysql -s /run/mysqld/mysqld.sock -u root -S -w 10 -c 30")
     said = re.split(r"[|:]", str(nagios.stdout).strip(), maxsplit=1)
