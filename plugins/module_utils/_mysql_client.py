@@ -10,10 +10,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional
 from xml.parsers import expat
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
 
 Row = dict[str, Optional[str]]
 Rows = list[Row]
@@ -45,15 +46,14 @@ class MysqlError(Exception):
         self.results: list[Rows] = results or []
 
 
-@dataclass(frozen=True)
-class MysqlLogin:
+class MysqlLogin(Record):
     """How to log in; without any value: the operating system's root over the client's default unix socket."""
 
     host: str | None = None
     port: int = 3306
     unix_socket: str | None = None
     user: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     config_file: str | None = None
     connect_timeout: int = 5
     ca_cert: str | None = None
@@ -63,8 +63,7 @@ class MysqlLogin:
     validate_certs: bool = True
 
 
-@dataclass(frozen=True)
-class RunResult:
+class RunResult(Record):
     rc: int
     stdout: bytes
     stderr: bytes
@@ -127,11 +126,8 @@ def option_value(value: str) -> str:
     return '"' + "".join(escapes.get(char, char) for char in value) + '"'
 
 
-_ERROR = re.compile(
-    r"^(?:\S*?(?:mysql|mariadb)\S*:\s*)?ERROR (\d+)(?: \(\w+\))?(?: at line (\d+))?[^:]*: (.*)",
-    re.MULTILINE | re.DOTALL,
-)
-_OS_ERROR = re.compile(r"(?:\(|system error: |\[Errno )(\d+)\b")
+_ERROR = r"(?ms)^(?:\S*?(?:mysql|mariadb)\S*:\s*)?ERROR (\d+)(?: \(\w+\))?(?: at line (\d+))?[^:]*: (.*)"
+_OS_ERROR = r"(?:\(|system error: |\[Errno )(\d+)\b"
 
 _AUTH = {1045, 1698, 1130, 1862, 1820, 2058, 2059, 2061, 3118, 3955, 4151}
 _TLS = {2026, 3159, 1759}
@@ -157,7 +153,7 @@ def classify(errno: int, message: str) -> tuple[str, str | None]:
     if errno in _TLS:
         return "tls", None
     if errno in _UNREACHABLE:
-        os_errors = [int(number) for number in _OS_ERROR.findall(message)]
+        os_errors = [int(number) for number in re.findall(_OS_ERROR, message)]
         detail = _OS_DETAIL.get(os_errors[-1]) if os_errors else None
         if errno == 2005:
             detail = "unknown_host"
@@ -282,7 +278,8 @@ class MysqlConnection:
     def _tls_options(self, local: bool) -> list[str]:
         login = self.login
         if local and login.tls == "auto":
-            return []
+            # Nobody listens there, and setting TLS up costs more than all the rest.
+            return ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"]
         # loose-: MySQL knows ssl-mode, MariaDB ssl and ssl-verify-server-cert; what a client lacks is only a warning.
         if login.tls == "disabled":
             # Without TLS MySQL sends a password only to a server whose public key it may ask for.
@@ -358,7 +355,7 @@ class MysqlConnection:
         return clean_message(message, (*secrets, self.login.password))
 
     def _error(self, stderr: str, lines: Sequence[int], results: list[Rows], secrets: Sequence[str]) -> MysqlError:
-        found = _ERROR.search(stderr)
+        found = re.search(_ERROR, stderr)
         if not found:
             text = self._clean(stderr, secrets) or "the client failed without a message"
             return MysqlError("other", text, results=results)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import threading
@@ -89,6 +90,10 @@ class ModuleProcess:
         if self._thread.is_alive():
             self._kill()
             self._thread.join()
+        # Left open where it was killed, or had gone before it was told to.
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def module_spawner(run_command: Callable[..., object]) -> Spawner:

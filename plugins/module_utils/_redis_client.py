@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import ssl
+import sys
 import time
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Callable, Union
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
 
 # A list holds replies again; spelled without recursion for old type checkers.
 Reply = Union[str, int, None, list[Any]]
@@ -38,13 +39,12 @@ class RedisError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class RedisLogin:
+class RedisLogin(Record):
     host: str = "127.0.0.1"
     port: int = 6379
     unix_socket: str | None = None
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     connect_timeout: float = 5
     tls: bool = False
     ca_cert: str | None = None
@@ -75,7 +75,7 @@ def server_error(text: str) -> RedisError:
 
 
 def connect(login: RedisLogin) -> Any:
-    """Open the connection; raises OSError or ssl.SSLError."""
+    """Open the connection; raises OSError, which the errors of TLS are too."""
     if login.unix_socket:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.settimeout(login.connect_timeout)
@@ -88,6 +88,8 @@ def connect(login: RedisLogin) -> Any:
     plain = socket.create_connection((login.host, login.port), timeout=login.connect_timeout)
     if not login.tls:
         return plain
+    import ssl
+
     try:
         context = ssl.create_default_context(cafile=login.ca_cert)
         if not login.validate_certs:
@@ -101,18 +103,20 @@ def connect(login: RedisLogin) -> Any:
         raise
 
 
-def _reason(error: ssl.SSLError, name: str) -> str:
+def _reason(error: OSError, name: str) -> str:
     """Return the library's short reason; errors that were not raised by OpenSSL itself have none."""
     return str(getattr(error, name, None) or error)
 
 
 def connection_error(error: OSError) -> RedisError:
     """Classify what the operating system or TLS says."""
-    if isinstance(error, ssl.SSLCertVerificationError):
+    # Loaded only for a connection with TLS; without it no error can be one of its.
+    tls = sys.modules.get("ssl")
+    if tls and isinstance(error, tls.SSLCertVerificationError):
         return RedisError("tls", f"the server's certificate is not trusted: {_reason(error, 'verify_message')}")
     if isinstance(error, socket.timeout):
         return RedisError("unreachable", "no answer in time", "timeout")
-    if isinstance(error, ssl.SSLError):
+    if tls and isinstance(error, tls.SSLError):
         return RedisError("tls", f"TLS failed: {_reason(error, 'reason')}")
     if isinstance(error, socket.gaierror):
         return RedisError("unreachable", f"the host name does not resolve: {error.strerror}", "unknown_host")

@@ -720,22 +720,11 @@ raw:
 """
 
 import re
-import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import MysqlSession, module_spawner
-from ansible_collections.siteops.webcluster.plugins.module_utils._pymysql_client import PymysqlClient
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import (
-    Looker,
-    MysqlLooker,
-    RedisLooker,
-)
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Canary
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.position import parse_wait_for
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     CHECKS,
     UNHEALTHY,
@@ -744,7 +733,12 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Plan, Watch
 
-TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
+
+CANARY_NAME = r"[A-Za-z0-9._:-]{1,64}\Z"
 CLIENTS = {"mysql": ("auto", "cli", "pymysql"), "redis": ("auto", "socket")}
 
 
@@ -832,7 +826,7 @@ def canary_errors(params: dict[str, Any]) -> list[str]:
     errors = []
     if params["canary"] == "read" and not params["canary_token"]:
         errors.append("canary is read, but there is no canary_token: give that of the result on the primary.")
-    if params["canary_token"] and not TOKEN.match(params["canary_token"]):
+    if params["canary_token"] and not re.match(CANARY_NAME, params["canary_token"]):
         errors.append("canary_token must be 1 to 64 letters, digits and '._:-': give another one, or leave it out.")
     if params["canary_ttl"] < 1:
         errors.append(f"canary_ttl is {params['canary_ttl']}, expected at least 1 second.")
@@ -864,6 +858,8 @@ def expectation(params: dict[str, Any]) -> Expectation:
 def canary(params: dict[str, Any]) -> Canary | None:
     if params["canary"] == "none":
         return None
+    import uuid
+
     return Canary(
         mode=params["canary"],
         token=params["canary_token"] or str(uuid.uuid4()),
@@ -878,7 +874,11 @@ def canary(params: dict[str, Any]) -> Canary | None:
 
 def plan(params: dict[str, Any], check_mode: bool) -> Plan:
     """Return what to do; raises ValueError with a sentence."""
-    position = parse_wait_for(params["wait_for"], params["engine"])
+    position = None
+    if params["wait_for"] is not None:
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.position import parse_wait_for
+
+        position = parse_wait_for(params["wait_for"], params["engine"])
     once = check_mode and position is None
     return Plan(
         expect=expectation(params),
@@ -894,6 +894,8 @@ def plan(params: dict[str, Any], check_mode: bool) -> Plan:
 
 
 def mysql_login(params: dict[str, Any]) -> MysqlLogin:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
+
     return MysqlLogin(
         host=params["login_host"],
         port=params["login_port"] or 3306,
@@ -911,6 +913,8 @@ def mysql_login(params: dict[str, Any]) -> MysqlLogin:
 
 
 def redis_login(params: dict[str, Any]) -> RedisLogin:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisLogin
+
     return RedisLogin(
         host=params["login_host"] or "127.0.0.1",
         port=params["login_port"] or 6379,
@@ -932,9 +936,18 @@ def looker(
 ) -> Looker:
     """Return the look that fits the engine. login: the options of the server to look at."""
     if params["engine"] == "redis":
+        from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis_look import RedisLooker
+
         return RedisLooker(RedisClient(redis_login(login)), login["login_host"])
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
+
     if params["client"] == "pymysql":
+        from ansible_collections.siteops.webcluster.plugins.module_utils._pymysql_client import PymysqlClient
+
         return MysqlLooker(PymysqlClient(mysql_login(login)), channel)
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import MysqlSession, module_spawner
+
     return MysqlLooker(MysqlSession(mysql_login(login), module_spawner(run_command)), channel)
 
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Channel, Thread
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Channel, Thread, place
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import Words
 
 CLONE_HINT = "Give each server its own server_id; on a cloned MySQL host also stop it, remove auto.cnf and start it."
@@ -19,8 +19,7 @@ _PLUGIN = {1251, 2058, 2059, 2061}
 _TLS = {2026, 3159}
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(Record):
     """What a thread's error means."""
 
     state: str
@@ -145,9 +144,3 @@ def said(thread: Thread) -> str:
     """Return the server's own words, without the statement it may quote and cut to a readable length."""
     text = " ".join((thread.error or "").split())
     return f" (error {thread.errno}: {text[:300]})" if thread.errno else ""
-
-
-def place(host: str | None, port: int | None) -> str:
-    """Return host:port for a sentence."""
-    shown = f"[{host}]" if host and ":" in host else host or "an unknown host"
-    return f"{shown}:{port}" if port else shown

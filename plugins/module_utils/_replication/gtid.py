@@ -13,10 +13,10 @@ Interval = tuple[int, int]
 # "uuid" or "uuid:tag" -> sorted, disjoint, closed intervals
 GtidSet = dict[str, list[Interval]]
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
-_TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}\Z")
-_INTERVAL = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?\Z")
-_MARIADB = re.compile(r"([0-9]{1,10})-([0-9]{1,10})-([0-9]{1,20})\Z")
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
+_TAG = r"[a-z_][a-z0-9_]{0,31}\Z"
+_INTERVAL = r"([0-9]{1,19})(?:-([0-9]{1,19}))?\Z"
+_MARIADB = r"([0-9]{1,10})-([0-9]{1,10})-([0-9]{1,20})\Z"
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
@@ -32,11 +32,11 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 def _entry(text: str) -> Iterable[tuple[str, Interval]]:
     source, *parts = text.split(":")
-    if not _UUID.match(source) or not parts:
+    if not re.match(_UUID, source) or not parts:
         raise ValueError(f"not a GTID set: {text[:60]!r}")
     key = source
     for part in parts:
-        match = _INTERVAL.match(part)
+        match = re.match(_INTERVAL, part)
         if match:
             first = int(match.group(1))
             last = int(match.group(2) or first)
@@ -45,7 +45,7 @@ def _entry(text: str) -> Iterable[tuple[str, Interval]]:
             # MySQL takes an interval whose end lies before its start as empty.
             if last >= first:
                 yield key, (first, last)
-        elif _TAG.match(part):
+        elif re.match(_TAG, part):
             key = f"{source}:{part}"
         else:
             raise ValueError(f"not a GTID set: {text[:60]!r}")
@@ -143,7 +143,7 @@ def parse_position(text: str | None) -> list[MariadbGtid]:
     for entry in re.sub(r"\s+", "", text or "").split(","):
         if not entry:
             continue
-        match = _MARIADB.match(entry)
+        match = re.match(_MARIADB, entry)
         if not match:
             raise ValueError(f"not a MariaDB GTID position: {entry[:60]!r}")
         found.append(MariadbGtid(int(match.group(1)), int(match.group(2)), int(match.group(3))))

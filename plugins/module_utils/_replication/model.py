@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import socket
 from typing import Any
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
 
 Raw = dict[str, Any]
 
 
-@dataclass
-class Thread:
+class Thread(Record):
     """The connection to the primary (io) or the applier (sql).
 
     state: the server's own word. cause: kind of the error, where the engine has no numbers (auth, unreachable, ...).
@@ -29,8 +30,7 @@ class Thread:
     heartbeat_period: float | None = None
 
 
-@dataclass
-class Channel:
+class Channel(Record):
     """One replication connection of a replica. gtid_mode: auto_position, Slave_Pos, Current_Pos or No."""
 
     name: str = ""
@@ -40,11 +40,11 @@ class Channel:
     server_id: int | None = None
     uuid: str | None = None
     replid: str | None = None
-    io: Thread = field(default_factory=Thread)
-    sql: Thread = field(default_factory=Thread)
-    workers: list[Raw] = field(default_factory=list)
+    io: Thread = fresh(factory=Thread)
+    sql: Thread = fresh(factory=Thread)
+    workers: list[Raw] = fresh(factory=list)
     delay: int = 0
-    filters: dict[str, str] = field(default_factory=dict)
+    filters: dict[str, str] = fresh(factory=dict)
     lag_seconds: int | None = None
     lag_bytes: int | None = None
     tls: bool | None = None
@@ -56,8 +56,7 @@ class Channel:
     pos: int | None = None
 
 
-@dataclass
-class Replica:
+class Replica(Record):
     """One replica as its primary sees it."""
 
     host: str | None = None
@@ -69,8 +68,7 @@ class Replica:
     online: bool = True
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(Record):
     """What could not be asked, and what mends that."""
 
     text: str
@@ -78,8 +76,7 @@ class Note:
     errno: int | None = None
 
 
-@dataclass
-class Identity:
+class Identity(Record):
     host: str | None = None
     port: int | None = None
     server_id: int | None = None
@@ -88,8 +85,7 @@ class Identity:
     replid: str | None = None
 
 
-@dataclass
-class Snapshot:
+class Snapshot(Record):
     """One look.
 
     read_only: whether ordinary clients may not write. replicas None: they cannot be seen. dialect: which words the
@@ -103,13 +99,13 @@ class Snapshot:
     version: str | None = None
     dialect: str = "source"
     account: str | None = None
-    identity: Identity = field(default_factory=Identity)
+    identity: Identity = fresh(factory=Identity)
     read_only: bool | None = None
     super_read_only: bool | None = None
-    writers: list[str] = field(default_factory=list)
-    channels: list[Channel] = field(default_factory=list)
-    peers: list[str] = field(default_factory=list)
-    links: list[float] = field(default_factory=list)
+    writers: list[str] = fresh(factory=list)
+    channels: list[Channel] = fresh(factory=list)
+    peers: list[str] = fresh(factory=list)
+    links: list[float] = fresh(factory=list)
     replicas: list[Replica] | None = None
     writes_refused: str | None = None
     loading: bool = False
@@ -121,11 +117,11 @@ class Snapshot:
     offset: int | None = None
     replid2: str | None = None
     replid2_offset: int | None = None
-    binlog_filters: dict[str, str] = field(default_factory=dict)
+    binlog_filters: dict[str, str] = fresh(factory=dict)
     semi_sync: bool | None = None
-    position: Raw = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
-    raw: Raw = field(default_factory=dict)
+    position: Raw = fresh(factory=dict)
+    notes: list[Note] = fresh(factory=list)
+    raw: Raw = fresh(factory=dict)
 
     @property
     def role(self) -> str:
@@ -134,8 +130,7 @@ class Snapshot:
         return "primary" if self.replicas else "standalone"
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Record):
     """A replica against a position of its primary; None where that cannot be told.
 
     received: whether everything has arrived, applied or not. wanted and present: both positions, for people. asked:
@@ -156,8 +151,7 @@ class Comparison:
     why: str | None = None
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Record):
     """Why there was no look. state: unreachable, auth_failed or unsupported; value: the word for checks.reachable."""
 
     state: str
@@ -167,8 +161,7 @@ class Failure:
     errno: int | None = None
 
 
-@dataclass(frozen=True)
-class Canary:
+class Canary(Record):
     """What to write or look for.
 
     mode: write or read. expire: whether what is old may go; ttl: after how many seconds. absent_below: the replica that
@@ -186,8 +179,7 @@ class Canary:
     absent_below: bool = False
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(Record):
     """What became of a canary at one server.
 
     seen: whether the token is there. written_at: when, by the primary's clock. age_ms: since then, by the clock of the
@@ -202,8 +194,7 @@ class Sighting:
     trouble: Trouble | None = None
 
 
-@dataclass(frozen=True)
-class Trouble:
+class Trouble(Record):
     """A refused canary: the state that follows from it, a sentence, what mends it, the server's number.
 
     absent: there is no table for it where it should have been read.
@@ -216,8 +207,7 @@ class Trouble:
     absent: bool = False
 
 
-@dataclass(frozen=True)
-class CanaryResult:
+class CanaryResult(Record):
     """The whole way of a canary. skipped: check mode writes nothing. trouble: what kept it from being written or read."""
 
     mode: str
@@ -227,3 +217,21 @@ class CanaryResult:
     written_at: str | None = None
     latency_ms: int | None = None
     trouble: Trouble | None = None
+
+
+def place(host: str | None, port: int | None) -> str:
+    """Return host:port for a sentence."""
+    shown = f"[{host}]" if host and ":" in host else host or "an unknown host"
+    return f"{shown}:{port}" if port else shown
+
+
+def address_of(text: str) -> str | None:
+    """Return an IP address that others can reach, or None for another text, every address and loopback."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            raw = socket.inet_pton(family, text)
+        except (OSError, ValueError):
+            continue
+        loopback = raw[0] == 127 if family == socket.AF_INET else raw == bytes(15) + b"\x01"
+        return None if loopback or not any(raw) else socket.inet_ntop(family, raw)
+    return None

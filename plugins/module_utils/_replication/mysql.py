@@ -10,26 +10,24 @@ any of their names.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,
-    Failure,
     Identity,
     Note,
     Raw,
     Replica,
     Snapshot,
     Thread,
+    address_of,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant
 
 SYSTEM_SCHEMAS = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
 
@@ -98,8 +96,7 @@ _WORKERS = (
 )
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """Statements that belong together; the last result set counts. optional: the look goes on without it."""
 
     name: str
@@ -171,12 +168,11 @@ class Client(Protocol):
     def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]: ...
 
 
-@dataclass
-class Found:
+class Found(Record):
     """The rows of one look, by step, and the errors of the steps that were refused."""
 
-    rows: dict[str, Rows] = field(default_factory=dict)
-    refused: dict[str, MysqlError] = field(default_factory=dict)
+    rows: dict[str, Rows] = fresh(factory=dict)
+    refused: dict[str, MysqlError] = fresh(factory=dict)
 
 
 def _first_unfinished(steps: Sequence[Step], results: Sequence[Rows], found: Found) -> int:
@@ -438,12 +434,9 @@ def _host(variables: Mapping[str, Any]) -> str | None:
     if text(variables.get("report_host")):
         return text(variables.get("report_host"))
     for item in str(variables.get("bind_address") or "").split(","):
-        try:
-            address = ipaddress.ip_address(item.strip())
-        except ValueError:
-            continue
-        if not address.is_unspecified and not address.is_loopback:
-            return str(address)
+        address = address_of(item.strip())
+        if address:
+            return address
     return text(variables.get("hostname"))
 
 
@@ -477,7 +470,7 @@ def _replicas(found: Mapping[str, Rows], threads: Rows) -> list[Replica] | None:
 
 
 # Accounts of the server itself and of the system's administrator.
-_OWN_WRITERS = re.compile(r"'(root|mysql|mariadb\.sys|mysql\.\w+|debian-sys-maint)'@'(localhost|127\.0\.0\.1|::1)'\Z")
+_OWN_WRITERS = r"'(root|mysql|mariadb\.sys|mysql\.\w+|debian-sys-maint)'@'(localhost|127\.0\.0\.1|::1)'\Z"
 
 
 def _writers(rows: Rows) -> list[str]:
@@ -488,7 +481,7 @@ def _writers(rows: Rows) -> list[str]:
         str(row["account"])
         for row in rows
         if row.get("account")
-        and not _OWN_WRITERS.match(str(row["account"]))
+        and not re.match(_OWN_WRITERS, str(row["account"]))
         and (not named or "READ" in str(row.get("privileges")))
     )
 
@@ -551,6 +544,10 @@ _OPTIONAL = "not everything could be read"
 
 
 def _notes(refused: Mapping[str, MysqlError], flavor: str, who: str | None) -> list[Note]:
+    if not refused:
+        return []
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant
+
     return [
         Note(
             f"{_OPTIONAL}: {name}: {error.message}",
@@ -639,60 +636,3 @@ def _gtid_mode(flavor: str, variables: Mapping[str, Any], channels: list[Channel
     if flavor != "mariadb":
         return text(variables.get("gtid_mode"))
     return channels[0].gtid_mode if channels else None
-
-
-# --- Why there was no look ----------------------------------------------------------------------------------------
-
-_UNREACHABLE_HINTS = {
-    "not_installed": "Install the server with its client, or run this on the database host.",
-    "no_socket": "Start the server, or give login_unix_socket or login_host.",
-    "refused": "Start the server, and check login_host, login_port and its bind_address.",
-    "timeout": "The server or the network does not answer: check the host, its firewall and its load.",
-    "permission": "Run as root, or as a user who may open the server's socket.",
-}
-
-
-def _tls_hint(errno: int | None, message: str) -> str:
-    if errno == 3159 or "require_secure_transport" in message:
-        return "tls: required"
-    if re.search(r"certificat|verif|self.signed|trusted", message, re.IGNORECASE):
-        return "ca_cert: <the file of the CA that signed the server's certificate>, or validate_certs: false"
-    if re.search(r"not support|but is required|doesn't", message, re.IGNORECASE):
-        return "tls: disabled, or give the server a certificate (ssl_cert, ssl_key)"
-    return "Check tls, ca_cert, client_cert and validate_certs against what the server offers."
-
-
-def _login_hint(errno: int | None) -> str:
-    if errno in (2059, 2061, 1251):
-        return "tls: required (the account's plugin takes a password over an encrypted connection only)"
-    return "Check login_user and login_password; without them the module logs in as root over the unix socket."
-
-
-def failure(error: MysqlError, found: Found | None = None) -> Failure:
-    """Turn a client error into the verdict's words; found: what was answered before."""
-    if error.detail == "timeout" and found and found.rows:
-        return Failure(
-            "broken",
-            "hangs",
-            f"the server lets us in but does not answer everything ({error.message})",
-            "Something holds its binary log or its tables: look for a full disk ('df -h'), then at SHOW PROCESSLIST.",
-        )
-    if error.kind in ("client_missing", "unreachable"):
-        value = error.detail or "failed"
-        return Failure("unreachable", value, error.message, _UNREACHABLE_HINTS.get(value), error.errno)
-    if error.kind == "auth":
-        return Failure("auth_failed", "auth", error.message, _login_hint(error.errno), error.errno)
-    if error.kind == "tls":
-        return Failure("unreachable", "tls", error.message, _tls_hint(error.errno, error.message), error.errno)
-    if error.kind == "privilege":
-        variables = variables_of(found.rows if found else {})
-        flavor = flavor_of(variables.get("version"), variables.get("version_comment"))
-        hint = grant(flavor, text(variables.get("account")), error.message)
-        return Failure("auth_failed", "privilege", error.message, hint, error.errno)
-    return Failure(
-        "unsupported",
-        error.kind,
-        error.message,
-        "The server does not know what was asked: check that it is MySQL, Percona Server or MariaDB.",
-        error.errno,
-    )

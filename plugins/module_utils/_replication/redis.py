@@ -9,14 +9,13 @@ position of its primary, probe() finds out why the link to the primary stays dow
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh, replace
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
     RedisClient,
     RedisError,
@@ -33,6 +32,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Replica,
     Snapshot,
     Thread,
+    address_of,
 )
 
 # repl-ping-replica-period where the server does not tell: its default.
@@ -45,14 +45,13 @@ class Client(Protocol):
     def command(self, *args: str | bytes) -> Reply: ...
 
 
-@dataclass
-class Found:
+class Found(Record):
     """The replies of one look."""
 
-    info: dict[str, str] = field(default_factory=dict)
-    role: list[Any] = field(default_factory=list)
-    config: dict[str, str] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
+    info: dict[str, str] = fresh(factory=dict)
+    role: list[Any] = fresh(factory=list)
+    config: dict[str, str] = fresh(factory=dict)
+    notes: list[Note] = fresh(factory=list)
 
 
 def config_get(client: Client, *names: str) -> dict[str, str]:
@@ -128,12 +127,9 @@ def _host(found: Found, login_host: str | None) -> str | None:
     listeners = " ".join(value for name, value in found.info.items() if name.startswith("listener"))
     bound = re.findall(r"bind=([^,\s]+)", listeners)
     for item in [*bound, *found.config.get("bind", "").split(), login_host or ""]:
-        try:
-            address = ipaddress.ip_address(item.lstrip("-"))
-        except ValueError:
-            continue
-        if not address.is_unspecified and not address.is_loopback:
-            return str(address)
+        address = address_of(item.lstrip("-"))
+        if address:
+            return address
     return login_host if login_host and not re.match(r"(localhost|127\.|::1)", login_host) else None
 
 

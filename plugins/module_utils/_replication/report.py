@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     CanaryResult,
@@ -111,7 +110,7 @@ def report(
         "role": seen.role if snapshot else None,
         "read_only": seen.read_only,
         "data": {"empty": seen.empty},
-        "identity": asdict(seen.identity if snapshot else Identity()),
+        "identity": dict(vars(seen.identity if snapshot else Identity())),
         "primary": {
             "host": first.host,
             "port": first.port,

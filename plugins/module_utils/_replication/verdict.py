@@ -5,19 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.causes import (
-    CLONE_HINT,
-    io_cause,
-    place,
-    said,
-    sql_cause,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     CanaryResult,
     Channel,
@@ -26,8 +19,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Raw,
     Snapshot,
     Thread,
+    place,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import Words, grant
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import Words
 
 # Worst first: the state of a server is the worst of its findings.
 STATES = (
@@ -76,8 +72,7 @@ CHECKS = (
 )
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(Record):
     """One finding. An error makes the server unhealthy and names the state, a warning does neither."""
 
     check: str
@@ -100,8 +95,7 @@ class Reason:
         }
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(Record):
     """What the operator expects.
 
     primary: any of these identities. max_lag None: lag is not judged. max_io_idle None: what the server's own period
@@ -123,12 +117,11 @@ class Expectation:
     ignore_checks: tuple[str, ...] = ()
 
 
-@dataclass
-class Verdict:
+class Verdict(Record):
     state: str
     message: str
-    reasons: list[Reason] = field(default_factory=list)
-    checks: dict[str, Raw] = field(default_factory=dict)
+    reasons: list[Reason] = fresh(factory=list)
+    checks: dict[str, Raw] = fresh(factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -160,9 +153,15 @@ class Bench:
         self.comparison = comparison
         self.canary = canary
         self.source = source
-        self.words = Words(snapshot.dialect)
         self.checks = no_checks()
         self.reasons: list[Reason] = []
+
+    @property
+    def words(self) -> Words:
+        """What mends something; loaded where something has to be."""
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import Words
+
+        return Words(self.snapshot.dialect)
 
     def set(self, name: str, ok: bool | None, value: Any, expected: Any = None) -> None:
         self.checks[name] = {"ok": ok, "value": value, "expected": expected}
@@ -256,11 +255,13 @@ def _identity_of(text: str) -> Raw:
 
 
 def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, text)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
 
 
 def matches(expected: Mapping[str, Any], channel: Channel) -> bool | None:
@@ -305,6 +306,12 @@ def check_primary(bench: Bench) -> None:
         )
 
 
+def _clone_hint() -> str:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.causes import CLONE_HINT
+
+    return CLONE_HINT
+
+
 def check_server_id(bench: Bench) -> None:
     own = bench.snapshot.identity
     bench.set("server_id", None, own.uuid or own.server_id or own.run_id)
@@ -320,7 +327,7 @@ def check_server_id(bench: Bench) -> None:
                 "server_id",
                 "broken",
                 f"{bench.prefix(channel)}this server and its primary have the same {' and '.join(same)}",
-                CLONE_HINT,
+                _clone_hint(),
             )
         elif channel.server_id or channel.uuid:
             bench.checks["server_id"]["ok"] = bench.checks["server_id"]["ok"] is not False
@@ -334,7 +341,7 @@ def check_threads(bench: Bench) -> None:
         _check_link(bench)
         return
     channels = bench.snapshot.channels
-    for name, explain in (("io", io_cause), ("sql", sql_cause)):
+    for name in ("io", "sql"):
         threads: list[Thread] = [getattr(channel, name) for channel in channels]
         if not threads:
             continue
@@ -345,12 +352,19 @@ def check_threads(bench: Bench) -> None:
         for channel, thread in zip(channels, threads):
             if thread.state == "Yes":
                 continue
-            cause = explain(channel, bench.words)
-            tried = f", tried {thread.attempts} times" if thread.attempts else ""
-            message = bench.prefix(channel) + cause.message + tried + said(thread)
-            bench.add(name, cause.state, message, cause.hint, thread.errno)
+            _explain(bench, name, channel, thread)
     for channel in channels:
         _check_patience(bench, channel)
+
+
+def _explain(bench: Bench, name: str, channel: Channel, thread: Thread) -> None:
+    """Say why a thread does not run."""
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication import causes
+
+    cause = (causes.io_cause if name == "io" else causes.sql_cause)(channel, bench.words)
+    tried = f", tried {thread.attempts} times" if thread.attempts else ""
+    message = bench.prefix(channel) + cause.message + tried + causes.said(thread)
+    bench.add(name, cause.state, message, cause.hint, thread.errno)
 
 
 def _check_patience(bench: Bench, channel: Channel) -> None:
@@ -726,7 +740,7 @@ def check_replicas(bench: Bench) -> None:
                 "replicas",
                 "no_replicas",
                 "the connected replicas cannot be seen with this login",
-                grant(snapshot.flavor, snapshot.account, "need (at least one of) the PROCESS privilege"),
+                bench.words.grant(snapshot.flavor, snapshot.account, "need (at least one of) the PROCESS privilege"),
             )
         return
     online = sum(1 for replica in snapshot.replicas if replica.online)

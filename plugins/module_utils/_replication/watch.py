@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh, replace
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, Looker
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Canary,
@@ -50,11 +50,10 @@ class Clock:
         time.sleep(seconds)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Record):
     """What to expect and how long to wait. canary.mode: write, read or both. position: what to reach."""
 
-    expect: Expectation = field(default_factory=Expectation)
+    expect: Expectation = fresh(factory=Expectation)
     position: Mapping[str, Any] | None = None
     allow_errant: tuple[str, ...] = ()
     timeout: float = 0.0
@@ -65,8 +64,7 @@ class Plan:
     skip_canary: bool = False
 
 
-@dataclass
-class _Journey:
+class _Journey(Record):
     """How far the canary has come. refused: why the primary did not take it. own: what the server itself said last."""
 
     written: Sighting | None = None
@@ -160,7 +158,7 @@ class Watch:
 
     def _expectation(self) -> Expectation:
         expect = self.plan.expect
-        known = {name: value for name, value in asdict(self.source.identity).items() if value} if self.source else {}
+        known = {name: value for name, value in vars(self.source.identity).items() if value} if self.source else {}
         return expect if expect.primary or not known else replace(expect, primary=parse_expected_primary(known))
 
     def _compare(self, snapshot: Snapshot) -> Comparison:

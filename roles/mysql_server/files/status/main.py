@@ -17,7 +17,7 @@ from typing import IO, cast
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import MysqlSession
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import service
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import MysqlLooker
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
 
 log = logging.getLogger("webcluster-status")
 # A server that takes longer for a look that needs milliseconds is not one to send anybody to.

@@ -165,7 +165,9 @@ def test_an_option_file_is_included(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("login", "present", "absent"),
     [
-        ({}, [], ["ssl"]),
+        # Over the unix socket nobody listens.
+        ({}, ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"], ["public-key"]),
+        ({"unix_socket": "/s"}, ["--loose-skip-ssl"], []),
         ({"host": "h"}, [], ["ssl"]),
         ({"host": "h", "tls": "disabled"}, ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"], ["--loose-ssl "]),
         ({"host": "h", "tls": "required"}, ["--loose-ssl-mode=REQUIRED", "--loose-ssl"], ["verify"]),

@@ -17,10 +17,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client i
     RedisLogin,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import (
-    look,
     mysql,
     mysql_canary,
+    mysql_look,
     redis_canary,
+    redis_look,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Canary,
@@ -171,15 +172,15 @@ def test_reading() -> None:
 
 def test_a_write_has_its_own_time_limit() -> None:
     client: Any = FakeMysql()
-    look.MysqlLooker(client).look(WRITE)
-    assert set(client.limits[1:]) == {look.WRITE_SECONDS}
+    mysql_look.MysqlLooker(client).look(WRITE)
+    assert set(client.limits[1:]) == {mysql_look.WRITE_SECONDS}
     assert client.limits[0] == 30.0
     assert client.timeout == 30.0
 
 
 def test_nothing_is_written_on_a_server_that_follows_another_one() -> None:
     client: Any = FakeMysql(channels=[{"Master_Host": "10.0.0.20", "Master_Port": "3306", "Slave_IO_Running": "Yes"}])
-    trouble = look.MysqlLooker(client).look(WRITE).sighting
+    trouble = mysql_look.MysqlLooker(client).look(WRITE).sighting
     assert trouble is not None
     assert trouble.trouble is not None
     assert trouble.trouble.state == "wrong_primary"
@@ -274,7 +275,7 @@ def test_the_acl_that_the_canary_needs_is_named() -> None:
 def test_redis_does_not_write_on_a_replica_and_waits_for_those_in_sync() -> None:
     client: Any = FakeRedis(WAIT=1)
     client.login = RedisLogin()
-    looker = look.RedisLooker(client, None)
+    looker = redis_look.RedisLooker(client, None)
     follower = Snapshot("redis", channels=[Channel(host="h", port=1)])
     refused = looker._send(Canary("write", "t"), follower, None)
     assert refused.trouble is not None
@@ -283,4 +284,4 @@ def test_redis_does_not_write_on_a_replica_and_waits_for_those_in_sync() -> None
     assert looker._send(Canary("write", "t"), above, None).took_ms is not None
     assert client.asked[1] == ("WAIT", "1", "1000")
     assert looker._send(READ, above, None).seen is True
-    look.RedisLooker(RedisClient(RedisLogin()), None).close()
+    redis_look.RedisLooker(RedisClient(RedisLogin()), None).close()

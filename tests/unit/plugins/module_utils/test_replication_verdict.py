@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin, Reply
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import look, mysql, mysql_compare, redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import (
+    mysql,
+    mysql_compare,
+    mysql_failure,
+    mysql_look,
+    redis,
+    redis_look,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,
     Comparison,
@@ -699,16 +706,16 @@ def test_a_position_to_wait_for_says_nothing_of_errant_transactions() -> None:
 
 def test_a_server_that_answers_half_of_the_questions_hangs() -> None:
     gone = MysqlError("unreachable", "no answer within 15 seconds", None, "timeout")
-    found = mysql.failure(gone, mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB"}]}))
+    found = mysql_failure.failure(gone, mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB"}]}))
     assert (found.state, found.value) == ("broken", "hangs")
     assert "full disk ('df -h')" in str(found.hint)
-    assert mysql.failure(gone, mysql.Found()).state == "unreachable"
+    assert mysql_failure.failure(gone, mysql.Found()).state == "unreachable"
 
 
 def test_a_refused_privilege_is_granted_by_name() -> None:
     found = mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB", "account": "m@10.0.0.%"}]})
     message = "Access denied; you need (at least one of) the SLAVE MONITOR privilege(s) for this operation"
-    failed = mysql.failure(MysqlError("privilege", message, 1227), found)
+    failed = mysql_failure.failure(MysqlError("privilege", message, 1227), found)
     assert failed.hint == "GRANT SLAVE MONITOR, BINLOG MONITOR, PROCESS ON *.* TO `m`@`10.0.0.%`"
     denied = MysqlError("privilege", "SELECT command denied to user 'm'@'h' for table 'threads'", 1142)
     note = mysql.normalise(found.rows, refused={"threads": denied}).notes[0]
@@ -727,7 +734,7 @@ def test_a_refused_privilege_is_granted_by_name() -> None:
     ],
 )
 def test_the_missing_login_option_is_named(error: MysqlError, hint: str) -> None:
-    assert str(mysql.failure(error).hint).startswith(hint)
+    assert str(mysql_failure.failure(error).hint).startswith(hint)
 
 
 def test_a_channel_in_full() -> None:
@@ -1029,7 +1036,7 @@ def test_any_info_gives_a_verdict(changes: dict[str, str], role: list[int]) -> N
     ],
 )
 def test_failures(error: MysqlError | RedisError, state: str, value: str) -> None:
-    found = mysql.failure(error) if isinstance(error, MysqlError) else redis.failure(error)
+    found = mysql_failure.failure(error) if isinstance(error, MysqlError) else redis.failure(error)
     verdict = judge_failure(found)
     assert verdict.state == state
     assert verdict.checks["reachable"] == {"ok": False, "value": value, "expected": "yes"}
@@ -1039,7 +1046,7 @@ def test_failures(error: MysqlError | RedisError, state: str, value: str) -> Non
 def test_a_missing_redis_is_told_from_a_stopped_one() -> None:
     for installed, value in ((lambda: True, "refused"), (lambda: False, "not_installed")):
         client: Any = FakeRedis({"INFO": RedisError("unreachable", "refused", "refused")})
-        found = look.RedisLooker(client, None, installed=installed).look().found
+        found = redis_look.RedisLooker(client, None, installed=installed).look().found
         assert isinstance(found, Failure)
         assert found.value == value
     assert redis.installed() in (True, False)
@@ -1047,13 +1054,13 @@ def test_a_missing_redis_is_told_from_a_stopped_one() -> None:
 
 def test_lookers_ask_and_compare() -> None:
     client: Any = FakeRedis({"INFO": info_text()})
-    snapshot = look.RedisLooker(client, None).look().found
+    snapshot = redis_look.RedisLooker(client, None).look().found
     assert isinstance(snapshot, Snapshot)
-    assert look.RedisLooker(client, None).compare(snapshot, None, ()).reached is None
+    assert redis_look.RedisLooker(client, None).compare(snapshot, None, ()).reached is None
     asker: Any = FakeMysql({})
-    found = look.MysqlLooker(asker).look().found
+    found = mysql_look.MysqlLooker(asker).look().found
     assert isinstance(found, Snapshot)
-    assert isinstance(look.MysqlLooker(asker).compare(found, None, ()), Comparison)
+    assert isinstance(mysql_look.MysqlLooker(asker).compare(found, None, ()), Comparison)
     asker = FakeMysql({"VERSION": MysqlError("auth", "no", 1045)})
-    assert isinstance(look.MysqlLooker(asker).look().found, Failure)
+    assert isinstance(mysql_look.MysqlLooker(asker).look().found, Failure)
     assert Verdict("healthy", "").healthy

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look at a MySQL or MariaDB server. What a healthy server does not need is loaded when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, refusal
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Canary,
+    Comparison,
+    Sighting,
+    Snapshot,
+)
+
+# A write that takes longer has met a full disk or a lock.
+WRITE_SECONDS = 10.0
+
+
+class MysqlAsker(mysql.Client, Protocol):
+    """A client that stays connected between the queries and gives up on one after timeout seconds."""
+
+    timeout: float
+
+    def close(self) -> None: ...
+
+
+class MysqlLooker:
+    def __init__(
+        self, client: MysqlAsker, channel: str | None = None, steps: Sequence[mysql.Step] = mysql.STEPS
+    ) -> None:
+        self.client = client
+        self.channel = channel
+        self.steps = steps
+
+    def look(self, canary: Canary | None = None) -> Answer:
+        found = mysql.Found()
+        try:
+            mysql.read(self.client, self.steps, found)
+        except MysqlError as error:
+            from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_failure
+
+            return Answer(mysql_failure.failure(error, found))
+        sighting = self._send(canary, found) if canary else None
+        return Answer(mysql.normalise(found.rows, self.channel, found.refused), sighting)
+
+    def _send(self, canary: Canary, found: mysql.Found) -> Sighting:
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_canary
+
+        before = mysql.normalise(found.rows)
+        usual, self.client.timeout = self.client.timeout, WRITE_SECONDS
+        try:
+            if canary.mode == "read":
+                return mysql_canary.look(self.client, canary, found, before.account, WRITE_SECONDS)
+            refused = refusal(before)
+            return refused or mysql_canary.write(self.client, canary, found, before.account, WRITE_SECONDS)
+        finally:
+            self.client.timeout = usual
+
+    def compare(
+        self, snapshot: Snapshot, primary: Mapping[str, Any] | None, allow_errant: Collection[str]
+    ) -> Comparison:
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_compare
+
+        return mysql_compare.compare(snapshot, primary, allow_errant)
+
+    def close(self) -> None:
+        self.client.close()
