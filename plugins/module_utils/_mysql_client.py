@@ -9,58 +9,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 from xml.parsers import expat
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
+    SESSION,
+    MysqlError,
+    MysqlLogin,
+    Rows,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_errors import classify, clean_message
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
-
-Row = dict[str, Optional[str]]
-Rows = list[Row]
-
-
-class MysqlError(Exception):
-    """What went wrong, classified.
-
-    kind: client_missing, unreachable, auth, tls, privilege, syntax (the server does not know the statement, column or
-    variable) or other. detail: for client_missing and unreachable the word that checks.reachable.value shows.
-    statement: index of the statement that failed. results: row lists of the statements before it.
-    """
-
-    def __init__(
-        self,
-        kind: str,
-        message: str,
-        errno: int | None = None,
-        detail: str | None = None,
-        statement: int | None = None,
-        results: list[Rows] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.errno = errno
-        self.message = message
-        self.detail = detail
-        self.statement = statement
-        self.results: list[Rows] = results or []
-
-
-class MysqlLogin(Record):
-    """How to log in; without any value: the operating system's root over the client's default unix socket."""
-
-    host: str | None = None
-    port: int = 3306
-    unix_socket: str | None = None
-    user: str | None = None
-    password: str | None = None
-    config_file: str | None = None
-    connect_timeout: int = 5
-    ca_cert: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    tls: str = "auto"  # auto | required | disabled
-    validate_certs: bool = True
 
 
 class RunResult(Record):
@@ -100,24 +61,9 @@ def module_runner(run_command: Callable[..., tuple[int, bytes, bytes]]) -> Runne
     return run
 
 
-# The session's sql_mode is fixed by the client, so backslash escapes always mean what quote() intends.
-SESSION = "SET SESSION sql_mode='STRICT_ALL_TABLES'"
+_ERROR = r"(?ms)^(?:\S*?(?:mysql|mariadb)\S*:\s*)?ERROR (\d+)(?: \(\w+\))?(?: at line (\d+))?[^:]*: (.*)"
 END_COLUMN = "siteops_end_of_statement"
 END = f"SELECT 1 AS {END_COLUMN}"
-
-_ESCAPES = {"\\": "\\\\", "'": "\\'", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z"}
-
-
-def quote(value: str) -> str:
-    """Return value as an SQL string literal."""
-    return "'" + "".join(_ESCAPES.get(char, char) for char in value) + "'"
-
-
-def quote_name(name: str) -> str:
-    """Return name as an SQL identifier."""
-    if not name or "\0" in name:
-        raise ValueError("an SQL name must not be empty or hold a NUL character")
-    return "`" + name.replace("`", "``") + "`"
 
 
 def option_value(value: str) -> str:
@@ -127,58 +73,6 @@ def option_value(value: str) -> str:
 
 
 _ERROR = r"(?ms)^(?:\S*?(?:mysql|mariadb)\S*:\s*)?ERROR (\d+)(?: \(\w+\))?(?: at line (\d+))?[^:]*: (.*)"
-_OS_ERROR = r"(?:\(|system error: |\[Errno )(\d+)\b"
-
-_AUTH = {1045, 1698, 1130, 1862, 1820, 2058, 2059, 2061, 3118, 3955, 4151}
-_TLS = {2026, 3159, 1759}
-_UNREACHABLE = {1040, 1053, 1129, 1203, 1927, 2001, 2002, 2003, 2004, 2005, 2006, 2012, 2013, 2055, 3169, 4031}
-_PRIVILEGE = {1044, 1095, 1142, 1143, 1227, 1370, 1419, 3230}
-_SYNTAX = {1054, 1064, 1109, 1128, 1146, 1149, 1193, 1235, 1305, 1049}
-_OS_DETAIL = {
-    2: "no_socket",
-    11: "timeout",
-    13: "permission",
-    104: "refused",
-    110: "timeout",
-    111: "refused",
-    113: "no_route",
-    115: "refused",  # MariaDB's client shows the start of its non-blocking connect instead of the end
-}
-
-
-def classify(errno: int, message: str) -> tuple[str, str | None]:
-    """Return (kind, detail) of a client or server error."""
-    if errno in _AUTH:
-        return "auth", None
-    if errno in _TLS:
-        return "tls", None
-    if errno in _UNREACHABLE:
-        os_errors = [int(number) for number in re.findall(_OS_ERROR, message)]
-        detail = _OS_DETAIL.get(os_errors[-1]) if os_errors else None
-        if errno == 2005:
-            detail = "unknown_host"
-        elif errno in (1040, 1129, 1203):
-            detail = "refused"
-        elif detail is None and re.search("timeout|timed out", message.lower()):
-            detail = "timeout"
-        elif detail is None and errno in (1927, 2006, 2013, 3169, 4031):
-            detail = "lost"
-        return "unreachable", detail or "failed"
-    if errno in _PRIVILEGE:
-        return "privilege", None
-    if errno in _SYNTAX:
-        return "syntax", None
-    return "other", None
-
-
-def clean_message(message: str, secrets: Iterable[str | None]) -> str:
-    """Return the first error without secrets and without the statement that a syntax error quotes."""
-    message = re.split(r"\n(?:ERROR |--------------)", message.strip())[0]
-    message = re.sub(r"( near )'.*", r"\1the statement's text", message, flags=re.DOTALL)
-    for secret in sorted({item for item in secrets if item}, key=len, reverse=True):
-        for form in (secret, quote(secret)[1:-1]):
-            message = message.replace(form, "********")
-    return " ".join(message.split())
 
 
 class _XmlReader:

@@ -14,13 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Callable, Protocol
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
-    END_COLUMN,
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
     SESSION,
-    MysqlConnection,
     MysqlError,
     MysqlLogin,
     Rows,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+    END_COLUMN,
+    MysqlConnection,
     clean_argv,
     finished_results,
     split_results,

@@ -11,14 +11,13 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
     SESSION,
     MysqlError,
     MysqlLogin,
     Rows,
-    classify,
-    clean_message,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_errors import classify, clean_message
 
 DEFAULT_SOCKET = "/run/mysqld/mysqld.sock"
 

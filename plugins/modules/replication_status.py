@@ -21,8 +21,8 @@ description:
     long it takes.
   - The return keys are the same for every engine and version. Changes nothing but its own canary.
 notes:
-  - MySQL and MariaDB are asked through the C(mariadb) or C(mysql) client of the server, one process for all looks; Redis and
-    Valkey over a socket. Nothing needs to be installed on the host for this module.
+  - MySQL and MariaDB are asked over their unix socket, or through the C(mariadb) or C(mysql) client of the server, one process
+    for all looks; Redis and Valkey over a socket. Nothing needs to be installed on the host for this module.
   - Without login options MySQL and MariaDB are asked as the operating system's root over the unix socket.
   - "Privileges of a separate account: on MySQL C(REPLICATION CLIENT), C(PROCESS) and C(SELECT) on
     C(performance_schema.*); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS); on Redis and Valkey
@@ -49,8 +49,10 @@ options:
     choices: [mysql, redis]
   client:
     description:
-      - How to ask. V(auto) takes V(cli), the server's own command line client, for O(engine=mysql) and V(socket) for
-        O(engine=redis).
+      - How to ask. V(auto) is best.
+      - V(socket) speaks the server's own protocol. For O(engine=redis) it is the only way. For O(engine=mysql) it is for the unix
+        socket of this host; V(auto) takes it there, because it costs least, and V(cli) for everything else.
+      - V(cli) is the server's own command line client, with its option files and every kind of login.
       - V(pymysql) is for hosts whose Python has PyMySQL and which have no command line client.
     type: str
     choices: [auto, cli, pymysql, socket]
@@ -734,12 +736,12 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Plan, Watch
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlLogin
     from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisLogin
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
 
 CANARY_NAME = r"[A-Za-z0-9._:-]{1,64}\Z"
-CLIENTS = {"mysql": ("auto", "cli", "pymysql"), "redis": ("auto", "socket")}
+CLIENTS = {"mysql": ("auto", "cli", "pymysql", "socket"), "redis": ("auto", "socket")}
 
 
 def login_spec() -> dict[str, dict[str, Any]]:
@@ -808,6 +810,15 @@ def input_errors(params: dict[str, Any]) -> list[str]:
     engine, errors = params["engine"], []
     if params["client"] not in CLIENTS[engine]:
         errors.append(f"client is {params['client']}, expected {' or '.join(CLIENTS[engine])} for engine {engine}.")
+    elif engine == "mysql" and params["client"] == "socket":
+        for login in (params, params["primary"] or {}):
+            errors += [
+                f"client is socket, which reaches {engine} only on this host: leave out {name}, or give client auto."
+                for name in ("login_host", "config_file")
+                if login.get(name)
+            ]
+            if login.get("tls") == "required":
+                errors.append("client is socket, where there is no TLS: leave out tls, or give client auto.")
     if params["interval"] <= 0:
         errors.append(f"interval is {params['interval']:g}, expected more than 0 seconds.")
     if params["max_io_idle"] is not None and params["max_io_idle"] <= 0:
@@ -894,7 +905,7 @@ def plan(params: dict[str, Any], check_mode: bool) -> Plan:
 
 
 def mysql_login(params: dict[str, Any]) -> MysqlLogin:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlLogin
 
     return MysqlLogin(
         host=params["login_host"],
@@ -946,9 +957,24 @@ def looker(
         from ansible_collections.siteops.webcluster.plugins.module_utils._pymysql_client import PymysqlClient
 
         return MysqlLooker(PymysqlClient(mysql_login(login)), channel)
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import MysqlSession, module_spawner
 
-    return MysqlLooker(MysqlSession(mysql_login(login), module_spawner(run_command)), channel)
+    def client() -> Any:
+        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import (
+            MysqlSession,
+            module_spawner,
+        )
+
+        return MysqlSession(found, module_spawner(run_command))
+
+    found = mysql_login(login)
+    if params["client"] != "cli":
+        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlAuto, MysqlWire, fits
+
+        if params["client"] == "socket":
+            return MysqlLooker(MysqlWire(found), channel)
+        if fits(found):
+            return MysqlLooker(MysqlAuto(MysqlWire(found), client), channel)
+    return MysqlLooker(client(), channel)
 
 
 def main() -> None:

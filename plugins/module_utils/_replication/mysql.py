@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
@@ -282,8 +281,9 @@ def column(row: Mapping[str, Any], name: str) -> Any:
 
 def integer(value: Any) -> int | None:
     """Return a whole number, or None for anything else."""
-    match = re.match(r"\s*(-?\d{1,20})(?:\.\d*)?\s*\Z", str(value)) if value is not None else None
-    return int(match.group(1)) if match else None
+    digits = str(value).strip().partition(".")[0] if value is not None else ""
+    plain = digits[1:] if digits[:1] == "-" else digits
+    return int(digits) if plain.isascii() and plain.isdigit() and len(plain) <= 20 else None
 
 
 def text(value: Any) -> str | None:
@@ -300,7 +300,7 @@ def on(value: Any) -> bool | None:
 
 
 def _squeezed(value: Any) -> str | None:
-    return text(re.sub(r"\s+", "", str(value))) if value is not None else None
+    return text("".join(str(value).split())) if value is not None else None
 
 
 def error_text(value: Any) -> str | None:
@@ -412,21 +412,26 @@ def _place_heartbeats(channels: list[Channel], threads: Rows, status: Mapping[st
     running = [channel for channel in channels if channel.io.state == "Yes"]
     if len(running) == 1 and len(channels) == 1:
         io = running[0].io
-        last = _time(status.get("slave_last_heartbeat"))
         if io.heartbeat_age is None and len(ages) == 1:
             io.heartbeat_age = round(ages[0], 1)
-        elif io.heartbeat_age is None and last and _time(now):
-            io.heartbeat_age = max(0.0, (_time(now) - last).total_seconds())  # type: ignore[operator]
+        elif io.heartbeat_age is None:
+            io.heartbeat_age = _seconds_between(status.get("slave_last_heartbeat"), now)
         io.heartbeat_period = io.heartbeat_period or _seconds(status.get("slave_heartbeat_period"))
         return []
     return [round(age, 1) for age in ages]
 
 
-def _time(value: Any) -> datetime | None:
+def _seconds_between(earlier: Any, later: Any) -> float | None:
+    """Return the seconds between two of the server's times; None where one of them is none."""
+    if not earlier or not later:
+        return None
+    from datetime import datetime
+
     try:
-        return datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S")
+        begin, end = (datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S") for value in (earlier, later))
     except ValueError:
         return None
+    return max(0.0, (end - begin).total_seconds())
 
 
 def _host(variables: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
     MysqlError,
     Row,
     Rows,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, refusal
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (

@@ -141,7 +141,12 @@ def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        ({"client": "socket"}, "client is socket, expected auto or cli or pymysql for engine mysql."),
+        ({"client": "socket", "login_host": "db1"}, "reaches mysql only on this host: leave out login_host"),
+        (
+            {"client": "socket", "primary": {"login_host": "db1"}},
+            "reaches mysql only on this host: leave out login_host",
+        ),
+        ({"client": "socket", "tls": "required"}, "client is socket, where there is no TLS: leave out tls"),
         ({"engine": "redis", "client": "cli"}, "client is cli, expected auto or socket for engine redis."),
         ({"interval": 0.0}, "interval is 0, expected more than 0 seconds."),
         ({"max_io_idle": 0.0}, "max_io_idle is 0, expected more than 0 seconds, or leave it out."),
@@ -222,6 +227,7 @@ def test_logins() -> None:
     assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
     for engine, client, kind, name in (
         ("mysql", "auto", "MysqlLooker", "MysqlSession"),
+        ("mysql", "socket", "MysqlLooker", "MysqlWire"),
         ("mysql", "cli", "MysqlLooker", "MysqlSession"),
         ("mysql", "pymysql", "MysqlLooker", "PymysqlClient"),
         ("redis", "auto", "RedisLooker", "RedisClient"),
