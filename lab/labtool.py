@@ -51,6 +51,7 @@ ACTIONS = {
     "image": "build the image",
     "list": "names and addresses",
 }
+NEEDS_ROOT = ("up", "down", "image")
 RELEASES = {"12": "bookworm", "13": "trixie", "sid": "sid"}
 
 
@@ -179,9 +180,7 @@ def missing_packages(which: t.Callable[[str], str | None], exists: t.Callable[[s
 
 
 def ensure_machine(runner: Runner = run) -> None:
-    """Root, packages and disk, each with its own sentence."""
-    if os.geteuid() != 0:
-        raise LabError("The lab makes containers, networks and routes and needs root: run it again with sudo.")
+    """Packages and disk, each with its own sentence."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     lacking = missing_packages(shutil.which, os.path.exists)
     if lacking:
@@ -525,7 +524,7 @@ def cluster_state(name: str) -> pathlib.Path:
 def every_cluster() -> list[str]:
     """Names of the clusters that left keys, hosts or networks."""
     names = {path.name for path in (cache_root() / "clusters").glob("*")}
-    if os.geteuid() == 0 and shutil.which("podman"):
+    if shutil.which("podman"):
         podman = Podman()
         podman.prepare()
         rows = podman.json("ps", "--all", "--filter", f"label={LABEL}")
@@ -536,8 +535,6 @@ def every_cluster() -> list[str]:
 
 def down(name: str, state: pathlib.Path) -> None:
     """Remove every trace of a cluster; the image stays."""
-    if os.geteuid() != 0:
-        raise LabError("The lab removes containers, networks and routes and needs root: run it again with sudo.")
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if shutil.which("podman"):
         podman = Podman()
@@ -600,6 +597,8 @@ def parse(argv: t.Sequence[str], environ: t.Mapping[str, str]) -> Options:
 
 def main(argv: t.Sequence[str]) -> int:
     options = parse(argv, os.environ)
+    if options.action in NEEDS_ROOT and os.geteuid() != 0:
+        raise LabError("The lab makes and removes containers, networks and routes and needs root: run it with sudo.")
     if options.action == "down":
         with locked("cluster"):
             names = [options.name, *(every_cluster() if options.everything else [])]

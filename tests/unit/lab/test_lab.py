@@ -117,3 +117,10 @@ def test_lab_hosts_see_each_others_real_address() -> None:
     assert rule[-1] == "ACCEPT"
     assert "10.0.0.0/28" in rule
     assert "10.0.0.16/28" in rule
+
+
+@pytest.mark.parametrize("action", ["up", "down", "image"])
+def test_who_is_not_root_is_told_so_first(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labtool.os, "geteuid", lambda: 65534)
+    with pytest.raises(labtool.LabError, match="needs root: run it with sudo"):
+        labtool.main([action])
