@@ -69,6 +69,7 @@ test: venv-dev ## Everything: lint, types, sanity, unit tests, every role and th
 test-full: venv-dev ## Also every role on every release and engine; takes longer than an hour
 	@tools/test.sh $(SCENARIOS)
 	for release in 12 sid; do LAB_RELEASE=$$release tools/test.sh --scenarios-only $(SCENARIOS); done
+	REDIS_FLAVOR=valkey tools/test.sh --scenarios-only redis_master redis_replica
 
 bench: bench-converge ## Every benchmark
 
