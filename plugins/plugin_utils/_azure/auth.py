@@ -35,14 +35,16 @@ MARGIN = 300
 CLI_TIMEOUT = 30
 AUTHORITY_PATIENCE = {"retry_total": 3, "connection_timeout": 10, "read_timeout": 30}
 REMEDIES = {
-    "service_principal": "check tenant_id, client_id, and client_secret or certificate_path, and that they belong to the cloud '{cloud}'",
-    "workload_identity": "check tenant_id, client_id and the OIDC token, and that the application trusts its issuer",
-    "managed_identity": "run this on an Azure machine that has an identity, and set client_id when it has several",
-    "cli": "run 'az login' as this user, in the cloud '{cloud}'",
-    "environment": "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH",
-    "access_token": "set access_token or AZURE_ACCESS_TOKEN to a fresh token",
-    "auto": "set tenant_id, client_id and client_secret, or AZURE_ACCESS_TOKEN, or run 'az login'",
+    "service_principal": "Check tenant_id, client_id, and client_secret or certificate_path, and that they belong to the cloud '{cloud}'",
+    "workload_identity": "Check tenant_id, client_id and the OIDC token, and that the application trusts its issuer",
+    "managed_identity": "Run this on an Azure machine that has an identity, and set client_id when it has several",
+    "cli": "Run 'az login' as this user, in the cloud '{cloud}'",
+    "environment": "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH",
+    "access_token": "Set access_token or AZURE_ACCESS_TOKEN to a fresh token",
+    "auto": "Set tenant_id, client_id and client_secret, or AZURE_ACCESS_TOKEN, or run 'az login'",
 }
+UNREACHABLE = re.compile(r"(?i)connection|certificate_verify|resolve|timed out|temporary failure")
+UNREACHABLE_REMEDY = "Check the authority option, the network and the proxy, and the certificate authorities that REQUESTS_CA_BUNDLE names"
 
 
 @dataclass(frozen=True)
@@ -261,14 +263,19 @@ class SharedToken:
         names = (("tenant", settings.tenant_id), ("client", settings.client_id))
         who = "".join(f", {name} {value}" for name, value in names if value)
         where = "" if self._mode in ("managed_identity", "cli") else f" from {cloud.authority}"
+        remedy = UNREACHABLE_REMEDY if where and UNREACHABLE.search(text) else REMEDIES[self._mode]
         return InventoryError(
             f"Azure gave us no token for {cloud.scope}{where} (auth {self._mode}{who}): {reason}."
-            f" {REMEDIES[self._mode].format(cloud=cloud.name)[0].upper()}{REMEDIES[self._mode].format(cloud=cloud.name)[1:]}."
+            f" {remedy.format(cloud=cloud.name)}."
         )
 
 
 def summary(text: str, longest: int = 240) -> str:
     """The part of a message that says what happened: no advice pages, no trace ids, one line."""
+    parts = re.findall(r"(?m)^\t(\w+)Credential: (?:\w+Credential )?(.*?)\.?$", text)
+    if parts:
+        # A chain tells what each of its credentials said, on a line of its own.
+        return "; ".join(f"{name}: {said}" for name, said in parts)
     line = re.split(r"(?i)\s*(?:Trace ID|Correlation ID|To mitigate this issue|Visit https)\b", text, maxsplit=1)[0]
     line = " ".join(line.split()).removeprefix("Authentication failed: ").rstrip(" .:,'\"")
     return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0] + " ..."

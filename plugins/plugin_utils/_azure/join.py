@@ -80,7 +80,7 @@ def join(estate: Estate, network: bool) -> list[Record]:
                 groups.see(segment(address.subnet_id, "resourceGroups"))
     records = []
     for machine in estate.machines.values():
-        record = {**machine.facts}
+        record = {**machine.facts, **NETWORK_FACTS}
         if record["resource_group"]:
             record["resource_group"] = groups.of(record["resource_group"])
         if network:
@@ -147,7 +147,6 @@ def _network(
     home = next((place for place in found if place["primary"]), None)
     ranges = estate.prefixes.get(home["id"].lower(), []) if home else []
     return {
-        **NETWORK_FACTS,
         "private_ip": _first(entries, "private_ip"),
         "private_ips": _all(entries, "private_ip"),
         "public_ip": _first(entries, "public_ip"),
