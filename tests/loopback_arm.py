@@ -384,6 +384,7 @@ class LoopbackArm:
         latency: float = 0.0,
         versions: Mapping[str, Sequence[str]] | None = None,
         trailing_link: str = "",
+        unlisted_nics: int = 0,
         port: int = 0,
     ) -> None:
         self.estates = {estate.subscription: estate for estate in estates}
@@ -393,6 +394,8 @@ class LoopbackArm:
         self.versions = dict(versions or {})
         # A kind of list whose last page names one more page, which is empty.
         self.trailing_link = trailing_link
+        # So many interfaces at the end exist, but are in no list, as if they had been made this moment.
+        self.unlisted_nics = unlisted_nics
         self.hidden_subscriptions: list[Json] = []
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
@@ -455,6 +458,8 @@ class LoopbackArm:
             held: dict[str, list[Json]] = getattr(estate, kind)
             return held.get(where["set"], [] if kind == "instance_public_ips" else None)
         found = list(estate.networks.values()) if kind == "networks" else list(getattr(estate, kind))
+        if kind == "nics":
+            found = found[: len(found) - self.unlisted_nics]
         group = where.get("group")
         if not group:
             return found

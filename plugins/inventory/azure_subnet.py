@@ -418,22 +418,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         self.templar.available_variables = self._vars
+        begin, begin_cpu = time.monotonic(), time.process_time()
         secrets: list[str | None] = []
         try:
             wish = plan.make(self._option)
             secrets = wish.auth.secrets
-            records = self._records(wish, path, cache)
+            records, source = self._records(wish, path, cache)
             self._populate(wish, records)
         except InventoryError as failure:
             # Without the cause: its text and its locals are not ours to show.
             raise AnsibleParserError(f"azure_subnet: {scrub(str(failure), secrets)}") from None
+        took, took_cpu = time.monotonic() - begin, time.process_time() - begin_cpu
+        self._note(1, f"{len(records)} machines from {source} in {took:.2f} s ({took_cpu:.2f} s of CPU)")
 
     def _option(self, name: str) -> t.Any:
         value = self.get_option(name)
         return value if name in UNTEMPLATED else self.templar.template(value)
 
-    def _records(self, wish: plan.Plan, path: str, cache: bool) -> list[Record]:
-        """From the cache where it may be used and holds what is asked for, else from Azure."""
+    def _records(self, wish: plan.Plan, path: str, cache: bool) -> tuple[list[Record], str]:
+        """From the cache where it may be used and holds what is asked for, else from Azure; and which of them it was."""
         caching = self.get_option("cache")
         key = self.get_cache_key(path)
         if caching and cache:
@@ -442,21 +445,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             except KeyError:
                 cached = None
             if cached is not None:
-                self._note(1, f"{len(cached)} machines from the cache")
-                return cached
+                return cached, "the cache"
         # Azure's packages are imported there, and only now.
         from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.fetch import fetch
 
-        begin, begin_cpu = time.monotonic(), time.process_time()
         records, requests = fetch(wish, Report(self._note, self._warn, self.display.verbosity))
-        self._note(
-            1,
-            f"{len(records)} machines from {requests} requests in {time.monotonic() - begin:.2f} s"
-            f" ({time.process_time() - begin_cpu:.2f} s of CPU)",
-        )
         if caching:
             self._cache[key] = plan.pack(wish, records)
-        return records
+        return records, f"{requests} requests"
 
     def _populate(self, wish: plan.Plan, records: Sequence[Record]) -> None:
         """Decide everything first, so that an error leaves no half of an inventory behind."""

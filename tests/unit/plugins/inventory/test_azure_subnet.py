@@ -361,21 +361,12 @@ def test_pages_are_followed(run: Run) -> None:
 
 
 def test_interfaces_that_the_list_lacks_are_asked_for_one_by_one(run: Run) -> None:
-    estate = tutorial()
-    with serving(estate) as server:
-        nics, estate.nics = estate.nics, estate.nics[:6]
-        server.one_nic = lambda _where, path: (200, _found(nics, path))  # type: ignore[method-assign]
+    with serving(tutorial(), unlisted_nics=2) as server:
         assert len(run(server).hosts) == 8
         assert server.counts["nic"] == 2
         said = refused(run, server, nic_lookups=1)
     assert said.startswith("azure_subnet: The lists of network interfaces lack 2 of them, such as /subscriptions/")
     assert said.endswith("at most 1 are asked for one by one. Add their resource groups, or raise nic_lookups.")
-
-
-def _found(nics: list[dict[str, Any]], path: str) -> bytes:
-    import json
-
-    return json.dumps(next(nic for nic in nics if nic["id"].lower() == path.lower())).encode()
 
 
 def test_an_interface_that_does_not_exist_makes_a_half_built_machine(run: Run) -> None:
@@ -469,7 +460,7 @@ def test_a_cached_run_asks_nothing(run: Run, arm: LoopbackArm, tmp_path: Path) -
     assert arm.counts["machines"] == 1
     assert second.hosts == first.hosts
     assert second.groups == first.groups
-    assert second.notes(1) == ["8 machines from the cache"]
+    assert second.notes(1)[-1].startswith("8 machines from the cache in ")
 
 
 def test_no_credentials_are_needed_for_it(run: Run, arm: LoopbackArm, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def one(source: azure.Estate) -> Record:
 
 def test_a_machine_gets_its_network_although_the_spellings_differ() -> None:
     record = records(azure.tutorial())["centoshaproxy"]
-    expected = {
+    expected: dict[str, Any] = {
         "name": "centoshaproxy",
         "resource_group": "webcluster",
         "location": "westeurope",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import ListError, StoppedError
@@ -11,9 +12,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.parallel
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:
-    assert Runner(3, 60).run([Task(str(number), lambda number=number: number * 2) for number in range(20)]) == list(
-        range(0, 40, 2)
-    )
+    tasks = [Task(str(number), partial(pow, number, 2)) for number in range(20)]
+    assert Runner(3, 60).run(tasks) == [number**2 for number in range(20)]
 
 
 def test_nothing_to_do_needs_no_thread() -> None:

@@ -87,7 +87,7 @@ def test_options_that_cannot_be_right_are_named(given: dict[str, Any], sentence:
     assert str(failure.value).startswith(sentence)
 
 
-RECORDS = [{"name": "m", "tags": {"a": "ü"}, "zones": [], "public_ip": None}]
+RECORDS: list[dict[str, Any]] = [{"name": "m", "tags": {"a": "ü"}, "zones": [], "public_ip": None}]
 
 
 def test_the_cache_gives_back_what_went_in() -> None:
