@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,9 @@ def serving(machines: int, delay: float, folder: Path) -> Iterator[str]:
 
 def asked(url: str) -> int:
     """How many requests the server has seen."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"))
-    connection.request("GET", "/loopback/counts")
-    return sum(json.load(connection.getresponse()).values())
+    with closing(http.client.HTTPConnection(url.removeprefix("http://"))) as connection:
+        connection.request("GET", "/loopback/counts")
+        return sum(json.load(connection.getresponse()).values())
 
 
 def list_hosts(source: Path, output: Path, machines: int, delay: float = 0.0) -> Run:
