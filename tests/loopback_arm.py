@@ -7,20 +7,22 @@ It speaks the lists that the inventory plugin azure_subnet asks for, in the form
 bug reports of the real service show: pages, resource groups in capitals, retry headers, broken pages. What the real
 service does beyond that, it does not know; a test against it proves that the plugin handles these forms, nothing more.
 
-As a program it serves an inventory of the lab or any number of made-up machines until it is ended.
+As a program it serves an inventory of the lab, or any number of made-up machines.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import re
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -46,6 +48,9 @@ TUTORIAL = (
 RANGES = {"lb": "48/28", "web": "0/28", "mysql": "16/28", "redis": "32/28"}
 # Pages of the real service are not documented; these are common.
 PAGES = {"compute": 250, "network": 1000}
+# Paths of our own: what was asked so far, and the end.
+COUNTS = "/loopback/counts"
+STOP = "/loopback/stop"
 
 
 def group_id(subscription: str, group: str) -> str:
@@ -385,7 +390,6 @@ class LoopbackArm:
         versions: Mapping[str, Sequence[str]] | None = None,
         trailing_link: str = "",
         unlisted_nics: int = 0,
-        port: int = 0,
     ) -> None:
         self.estates = {estate.subscription: estate for estate in estates}
         self.pages = {**PAGES, **(pages or {})}
@@ -402,7 +406,7 @@ class LoopbackArm:
         self._lock = threading.Lock()
         self._bodies: dict[tuple[str, ...], bytes] = {}
         handler = type("Handler", (_Handler,), {"arm": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
@@ -415,8 +419,16 @@ class LoopbackArm:
         self._server.shutdown()
         self._server.server_close()
 
-    def serve(self) -> None:
-        self._server.serve_forever()
+    def serve(self, lifetime: float) -> None:
+        """Serve in this thread until the end is asked for, or the time is over."""
+        timer = threading.Timer(lifetime, self._server.shutdown)
+        timer.daemon = True
+        timer.start()
+        self._server.serve_forever(poll_interval=0.05)
+        self._server.server_close()
+
+    def end(self) -> None:
+        threading.Thread(target=self._server.shutdown, daemon=True).start()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -541,8 +553,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         path = unquote(parts.path)
-        if path == "/loopback/counts":
+        if path in (COUNTS, STOP):
             self._answer(200, json.dumps(self.arm.counts).encode())
+            if path == STOP:
+                self.arm.end()
             return
         kind, where = "unknown", {}
         for name, pattern in ROUTES:
@@ -623,27 +637,69 @@ def serving(*estates: Estate, **options: Any) -> Iterator[LoopbackArm]:
         yield arm
 
 
+def ask(port_file: Path, path: str, method: str = "GET") -> bytes | None:
+    """The answer of the server that wrote the file; None where there is none any more."""
+    try:
+        with closing(http.client.HTTPConnection("127.0.0.1", int(port_file.read_text()), timeout=5)) as connection:
+            connection.request(method, path)
+            return connection.getresponse().read()
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+
+
+def start(argv: Sequence[str], port_file: Path) -> int:
+    """Serve in the background, and return once the server answers."""
+    stop(port_file)
+    command = [sys.executable, __file__, "serve", *argv]
+    log = port_file.with_suffix(".log")
+    # Whoever waits for the end of our output must not wait for that of the server.
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    ends = time.monotonic() + 60
+    while ask(port_file, COUNTS) is None:
+        if process.poll() is not None or time.monotonic() > ends:
+            raise SystemExit(f"loopback_arm: the server did not start, see {log}")
+        time.sleep(0.1)
+    return 0
+
+
+def stop(port_file: Path) -> None:
+    """End that server, if it still runs."""
+    ask(port_file, STOP, "POST")
+    port_file.unlink(missing_ok=True)
+
+
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "action", choices=["serve", "start", "stop"], help="in the foreground, in the background, no more"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--hosts", type=Path, metavar="FILE", help="serve the hosts of this inventory file")
-    what.add_argument("--machines", type=int, metavar="N", help="serve N made-up machines")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any that is free)")
-    parser.add_argument("--port-file", type=Path, help="write the port there once the server listens")
+    what.add_argument(
+        "--machines", type=int, metavar="N", help="serve N made-up machines (default: the tutorial's eight)"
+    )
+    parser.add_argument("--port-file", type=Path, required=True, help="where the port stands while the server runs")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument(
+        "--lifetime", type=float, default=4 * 3600, help="seconds after which the server ends by itself"
+    )
     options = parser.parse_args(argv)
+    if options.action == "stop":
+        stop(options.port_file)
+        return 0
+    if options.action == "start":
+        return start([word for word in argv if word != "start"], options.port_file)
     estate = many(options.machines) if options.machines else tutorial()
     if options.hosts:
         estate = from_hosts(options.hosts)
-    arm = LoopbackArm(estate, latency=options.latency, port=options.port)
-    if options.port_file:
-        options.port_file.write_text(str(arm.port), encoding="utf-8")
-    arm.serve()
+    arm = LoopbackArm(estate, latency=options.latency)
+    options.port_file.write_text(str(arm.port), encoding="utf-8")
+    arm.serve(options.lifetime)
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(0)
+    sys.exit(main(sys.argv[1:]))

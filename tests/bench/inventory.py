@@ -71,7 +71,7 @@ class Cached:
 def serving(machines: int, delay: float, folder: Path) -> Iterator[str]:
     """A server in a process of its own, so that its CPU is not counted."""
     port_file = folder / f"port-{machines}-{delay}"
-    command = [sys.executable, str(SERVER), "--machines", str(machines), "--latency", str(delay)]
+    command = [sys.executable, str(SERVER), "serve", "--machines", str(machines), "--latency", str(delay)]
     process = subprocess.Popen([*command, "--port-file", str(port_file)])
     try:
         while not port_file.exists() or not port_file.read_text(encoding="utf-8"):
