@@ -419,17 +419,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._read_config_data(path)
         self.templar.available_variables = self._vars
         begin, begin_cpu = time.monotonic(), time.process_time()
-        secrets: list[str | None] = []
+        self._report = Report(self._note, self._warn, self.display.verbosity)
         try:
             wish = plan.make(self._option)
-            secrets = wish.auth.secrets
+            self._report.secrets += wish.auth.secrets
             records, source = self._records(wish, path, cache)
             self._populate(wish, records)
         except InventoryError as failure:
             # Without the cause: its text and its locals are not ours to show.
-            raise AnsibleParserError(f"azure_subnet: {scrub(str(failure), secrets)}") from None
+            raise AnsibleParserError(f"azure_subnet: {scrub(str(failure), self._report.secrets)}") from None
         took, took_cpu = time.monotonic() - begin, time.process_time() - begin_cpu
-        self._note(1, f"{len(records)} machines from {source} in {took:.2f} s ({took_cpu:.2f} s of CPU)")
+        self._report.note(1, f"{len(records)} machines from {source} in {took:.2f} s ({took_cpu:.2f} s of CPU)")
 
     def _option(self, name: str) -> t.Any:
         value = self.get_option(name)
@@ -440,17 +440,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         caching = self.get_option("cache")
         key = self.get_cache_key(path)
         if caching and cache:
-            try:
-                cached = plan.unpack(wish, self._cache[key])
-            except KeyError:
-                cached = None
+            cached = plan.unpack(wish, self._cache.get(key))
             if cached is not None:
                 return cached, "the cache"
         # Azure's packages are imported there, and only now.
         from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.fetch import fetch
 
-        records, requests = fetch(wish, Report(self._note, self._warn, self.display.verbosity))
-        if caching:
+        records, requests = fetch(wish, self._report)
+        if not records:
+            self._report.warn("No machine was found; -vv tells which were left out, and why.")
+        if caching and not self._report.partial:
             self._cache[key] = plan.pack(wish, records)
         return records, f"{requests} requests"
 
@@ -466,7 +465,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._sanitize_group_name,
         )
         for name, ids, hint in groups.merged(by_subnet):
-            self._warn(f"The group {name} puts together {listed(ids)}. {hint}")
+            self._report.warn(f"The group {name} puts together {listed(ids)}. {hint}")
         assigned = self._roles(wish, usable, names)
 
         before = set(self.inventory.hosts)
@@ -487,7 +486,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             reason = half_built(record)
             if reason:
                 done = "is kept without an address" if wish.keep_half_built else "is left out"
-                self._warn(
+                self._report.warn(
                     f"{record['name']} in resource group {record['resource_group']} {done}, because {reason}; it may still"
                     " be in the making (see half_built)."
                 )
@@ -515,7 +514,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 try:
                     made = self.templar.template(entry) if "{{" in entry else self.templar.evaluate_expression(entry)
                 except AnsibleError as failure:
-                    self._note(2, f"hostname '{entry}' gives nothing for {record['name']}: {failure}")
+                    self._report.note(2, f"hostname '{entry}' gives nothing for {record['name']}: {failure}")
                     continue
                 if made not in (None, ""):
                     return str(made)
@@ -528,7 +527,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             sentence = f"role_groups gives several roles to {several}; expected one each: make the rules narrower by name or tags."
             if wish.two_roles == "fail":
                 raise InventoryError(sentence)
-            self._warn(f"{sentence} They get none of them.")
+            self._report.warn(f"{sentence} They get none of them.")
         if wish.roles and assigned.without and wish.no_role != "ignore":
             sentence = (
                 f"role_groups gives no role to {listed(names[index] for index in assigned.without)}; expected one each: add a"
@@ -536,9 +535,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
             if wish.no_role == "fail":
                 raise InventoryError(sentence)
-            self._warn(sentence)
+            self._report.warn(sentence)
         for role, networks in roles.ambiguous_subnets(records, wish.roles, assigned).items():
-            self._warn(
+            self._report.warn(
                 f"role_groups.{role} takes machines of several networks, {listed(sorted(networks))}; expected one cluster: write"
                 " the subnet as vnet/subnet, or as resource_group/vnet/subnet."
             )
@@ -558,7 +557,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             else:
                 without.append(name)
         if without:
-            self._warn(
+            self._report.warn(
                 f"connect_with is {wish.connect_with}, and {listed(without)} have none; ansible_host is not set for them: choose"
                 " another way, or set ansible_host with compose."
             )
@@ -591,8 +590,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_host_to_keyed_groups(given["keyed_groups"], variables, name, strict=strict)
 
     def _note(self, level: int, text: str) -> None:
-        if self.display.verbosity >= level:
-            self.display.verbose(f"azure_subnet: {text}", caplevel=level - 1)
+        self.display.verbose(f"azure_subnet: {text}", caplevel=level - 1)
 
     def _warn(self, text: str) -> None:
         self.display.warning(f"azure_subnet: {text}")

@@ -28,6 +28,12 @@ VERSION_ERRORS = (
     "invalidapiversionparameter",
     "unsupportedapiversion",
 )
+# Lists that an option leaves out.
+OPTIONAL = {
+    "states of virtual machines": "power_states",
+    "public IP addresses": "public_ips",
+    "virtual networks": "subnet_prefixes",
+}
 # The client of azure-mgmt-* whose pipeline carries a request; subscriptions and the graph have none here.
 NETWORK_SERVICES = ("network", "scale_set_network")
 
@@ -193,10 +199,14 @@ class Arm:
 
     def _checked_link(self, listing: Listing, link: str) -> str:
         """The next page, never at another host: the token goes with the request."""
-        ours, theirs = urlsplit(self._cloud.endpoint), urlsplit(link)
-        home, host = ours.hostname or "", theirs.hostname or ""
+        ours = urlsplit(self._cloud.endpoint)
         default = {"https": 443, "http": 80}.get(ours.scheme)
-        same_port = (ours.port or default) == (theirs.port or default)
+        try:
+            theirs = urlsplit(link)
+            same_port = (ours.port or default) == (theirs.port or default)
+        except ValueError:
+            raise self._odd(listing, link, "is no URL") from None
+        home, host = ours.hostname or "", theirs.hostname or ""
         if theirs.scheme != ours.scheme or not same_port or not (host == home or host.endswith(f".{home}")):
             raise self._odd(
                 listing, link, f"is at another place than {self._cloud.endpoint}; we send our token to no other host"
@@ -232,20 +242,21 @@ def problem(listing: Listing, url: str, reply: Reply, code: str, message: str, c
 
 def remedy(listing: Listing, reply: Reply, code: str, cloud: Cloud) -> str:
     """What the operator can do about it."""
+    without = f" {OPTIONAL[listing.what]}: false does without this list." if listing.what in OPTIONAL else ""
+    if "certificate" in reply.failure:
+        return "Check the endpoint option, the proxy, and the certificate authorities that REQUESTS_CA_BUNDLE names."
     if reply.failure:
-        if "certificate" in reply.failure:
-            return (
-                "Check the endpoint option, the proxy, and the certificate authorities that REQUESTS_CA_BUNDLE names."
-            )
-        return "Check the endpoint option, the proxy and the network, or raise timeout, retries or retry_time."
-    known = {
-        401: f"Log in again: the token is not good for {cloud.scope}, or comes from another cloud than '{cloud.name}'.",
-        403: f"Give the identity the role Reader on {listing.where}, leave that out, or set allow_partial: true.",
-        404: "Check subscription_ids, resource_groups and the cloud option.",
-        429: "Wait, raise retry_time, use the cache, or ask for fewer subscriptions at once with workers.",
-    }
+        return (
+            f"Check the endpoint option, the proxy and the network, or raise timeout, retries or retry_time.{without}"
+        )
     if code.lower() in VERSION_ERRORS:
         return f"Set api_versions.{listing.service} (for {SERVICES[listing.service]}) to one that this cloud has."
     if reply.status >= 500:
-        return "Run it again; where one list never comes, power_states: false or public_ips: false leaves it out."
+        return f"Run it again.{without}"
+    known = {
+        401: f"Log in again: the token is not good for {cloud.scope}, or comes from another cloud than '{cloud.name}'.",
+        403: f"Give the identity the role Reader on {listing.where}, leave that out, or set allow_partial: true.{without}",
+        404: "Check subscription_ids, resource_groups and the cloud option.",
+        429: "Wait, raise retry_time, use the cache, or ask for fewer subscriptions at once with workers.",
+    }
     return known.get(reply.status, "Check the options endpoint, cloud and api_versions.")

@@ -233,11 +233,20 @@ class GivenToken:
 class SharedToken:
     """One token for all threads, asked for once, and failures told in one sentence."""
 
-    def __init__(self, settings: AuthSettings, mode: str, cloud: Cloud, source: Callable[[], Credential]) -> None:
+    def __init__(
+        self,
+        settings: AuthSettings,
+        mode: str,
+        cloud: Cloud,
+        source: Callable[[], Credential],
+        learn: Callable[[str], None],
+    ) -> None:
         self._settings = settings
         self._mode = mode
         self._cloud = cloud
         self._source = source
+        # Told each token, so that none is ever shown.
+        self._learn = learn
         self._credential: Credential | None = None
         self._token: Token | None = None
         self._lock = threading.Lock()
@@ -247,6 +256,7 @@ class SharedToken:
             fresh = self._token is not None and self._token.expires_on - time.time() > MARGIN
             if self._token is None or not fresh or kwargs.get("claims"):
                 self._token = self._ask(*scopes, **kwargs)
+                self._learn(self._token.token)
             return self._token
 
     def _ask(self, *scopes: str, **kwargs: t.Any) -> Token:

@@ -142,13 +142,16 @@ class Clients:
         method, content = ("GET", {}) if call.body is None else ("POST", {"json": call.body})
         request = rest.HttpRequest(method, call.url, headers={"Accept": "application/json"}, **content)
         # Streamed, so that the pipeline does not parse the body and leave us to parse it once more.
-        options: dict[str, t.Any] = {"stream": True}
+        # No redirects: lists have none, and a sign-in page of a proxy is no list.
+        options: dict[str, t.Any] = {"stream": True, "permit_redirects": False}
         if self._cloud.plain_http:
             options["enforce_https"] = False
         try:
             response = self._client(call.network).send_request(request, **options)
         except RefusedError as refusal:
             return refusal.reply
+        except importlib.import_module("azure.core.exceptions").AzureError as failure:
+            return Reply(0, {}, b"", str(transient(failure, self._limits.timeout)), seconds=time.monotonic() - begin)
         return Reply(response.status_code, response.headers, response.content, seconds=time.monotonic() - begin)
 
     def _client(self, network: bool) -> t.Any:

@@ -93,8 +93,11 @@ def is_loopback(host: str) -> bool:
 
 def checked_url(option: str, url: str, loopback_http: bool) -> str:
     """The URL without a slash at its end, or a sentence on what is wrong with it."""
-    parts = urlsplit(url.strip())
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url.strip())
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise SettingsError(f"{option} is '{url}'; expected a URL such as https://management.azure.com.") from None
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
         raise SettingsError(f"{option} is '{url}'; expected a URL such as https://management.azure.com.")
     if parts.scheme == "http" and not (loopback_http and is_loopback(host)):

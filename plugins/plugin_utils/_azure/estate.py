@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import Arm, Json, Listing
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import ListError
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import ListError, scrub
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.read import Machine, Nic, PublicIp
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.select import Selection
 
@@ -49,9 +49,24 @@ class Report:
     """Where remarks go; `verbosity` spares us the making of those that nobody reads."""
 
     def __init__(self, note: Callable[[int, str], None], warn: Callable[[str], None], verbosity: int = 0) -> None:
-        self.note = note
-        self.warn = warn
+        self._note = note
+        self._warn = warn
         self.verbosity = verbosity
+        # No remark may hold one of these; what we learn on the way, such as a token, joins them.
+        self.secrets: list[str | None] = []
+        # Something is missing, so that the result must not be taken for the whole by a later run.
+        self.partial = False
+
+    def note(self, level: int, text: str) -> None:
+        if self.verbosity >= level:
+            self._note(level, scrub(text, self.secrets))
+
+    def warn(self, text: str) -> None:
+        self._warn(scrub(text, self.secrets))
+
+    def missing(self, sentence: object) -> None:
+        self.partial = True
+        self.warn(f"{sentence} The inventory goes on without it, because allow_partial is true.")
 
     def excluded(self, machine: Machine, reason: str) -> None:
         if self.verbosity >= 2:
@@ -66,7 +81,7 @@ def whole(arm: Arm, listing: Listing, wanted: Wanted, report: Report) -> Iterabl
     except ListError as failure:
         if not wanted.allow_partial:
             raise
-        report.warn(f"{failure} The inventory goes on without it, because allow_partial is true.")
+        report.missing(failure)
 
 
 def take_machine(estate: Estate, machine: Machine | None, entry: Json, wanted: Wanted, report: Report) -> None:

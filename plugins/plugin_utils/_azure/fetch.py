@@ -18,7 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.parallel
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.plan import Plan
 
 
-def connect(plan: Plan, runner: Runner) -> Send:
+def connect(plan: Plan, runner: Runner, report: Report) -> Send:
     """The clients of azure-mgmt-*, with a token that they all share."""
     mode = auth.choose(plan.auth)
     arm_lists = plan.backend == "arm" and plan.wanted.network
@@ -30,15 +30,18 @@ def connect(plan: Plan, runner: Runner) -> Send:
             *(["azure.mgmt.network"] if arm_lists else []),
         ]
     )
-    token = auth.SharedToken(plan.auth, mode, plan.cloud, partial(auth.make, plan.auth, mode, plan.cloud))
+    source = partial(auth.make, plan.auth, mode, plan.cloud)
+    token = auth.SharedToken(plan.auth, mode, plan.cloud, source, report.secrets.append)
     runner.run([Task("the token", partial(token.get_token, plan.cloud.scope))])
     return client.Clients(plan.cloud, token, plan.limits, runner.sleep).send
 
 
-def fetch(plan: Plan, report: Report, connector: Callable[[Plan, Runner], Send] = connect) -> tuple[list[Record], int]:
+def fetch(
+    plan: Plan, report: Report, connector: Callable[[Plan, Runner, Report], Send] = connect
+) -> tuple[list[Record], int]:
     """The records of all machines that are wanted, and the number of requests they took."""
     runner = Runner(plan.workers, plan.deadline)
-    arm = Arm(connector(plan, runner), plan.cloud, report.note)
+    arm = Arm(connector(plan, runner, report), plan.cloud, report.note)
     subscriptions: Sequence[str] = plan.subscriptions
     if not subscriptions:
         (subscriptions,) = runner.run([Task("subscriptions", partial(lists.visible_subscriptions, arm, report))])

@@ -109,7 +109,7 @@ def _rows(arm: Arm, kind: str, batch: Sequence[str], wanted: Wanted, report: Rep
     except ListError as failure:
         if not wanted.allow_partial:
             raise
-        report.warn(f"{failure} The inventory goes on without it, because allow_partial is true.")
+        report.missing(failure)
     return kind, found
 
 

@@ -229,7 +229,7 @@ class _Reader:
             )
             if not self._wanted.allow_partial:
                 raise ListError(sentence)
-            self._report.warn(f"{sentence} The inventory goes on without them, because allow_partial is true.")
+            self._report.missing(sentence)
             return []
         return [
             (Listing("the network interface", "network", nic_id, nic_id), self._one_nic) for nic_id in missing.values()
@@ -245,7 +245,7 @@ class _Reader:
         except ListError as failure:
             if not self._wanted.allow_partial:
                 raise
-            self._report.warn(f"{failure} The inventory goes on without it, because allow_partial is true.")
+            self._report.missing(failure)
         return lambda estate: estate.nics.update(found)
 
     def _missing_group_ok(self, listing: Listing) -> t.Iterator[Json]:

@@ -159,5 +159,8 @@ def unpack(plan: Plan, cached: t.Any) -> list[Record] | None:
         return None
     if cached.get("fingerprint") != plan.fingerprint:
         return None
-    records: list[Record] = json.loads(cached["records"])
+    try:
+        records: list[Record] = json.loads(cached["records"])
+    except (KeyError, ValueError):
+        return None
     return records

@@ -128,7 +128,7 @@ def test_a_cached_run_imports_no_azure_package_and_needs_no_credentials(arm: Loo
     assert {name for name in imported if name.split(".")[0] in ("azure", "msal", "requests")} == set()
     # The same look finds them where they are needed.
     third = command(path, "--list", "--flush-cache", python=("-X", "importtime"), AZURE_ACCESS_TOKEN=TOKEN)
-    assert re.search(r"\|\s+azure\.mgmt\.compute$", third.stderr, re.MULTILINE)
+    assert re.search(r"\|\s+azure\.mgmt\.compute\._client$", third.stderr, re.MULTILINE)
 
 
 def test_the_documentation_is_complete(tmp_path: Path) -> None:

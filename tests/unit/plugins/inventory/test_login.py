@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleParserError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import auth
-from ansible_collections.siteops.webcluster.tests.loopback_arm import TOKEN, LoopbackArm
+from ansible_collections.siteops.webcluster.tests.loopback_arm import TOKEN, Fault, LoopbackArm
 from ansible_collections.siteops.webcluster.tests.loopback_authority import (
     CLIENT,
     OIDC_TOKEN,
@@ -85,6 +85,11 @@ def test_a_wrong_secret_is_told_without_it(run: Run, arm: LoopbackArm, authority
     )
     assert "not-the-secret" not in said
     assert arm.seen == []
+
+
+def test_a_token_that_we_got_is_not_shown_either(run: Run, arm: LoopbackArm, authority: LoopbackAuthority) -> None:
+    arm.faults.append(Fault("machines", status=400, code="Odd", message=f"You sent Bearer {TOKEN}"))
+    assert "You sent Bearer ***" in refused(run, arm, **application(authority, client_secret=SECRET))
 
 
 @pytest.mark.parametrize("password", [None, "the certificate's password"])

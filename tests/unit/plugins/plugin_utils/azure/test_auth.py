@@ -147,7 +147,7 @@ def test_a_refused_login_is_one_sentence_without_the_secret(mode: str) -> None:
         "Trace ID: 1234 Correlation ID: 5678 Timestamp: now"
     )
     settings = AuthSettings(mode=mode, client_secret="hunter22", **WHO)
-    shared = auth.SharedToken(settings, mode, clouds.resolve("china"), lambda: Failing(text))
+    shared = auth.SharedToken(settings, mode, clouds.resolve("china"), lambda: Failing(text), str)
     with pytest.raises(InventoryError) as failure:
         shared.get_token("scope")
     said = str(failure.value)
@@ -166,7 +166,7 @@ def test_whatever_the_library_raises_is_told(failure: Exception) -> None:
     def source() -> Any:
         raise failure
 
-    shared = auth.SharedToken(AuthSettings(), "service_principal", clouds.resolve("public"), source)
+    shared = auth.SharedToken(AuthSettings(), "service_principal", clouds.resolve("public"), source, str)
     with pytest.raises(InventoryError, match="Azure gave us no token"):
         shared.get_token("scope")
 
@@ -182,9 +182,11 @@ def test_the_token_is_asked_for_once() -> None:
             return AccessToken("token", 4_102_444_800)
 
     source = Source()
-    shared = auth.SharedToken(AuthSettings(), "cli", clouds.resolve("public"), lambda: source)
+    learned: list[str] = []
+    shared = auth.SharedToken(AuthSettings(), "cli", clouds.resolve("public"), lambda: source, learned.append)
     assert [shared.get_token("scope").token for again in range(3)] == ["token"] * 3
     assert source.asked == 1
+    assert learned == ["token"]
     shared.get_token("scope", claims="a challenge")
     assert source.asked == 2
 

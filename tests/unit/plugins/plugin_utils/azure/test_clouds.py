@@ -84,7 +84,16 @@ def test_the_authority_is_never_asked_over_plain_http() -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["management.azure.com", "ftp://127.0.0.1", "https://", "https://user@host", "https://host/?a=b"]
+    "endpoint",
+    [
+        "management.azure.com",
+        "ftp://127.0.0.1",
+        "https://",
+        "https://user@host",
+        "https://host/?a=b",
+        "https://host:port",
+        "https://[::1",
+    ],
 )
 def test_what_is_no_url_is_named(endpoint: str) -> None:
     with pytest.raises(SettingsError) as failure:

@@ -84,7 +84,7 @@ class Azure:
 
 def collect(azure: Azure, **wanted: Any) -> tuple[int, list[dict[str, Any]]]:
     arm = Arm(azure.send, clouds.resolve("public"), lambda _level, _text: None)
-    report = Report(lambda _level, _text: None, lambda text: pytest.fail(text))
+    report = Report(lambda _level, _text: None, pytest.fail)
     estate = lists.collect(arm, Runner(8, 60), [SUBSCRIPTION], Wanted(**wanted), report)
     return arm.requests, join(estate, network=True)
 

@@ -135,6 +135,15 @@ def test_what_another_plugin_cached_is_no_inventory(cached: Any) -> None:
     assert plan.unpack(make(), cached) is None
 
 
+@pytest.mark.parametrize("records", ["[{", None])
+def test_a_broken_cache_is_read_anew(records: str | None) -> None:
+    made = make()
+    packed = {**plan.pack(made, RECORDS), "records": records}
+    if records is None:
+        del packed["records"]
+    assert plan.unpack(made, packed) is None
+
+
 def test_an_older_format_is_read_anew() -> None:
     made = make()
     assert plan.unpack(made, {**plan.pack(made, RECORDS), "format": plan.RECORD_FORMAT + 1}) is None
