@@ -10,10 +10,10 @@ PYTHON ?=
 FORMAT ?= table
 ARGS ?=
 ROLE ?= haproxy
-SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site
+SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site azure
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule test test-full bench bench-converge clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule test test-full bench bench-converge bench-inventory clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,10 +71,13 @@ test-full: venv-dev ## Also every role on every release and engine; takes longer
 	for release in 12 sid; do LAB_RELEASE=$$release tools/test.sh --scenarios-only $(SCENARIOS); done
 	REDIS_FLAVOR=valkey tools/test.sh --scenarios-only redis_master redis_replica
 
-bench: bench-converge ## Every benchmark
+bench: bench-converge bench-inventory ## Every benchmark
 
 bench-converge: venv ## Tasks, CPU and wall time of the first and the second converge of a fresh lab
 	@python tests/bench/converge.py
+
+bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, up to 10,000 machines
+	@python tests/bench/inventory.py
 
 clean: lab-down ## Remove the lab and the virtual environments
 	@rm -rf .venv .venv-oldest .ansible
