@@ -13,7 +13,7 @@ ROLE ?= haproxy
 SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site azure
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule test test-full bench bench-converge bench-inventory clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,15 @@ check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported con
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
 	VENV=.venv-oldest tools/lint.sh check
 	VENV=.venv-oldest tools/sanity.sh
+
+awx-check: venv-dev ## Prove the AWX data with ansible-runner on lab hosts
+	@tools/awx_check.sh
+
+ee-check: venv-dev ## Prove the execution environment's dependencies in a bare system
+	@tools/ee_check.sh
+
+galaxy-check: venv-dev ## Build the Galaxy archive, install it elsewhere and use it
+	@tools/galaxy_check.sh
 
 molecule: venv-dev ## Test one role on real hosts: ROLE=haproxy
 	@molecule test -s $(ROLE)

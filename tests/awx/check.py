@@ -82,11 +82,14 @@ def check_data(values: Mapping[str, Any]) -> dict[str, Any]:
 def lab_hosts(folder: Path) -> Path:
     """Write an inventory of the tutorial's hosts with addresses of our own."""
     tree = yaml.safe_load((data.CHECKOUT / "inventory/lab/hosts.yml").read_text(encoding="utf-8"))
-    addresses = {name: f"{PREFIX}.{last}" for name, subnet, last in loopback_arm.TUTORIAL}
+    hosts = {
+        name: {"ansible_host": f"{PREFIX}.{last}", "azure_subnet_name": subnet}
+        for name, subnet, last in loopback_arm.TUTORIAL
+    }
 
     def give(group: dict[str, Any]) -> None:
         for name in group.get("hosts") or {}:
-            group["hosts"][name] = {"ansible_host": addresses[name]}
+            group["hosts"][name] = hosts[name]
         for child in (group.get("children") or {}).values():
             give(child)
 
@@ -105,7 +108,14 @@ def update_project(project: Path) -> dict[str, str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
     collections = project.parent / "requirements_collections"
-    install = [program("ansible-galaxy"), "collection", "install", "--offline", "-r", "collections/requirements.yml"]
+    install: list[str | Path] = [
+        program("ansible-galaxy"),
+        "collection",
+        "install",
+        "--offline",
+        "-r",
+        "collections/requirements.yml",
+    ]
     run([*install, "-p", collections], cwd=project, env=clean_environment())
     return {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_HOST_KEY_CHECKING": "False"}
 
@@ -194,6 +204,8 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
     if done.code == 0 or "Variable haproxy_http_server_timeout" not in done.stdout or changes(done.stdout):
         raise CheckError(f"An answer of the wrong type was not refused by name:\n{done.stdout[-3000:]}")
     print("wrong answer: refused by name, nothing changed")
+    if not leaked(folder / "env", words):
+        raise CheckError("The search finds no secret in the job's own variables, where they do stand.")
     found = leaked(folder / "artifacts", words)
     if found:
         raise CheckError(f"Secrets stand in the artifacts: {', '.join(found)}.")
@@ -205,13 +217,13 @@ def main() -> int:
     values = yaml.safe_load((data.CHECKOUT / "awx/variables.example.yml").read_text(encoding="utf-8"))
     words = {name: secrets.token_urlsafe(18) for name in values["webcluster_awx_secrets"]}
     filled = check_data({**values, "webcluster_awx_secrets": words})
-    lab = data.CHECKOUT / "lab/lab"
+    lab: str | Path = data.CHECKOUT / "lab/lab"
     with tempfile.TemporaryDirectory(prefix="webcluster-awx-") as name:
         folder = Path(name)
         hosts = lab_hosts(folder / "lab")
-        state = ["--name", NAME, "--state", folder / "state", "--inventory", hosts]
+        state: list[str | Path] = ["--name", NAME, "--state", folder / "state", "--inventory", hosts]
         port_file = folder / "port"
-        arm = [sys.executable, data.CHECKOUT / "tests/loopback_arm.py"]
+        arm: list[str | Path] = [sys.executable, data.CHECKOUT / "tests/loopback_arm.py"]
         try:
             run([lab, "up", *state])
             run([*arm, "start", "--hosts", hosts / "hosts.yml", "--port-file", port_file])

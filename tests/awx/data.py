@@ -43,7 +43,11 @@ class Unsafe(str):
     __slots__ = ()
 
 
-Loader.add_constructor("!unsafe", lambda loader, node: Unsafe(loader.construct_scalar(node)))
+def construct_unsafe(loader: Loader, node: yaml.ScalarNode) -> Unsafe:
+    return Unsafe(loader.construct_scalar(node))
+
+
+Loader.add_constructor("!unsafe", construct_unsafe)
 
 
 def load(folder: Path = CHECKOUT / "awx/config") -> Json:
