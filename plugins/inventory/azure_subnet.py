@@ -548,12 +548,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name, record in zip(names, records, strict=True):
             self.inventory.add_host(name)
             # Not inventory.set_variable: it would visit and tag each nested value, ten times the cost of all else here.
-            host = self.inventory.hosts[name]
-            for key, value in record.items():
-                host.set_variable(f"{wish.prefix}{key}", value)
+            variables = self.inventory.hosts[name].vars
+            variables.update(_prefixed(wish.prefix, record))
             place = address(record, wish.connect_with)
             if place:
-                host.set_variable("ansible_host", place)
+                variables["ansible_host"] = place
             else:
                 without.append(name)
         if without:
