@@ -20,10 +20,12 @@ description:
     By default Ansible itself goes on without an inventory source that failed; set C(any_unparsed_is_failed = true) in the section C([inventory])
     of C(ansible.cfg), or E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED), to make it stop.
   - It only reads. The role Reader on the subscriptions is enough, and so is a role of one's own with the actions
-    C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Network/networkInterfaces/read), C(Microsoft.Network/publicIPAddresses/read),
+    C(Microsoft.Compute/virtualMachines/read), C(Microsoft.Compute/virtualMachines/instanceView/read),
+    C(Microsoft.Network/networkInterfaces/read), C(Microsoft.Network/publicIPAddresses/read),
     C(Microsoft.Resources/subscriptions/read) without O(subscription_ids),
     C(Microsoft.Network/virtualNetworks/read) with O(subnet_prefixes), and with O(include_uniform_scale_sets)
     C(Microsoft.Compute/virtualMachineScaleSets/read), C(Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read),
+    C(Microsoft.Compute/virtualMachineScaleSets/virtualMachines/instanceView/read),
     C(Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read) and C(Microsoft.Compute/virtualMachineScaleSets/publicIPAddresses/read).
   - "Groups: C(subnet_<vnet>_<subnet>) below C(vnet_<vnet>), in lower case, other characters than letters, digits and C(_) replaced by C(_);
     those of O(role_groups) below those of O(role_parents)."

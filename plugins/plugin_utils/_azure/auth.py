@@ -69,8 +69,11 @@ class AuthSettings:
 class Token(t.Protocol):
     """As azure-core defines it."""
 
-    token: str
-    expires_on: int
+    @property
+    def token(self) -> str: ...
+
+    @property
+    def expires_on(self) -> int: ...
 
 
 class Credential(t.Protocol):

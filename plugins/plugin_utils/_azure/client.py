@@ -45,7 +45,7 @@ def load(modules: t.Sequence[str]) -> None:
         except ImportError as failure:
             raise MissingPackageError(
                 f"The Python package {PACKAGES[name]} cannot be imported ({failure}); expected it beside Ansible: install"
-                f" it with 'pip install {PACKAGES[name].replace(' ', '')}', or use an execution environment that has it."
+                f' it with pip install "{PACKAGES[name].replace(" ", "")}", or use an execution environment that has it.'
             ) from None
     # Without a handler Python writes their warnings to the terminal, between the lines of Ansible.
     for name in ("azure", "msal"):
@@ -74,11 +74,15 @@ class BoundedRetry:
     def __init__(self, limits: Limits, sleep: Callable[[float], None]) -> None:
         self._limits = limits
         self._sleep = sleep
+        # Of the last request; a client belongs to one thread.
+        self.tries = 0
 
     def send(self, request: t.Any) -> t.Any:
         begin = time.monotonic()
+        self.tries = 0
 
         def once() -> t.Any:
+            self.tries += 1
             try:
                 response = self.next.send(request)
                 response.http_response.read()
@@ -98,7 +102,7 @@ class BoundedRetry:
                 reply = self._reply(end.last, end.tries, end.seconds, end.asked_wait)
             raise RefusedError(reply) from None
         if response.http_response.status_code >= 400:
-            raise RefusedError(self._reply(response, 1, time.monotonic() - begin))
+            raise RefusedError(self._reply(response, self.tries, time.monotonic() - begin))
         return response
 
     @staticmethod
@@ -147,17 +151,21 @@ class Clients:
         if self._cloud.plain_http:
             options["enforce_https"] = False
         try:
-            response = self._client(call.network).send_request(request, **options)
+            client, retry = self._client(call.network)
+            response = client.send_request(request, **options)
         except RefusedError as refusal:
             return refusal.reply
         except importlib.import_module("azure.core.exceptions").AzureError as failure:
             return Reply(0, {}, b"", str(transient(failure, self._limits.timeout)), seconds=time.monotonic() - begin)
-        return Reply(response.status_code, response.headers, response.content, seconds=time.monotonic() - begin)
+        seconds = time.monotonic() - begin
+        return Reply(response.status_code, response.headers, response.content, tries=retry.tries, seconds=seconds)
 
-    def _client(self, network: bool) -> t.Any:
+    def _client(self, network: bool) -> tuple[t.Any, BoundedRetry]:
+        """The thread's client and its retry policy, made at first use."""
         name = "network" if network else "compute"
-        client = getattr(self._own, name, None)
-        if client is None:
+        pair: tuple[t.Any, BoundedRetry] | None = getattr(self._own, name, None)
+        if pair is None:
+            retry = BoundedRetry(self._limits, self._sleep)
             module = importlib.import_module(f"azure.mgmt.{name}")
             client = getattr(module, f"{name.capitalize()}ManagementClient")(
                 credential=self._credential,
@@ -165,7 +173,7 @@ class Clients:
                 subscription_id="-",
                 base_url=self._cloud.endpoint,
                 credential_scopes=[self._cloud.scope],
-                retry_policy=BoundedRetry(self._limits, self._sleep),
+                retry_policy=retry,
                 connection_timeout=self._limits.timeout,
                 read_timeout=self._limits.timeout,
                 user_agent="siteops.webcluster.azure_subnet",
@@ -175,8 +183,9 @@ class Clients:
             if not hasattr(client, "send_request"):
                 package = PACKAGES[f"azure.mgmt.{name}"]
                 raise MissingPackageError(
-                    f"The Python package azure-mgmt-{name} {module.__version__} is too old; expected {package}: install"
-                    f" it with 'pip install --upgrade {package.replace(' ', '')}'."
+                    f"The Python package azure-mgmt-{name} {module.__version__} is too old; expected {package}: install it"
+                    f' with pip install --upgrade "{package.replace(" ", "")}".'
                 )
-            setattr(self._own, name, client)
-        return client
+            pair = client, retry
+            setattr(self._own, name, pair)
+        return pair

@@ -553,6 +553,7 @@ def test_what_passes_is_asked_again_and_nothing_is_lost_or_doubled(run: Run, arm
     assert len(result.hosts) == 8
     assert all(len(variables["azure_private_ips"]) == 1 for variables in result.hosts.values())
     assert result.warnings == []
+    assert any(re.search("tries [23]", note) for note in result.notes(3))
 
 
 def test_a_bad_gateway_behind_the_last_page_is_not_an_end_of_the_list(run: Run) -> None:
