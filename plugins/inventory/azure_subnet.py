@@ -408,6 +408,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.join imp
 
 # Expressions for later, for each host.
 UNTEMPLATED = ("compose", "groups", "keyed_groups", "hostname")
+# Of one kind; the rest is counted.
+MOST_WARNINGS = 10
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -483,17 +485,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _usable(self, wish: plan.Plan, records: Sequence[Record]) -> list[Record]:
         if not wish.wanted.network:
             return list(records)
-        usable = []
+        usable, lacking = [], []
+        done = "is kept without an address" if wish.keep_half_built else "is left out"
         for record in records:
             reason = half_built(record)
             if reason:
-                done = "is kept without an address" if wish.keep_half_built else "is left out"
-                self._report.warn(
-                    f"{record['name']} in resource group {record['resource_group']} {done}, because {reason}; it may still"
-                    " be in the making (see half_built)."
+                lacking.append(
+                    f"{record['name']} in resource group {record['resource_group']} {done}, because {reason}"
                 )
             if not reason or wish.keep_half_built:
                 usable.append(record)
+        for sentence in lacking[:MOST_WARNINGS]:
+            self._report.warn(f"{sentence}; it may still be in the making (see half_built).")
+        for sentence in lacking[MOST_WARNINGS:]:
+            self._report.note(2, sentence)
+        if len(lacking) > MOST_WARNINGS:
+            self._report.warn(f"So it goes for {len(lacking) - MOST_WARNINGS} more machines; -vv names them.")
         return usable
 
     def _names(self, wish: plan.Plan, records: Sequence[Record]) -> list[str]:
@@ -555,7 +562,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             place = address(record, wish.connect_with)
             if place:
                 variables["ansible_host"] = place
-            else:
+            elif not wish.wanted.network or not half_built(record):
                 without.append(name)
         if without:
             self._report.warn(

@@ -298,7 +298,22 @@ def test_half_built_machines_never_break_the_rest(run: Run) -> None:
         kept = run(server, half_built="keep")
     assert "ansible_host" not in kept.hosts["raw"]
     assert kept.hosts["raw"]["azure_private_ip"] is None
-    assert any("raw in resource group webcluster is kept without an address" in warning for warning in kept.warnings)
+    assert [warning for warning in kept.warnings if "without an id" not in warning] == [
+        "raw in resource group webcluster is kept without an address, because none of its network interfaces is known; it may"
+        " still be in the making (see half_built)."
+    ]
+
+
+def test_many_half_built_machines_are_counted(run: Run) -> None:
+    estate = tutorial()
+    for number in range(14):
+        estate.add(f"raw{number:02d}", "web", f"10.0.1.{number}")["properties"].pop("networkProfile")
+        estate.nics.pop()
+    with serving(estate) as server:
+        result = run(server)
+    assert len(result.warnings) == 11
+    assert result.warnings[-1] == "So it goes for 4 more machines; -vv names them."
+    assert any("raw13 in resource group webcluster is left out" in note for note in result.notes(2))
 
 
 # --- Calls
