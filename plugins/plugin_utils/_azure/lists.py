@@ -12,6 +12,7 @@ import typing as t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import unquote
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import read
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import (
@@ -257,4 +258,4 @@ class _Reader:
 
 
 def _group_in(path: str) -> str:
-    return (read.segment(path, "resourceGroups") or "").lower()
+    return unquote(read.segment(path, "resourceGroups") or "").lower()

@@ -410,6 +410,13 @@ def test_resource_groups_can_be_asked_by_themselves(run: Run) -> None:
     )
 
 
+def test_a_resource_group_may_have_parentheses_in_its_name(run: Run) -> None:
+    estate = Estate()
+    estate.add("m", "web", "10.0.0.4", group="Web(old)")
+    with serving(estate) as server:
+        assert set(run(server, list_by="resource_group", resource_groups=["web(old)"]).hosts) == {"m"}
+
+
 # --- Scale sets
 
 
