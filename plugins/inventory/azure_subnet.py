@@ -129,7 +129,7 @@ options:
       - name: AZURE_SECRET
   certificate_path:
     description: File with the certificate of the application and its private key, PEM or PKCS12.
-    type: path
+    type: str
     env:
       - name: AZURE_CLIENT_CERTIFICATE_PATH
   certificate_password:
@@ -144,7 +144,7 @@ options:
       - name: AZURE_FEDERATED_TOKEN
   oidc_token_file:
     description: File that holds such a token; it is read at each login.
-    type: path
+    type: str
     env:
       - name: AZURE_FEDERATED_TOKEN_FILE
   access_token:

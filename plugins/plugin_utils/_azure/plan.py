@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.retry im
 
 # What a cached record must look like; another number makes the cache void.
 RECORD_FORMAT = 1
+PATHS = ("certificate_path", "oidc_token_file")
 AUTH_OPTIONS = tuple(name for name in AuthSettings.__dataclass_fields__ if name != "mode")
 
 Get = Callable[[str], t.Any]
@@ -66,6 +68,12 @@ def _names(get: Get, option: str) -> list[str]:
     return [str(one).strip() for one in get(option) or [] if str(one).strip()]
 
 
+def _word(get: Get, option: str) -> str | None:
+    """An empty variable of the environment, such as AWX sets, is none; not of type path, which makes a folder of it."""
+    value = str(get(option) or "")
+    return (os.path.expanduser(value) if option in PATHS else value) or None
+
+
 def _at_least(get: Get, option: str, least: float) -> float:
     value = float(get(option))
     if value < least:
@@ -84,7 +92,7 @@ def make(get: Get) -> Plan:
     )
     plan = Plan(
         cloud=clouds.resolve(get("cloud"), get("endpoint"), get("token_scope"), get("authority"), get("api_versions")),
-        auth=AuthSettings(get("auth"), **{name: get(name) or None for name in AUTH_OPTIONS}),
+        auth=AuthSettings(get("auth"), **{name: _word(get, name) for name in AUTH_OPTIONS}),
         backend=get("backend"),
         subscriptions=select.checked_subscriptions(_names(get, "subscription_ids")),
         wanted=Wanted(

@@ -159,6 +159,32 @@ def test_the_variables_that_awx_sets(
     assert authority.asked[0]["scope"] == "https://management.chinacloudapi.cn/.default"
 
 
+def test_empty_variables_are_none(
+    run: Run, arm: LoopbackArm, monkeypatch: pytest.MonkeyPatch, authority: LoopbackAuthority
+) -> None:
+    """Credential types of AWX set all of theirs, also those without a value."""
+    for name in (
+        "ACCESS_TOKEN",
+        "AUTHORITY_HOST",
+        "CLIENT_CERTIFICATE_PATH",
+        "FEDERATED_TOKEN",
+        "FEDERATED_TOKEN_FILE",
+    ):
+        monkeypatch.setenv(f"AZURE_{name}", "")
+    monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", "")
+    result = run(arm, subscription_ids=None, **application(authority, client_secret=SECRET))
+    assert len(result.hosts) == 8
+    assert arm.counts["subscriptions"] == 1
+
+
+def test_a_path_may_begin_at_home(
+    run: Run, arm: LoopbackArm, monkeypatch: pytest.MonkeyPatch, authority: LoopbackAuthority, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "token").write_text(OIDC_TOKEN)
+    assert len(run(arm, **application(authority, oidc_token_file="~/token")).hosts) == 8
+
+
 def test_an_empty_environment_is_told(run: Run, arm: LoopbackArm) -> None:
     said = refused(run, arm, access_token=None, auth="environment")
     assert "(auth environment): EnvironmentCredential authentication unavailable" in said
