@@ -10,7 +10,8 @@ PYTHON ?=
 FORMAT ?= table
 ARGS ?=
 ROLE ?= haproxy
-SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica site azure
+# The longest first.
+SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory clean

@@ -29,7 +29,7 @@ step_ansible-lint() { ansible-lint --offline --profile production --nocolor --fo
 step_mypy() {
   # Through the collection path, so that files and imports go by the same name; messages show the plain path.
   local folder paths=()
-  for folder in plugins tests molecule tools lab; do
+  for folder in plugins roles tests molecule tools lab; do
     if [ "$(tree_files "$folder/*.py" | wc -c)" -gt 0 ]; then paths+=("$COLLECTION/$folder"); fi
   done
   mypy "${paths[@]}" | sed "s|^$COLLECTION/||"

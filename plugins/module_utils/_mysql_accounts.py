@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import Rows, quote, quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_password import password_hash
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_canary import (
+    create_schema,
+    create_table,
+)
 
 READ_ACCOUNTS = (
     "SELECT User AS user, Host AS host, plugin, HEX(authentication_string) AS hash_hex, ssl_type FROM mysql.user"
@@ -19,6 +23,7 @@ READ_ACCOUNTS = (
 RESERVED = frozenset(
     {"", "root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "debian-sys-maint", "public"}
 )
+READ_TABLES = "SELECT COUNT(*) AS count FROM information_schema.tables WHERE table_schema = {} AND table_name = {}"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = "*.*"
 ALL = "ALL PRIVILEGES"
@@ -33,13 +38,14 @@ _ROLE = re.compile(rf"GRANT (?P<role>{_NAME}(?:@{_NAME})?) TO ")
 
 @dataclass(frozen=True)
 class Wanted:
-    """One account as it has to be."""
+    """One account as it has to be. by_socket: the operating system's user of the same name, without a password."""
 
     user: str
     host: str
     password: str = field(repr=False)
     grants: Grants
     require_tls: bool = False
+    by_socket: bool = False
 
     @property
     def name(self) -> Name:
@@ -150,7 +156,15 @@ def grant_changes(name: Name, present: Grants, roles: Sequence[str], wanted: Gra
     return statements + [f"REVOKE {role} FROM {who}" for role in roles]
 
 
-def _identified(mariadb: bool, stored: bytes) -> str:
+def _plugin(mariadb: bool, by_socket: bool) -> str:
+    if by_socket:
+        return "unix_socket" if mariadb else "auth_socket"
+    return "mysql_native_password" if mariadb else "caching_sha2_password"
+
+
+def _identified(mariadb: bool, stored: bytes, by_socket: bool) -> str:
+    if by_socket:
+        return f"IDENTIFIED {'VIA' if mariadb else 'WITH'} {_plugin(mariadb, True)}"
     if mariadb:
         return f"IDENTIFIED VIA mysql_native_password USING {quote(stored.decode('ascii'))}"
     return f"IDENTIFIED WITH caching_sha2_password AS 0x{stored.hex()}"
@@ -168,15 +182,16 @@ def plan_account(
     plan: Plan, mariadb: bool, want: Wanted, have: Present | None, grants: Grants, roles: Sequence[str]
 ) -> None:
     """Add what one wanted account needs."""
-    plugin = "mysql_native_password" if mariadb else "caching_sha2_password"
+    plugin = _plugin(mariadb, want.by_socket)
     require = "REQUIRE SSL" if want.require_tls else "REQUIRE NONE"
-    stored = password_hash(plugin, want.password, have.stored if have else b"")
+    stored = b"" if want.by_socket else password_hash(plugin, want.password, have.stored if have else b"")
+    identify = _identified(mariadb, stored, want.by_socket)
     statements = []
-    same_password = have is not None and have.plugin == plugin and have.stored == stored
+    same_password = have is not None and have.plugin == plugin and (want.by_socket or have.stored == stored)
     if have is None:
-        statements.append(f"CREATE USER {account(want.name)} {_identified(mariadb, stored)} {require}")
+        statements.append(f"CREATE USER {account(want.name)} {identify} {require}")
     elif not same_password or have.tls != want.require_tls:
-        identified = "" if same_password else _identified(mariadb, stored) + " "
+        identified = "" if same_password else identify + " "
         statements.append(f"ALTER USER {account(want.name)} {identified}{require}")
     statements += grant_changes(want.name, grants, roles, want.grants)
     if not statements:
@@ -225,6 +240,16 @@ def plan_databases(plan: Plan, wanted: Iterable[str], present: Iterable[str]) ->
     for name in sorted(set(wanted) - set(present)):
         plan.logged.append(f"CREATE DATABASE {quote_name(name)} CHARACTER SET utf8mb4")
         plan.after[f"database {name}"] = "present"
+
+
+def plan_canary(plan: Plan, schema: str, table: str, schemas: Iterable[str], tables: Rows) -> None:
+    """Make what replication_status writes its canary to."""
+    if schema not in set(schemas):
+        plan.logged.append(create_schema(schema))
+        plan.after[f"database {schema}"] = "present"
+    if not tables or tables[0].get("count") == "0":
+        plan.logged.append(create_table(schema, table))
+        plan.after[f"table {schema}.{table}"] = "present"
 
 
 def drop_test_database(plan: Plan) -> None:

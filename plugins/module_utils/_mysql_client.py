@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional
@@ -75,14 +75,18 @@ Runner = Callable[[list[str], bytes, Mapping[str, str], float], RunResult]
 TIMED_OUT = 124
 
 
+def clean_argv(argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Return a command that leaves out what our environment has beyond env."""
+    unset = [word for name in os.environ if name not in env for word in ("--unset", name)]
+    return [*(["env", *unset] if unset else []), *argv]
+
+
 def module_runner(run_command: Callable[..., tuple[int, bytes, bytes]]) -> Runner:
     """Return a runner on top of AnsibleModule.run_command, which has neither a time limit nor a clean environment."""
 
     def run(argv: list[str], data: bytes, env: Mapping[str, str], timeout: float) -> RunResult:
-        unset = [word for name in os.environ if name not in env for word in ("--unset", name)]
-        limit = ["timeout", "--kill-after=5", f"{timeout:g}"]
         rc, stdout, stderr = run_command(
-            [*(["env", *unset] if unset else []), *limit, *argv],
+            clean_argv(["timeout", "--kill-after=5", f"{timeout:g}", *argv], env),
             data=data,
             binary_data=True,
             encoding=None,
@@ -127,11 +131,11 @@ _ERROR = re.compile(
     r"^(?:\S*?(?:mysql|mariadb)\S*:\s*)?ERROR (\d+)(?: \(\w+\))?(?: at line (\d+))?[^:]*: (.*)",
     re.MULTILINE | re.DOTALL,
 )
-_OS_ERROR = re.compile(r"(?:\(|system error: )(\d+)\b")
+_OS_ERROR = re.compile(r"(?:\(|system error: |\[Errno )(\d+)\b")
 
 _AUTH = {1045, 1698, 1130, 1862, 1820, 2058, 2059, 2061, 3118, 3955, 4151}
 _TLS = {2026, 3159, 1759}
-_UNREACHABLE = {1040, 1053, 1129, 1203, 2001, 2002, 2003, 2004, 2005, 2006, 2012, 2013, 2055}
+_UNREACHABLE = {1040, 1053, 1129, 1203, 1927, 2001, 2002, 2003, 2004, 2005, 2006, 2012, 2013, 2055, 3169, 4031}
 _PRIVILEGE = {1044, 1095, 1142, 1143, 1227, 1370, 1419, 3230}
 _SYNTAX = {1054, 1064, 1109, 1128, 1146, 1149, 1193, 1235, 1305, 1049}
 _OS_DETAIL = {
@@ -159,14 +163,26 @@ def classify(errno: int, message: str) -> tuple[str, str | None]:
             detail = "unknown_host"
         elif errno in (1040, 1129, 1203):
             detail = "refused"
-        elif detail is None and ("timeout" in message.lower() or errno == 2013):
-            detail = "timeout" if "timeout" in message.lower() else "lost"
+        elif detail is None and re.search("timeout|timed out", message.lower()):
+            detail = "timeout"
+        elif detail is None and errno in (1927, 2006, 2013, 3169, 4031):
+            detail = "lost"
         return "unreachable", detail or "failed"
     if errno in _PRIVILEGE:
         return "privilege", None
     if errno in _SYNTAX:
         return "syntax", None
     return "other", None
+
+
+def clean_message(message: str, secrets: Iterable[str | None]) -> str:
+    """Return the first error without secrets and without the statement that a syntax error quotes."""
+    message = re.split(r"\n(?:ERROR |--------------)", message.strip())[0]
+    message = re.sub(r"( near )'.*", r"\1the statement's text", message, flags=re.DOTALL)
+    for secret in sorted({item for item in secrets if item}, key=len, reverse=True):
+        for form in (secret, quote(secret)[1:-1]):
+            message = message.replace(form, "********")
+    return " ".join(message.split())
 
 
 class _XmlReader:
@@ -238,12 +254,20 @@ def split_results(output: bytes, count: int) -> list[Rows]:
     return results[:count]
 
 
-class MysqlClient:
-    """One login; each query() is one client process."""
+def finished_results(output: bytes, count: int) -> list[Rows]:
+    """Return what a client answered before it was ended in the middle of its output."""
+    end = output.rfind(b"</resultset>")
+    try:
+        return split_results(output[: end + len(b"</resultset>")], count) if end >= 0 else []
+    except MysqlError:
+        return []
 
-    def __init__(self, login: MysqlLogin, runner: Runner, timeout: float = 30.0) -> None:
+
+class MysqlConnection:
+    """What both ways to run the command line client share."""
+
+    def __init__(self, login: MysqlLogin, timeout: float = 30.0) -> None:
         self.login = login
-        self.runner = runner
         self.timeout = timeout
 
     def _option_file(self) -> str:
@@ -300,45 +324,38 @@ class MysqlClient:
             argv += ["--protocol=tcp", f"--host={login.host}", f"--port={login.port}"]
         return argv + self._tls_options(local or bool(login.unix_socket))
 
-    def _run(self, data: bytes) -> RunResult:
-        login = self.login
+    def _program(self) -> str:
         program = shutil.which("mariadb") or shutil.which("mysql")
         if program is None:
             raise MysqlError(
                 "client_missing", "neither the mariadb nor the mysql client is installed", detail="not_installed"
             )
-        if login.config_file and not Path(login.config_file).is_file():
-            raise MysqlError("other", f"the client's option file {login.config_file} does not exist")
+        if self.login.config_file and not Path(self.login.config_file).is_file():
+            raise MysqlError("other", f"the client's option file {self.login.config_file} does not exist")
+        return program
+
+    def _environment(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("MYSQL_")}
         env["LC_ALL"] = "C"
-        if login.user or login.password is not None or login.config_file:
+        if self.login.user or self.login.password is not None or self.login.config_file:
             # A personal ~/.my.cnf is read after our file and would overrule what the caller asked for.
             env["HOME"] = "/nonexistent"
-        option_file: str | None = None
-        try:
-            if login.password is not None or login.config_file:
-                handle, option_file = tempfile.mkstemp(prefix="siteops-", suffix=".cnf")
-                with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                    stream.write(self._option_file())
-            return self.runner(self._argv(program, option_file), data, env, self.timeout + login.connect_timeout)
-        except TimeoutError:
-            raise MysqlError(
-                "unreachable", f"no answer within {self.timeout + login.connect_timeout:g} seconds", detail="timeout"
-            ) from None
-        except OSError as error:
-            raise MysqlError("client_missing", f"{program} cannot be run: {error.strerror}") from None
-        finally:
-            if option_file:
-                Path(option_file).unlink()
+        return env
+
+    def _private_file(self) -> str | None:
+        """Write the options that no process list may show; the caller removes the file."""
+        if self.login.password is None and not self.login.config_file:
+            return None
+        handle, path = tempfile.mkstemp(prefix="siteops-", suffix=".cnf")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(self._option_file())
+        return path
+
+    def _no_answer(self, seconds: float, results: list[Rows] | None = None) -> MysqlError:
+        return MysqlError("unreachable", f"no answer within {seconds:g} seconds", detail="timeout", results=results)
 
     def _clean(self, message: str, secrets: Sequence[str]) -> str:
-        """Return the first error without secrets and without the statement that a syntax error quotes."""
-        message = re.split(r"\n(?:ERROR |--------------)", message.strip())[0]
-        message = re.sub(r"( near )'.*", r"\1the statement's text", message, flags=re.DOTALL)
-        for secret in sorted({item for item in (*secrets, self.login.password) if item}, key=len, reverse=True):
-            for form in (secret, quote(secret)[1:-1]):
-                message = message.replace(form, "********")
-        return " ".join(message.split())
+        return clean_message(message, (*secrets, self.login.password))
 
     def _error(self, stderr: str, lines: Sequence[int], results: list[Rows], secrets: Sequence[str]) -> MysqlError:
         found = _ERROR.search(stderr)
@@ -352,31 +369,23 @@ class MysqlClient:
             index = max((i for i, first in enumerate(lines) if first <= int(line)), default=None)
         return MysqlError(kind, self._clean(message, secrets), errno, detail, index, results)
 
+    @staticmethod
+    def _compose(statements: Sequence[str], line: int) -> tuple[str, list[int]]:
+        """Return the client's input and the line on which each statement begins; line: the first one."""
+        text, starts = [], []
+        for statement in statements:
+            body = statement.strip().rstrip(";")
+            starts.append(line)
+            text.append(f"{body};\n{END};\n")
+            line += body.count("\n") + 2
+        return "".join(text), starts
+
     def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
         """Run the statements in one session and return one row list for each, [] where it has no result set.
 
         The first error raises MysqlError. secrets: texts inside the statements that no error message may show.
         """
-        text = [SESSION + ";"]
-        starts: list[int] = []
-        line = 2
-        for statement in statements:
-            body = statement.strip().rstrip(";")
-            starts.append(line)
-            text.append(f"{body};\n{END};")
-            line += body.count("\n") + 2
-        done = self._run(("\n".join(text) + "\n").encode("utf-8", "surrogateescape"))
-        stderr = done.stderr.decode("utf-8", "replace")
-        if done.rc != 0:
-            try:
-                results = split_results(done.stdout, len(statements))
-            except MysqlError:
-                results = []
-            raise self._error(stderr, starts, results, secrets)
-        results = split_results(done.stdout, len(statements))
-        if len(results) != len(statements):
-            raise MysqlError("other", f"the client answered {len(results)} of {len(statements)} statements")
-        return results
+        raise NotImplementedError
 
     def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
         """Run the statements; return the row lists up to the first error, and that error."""
@@ -384,3 +393,36 @@ class MysqlClient:
             return self.query(statements), None
         except MysqlError as error:
             return error.results, error
+
+
+class MysqlClient(MysqlConnection):
+    """One login; each query() is one client process."""
+
+    def __init__(self, login: MysqlLogin, runner: Runner, timeout: float = 30.0) -> None:
+        super().__init__(login, timeout)
+        self.runner = runner
+
+    def _run(self, data: bytes) -> RunResult:
+        program, seconds = self._program(), self.timeout + self.login.connect_timeout
+        option_file: str | None = None
+        try:
+            option_file = self._private_file()
+            return self.runner(self._argv(program, option_file), data, self._environment(), seconds)
+        except TimeoutError:
+            raise self._no_answer(seconds) from None
+        except OSError as error:
+            raise MysqlError("client_missing", f"{program} cannot be run: {error.strerror}") from None
+        finally:
+            if option_file:
+                Path(option_file).unlink()
+
+    def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
+        text, starts = self._compose(statements, 2)
+        done = self._run(f"{SESSION};\n{text}".encode("utf-8", "surrogateescape"))
+        if done.rc != 0:
+            results = finished_results(done.stdout, len(statements))
+            raise self._error(done.stderr.decode("utf-8", "replace"), starts, results, secrets)
+        results = split_results(done.stdout, len(statements))
+        if len(results) != len(statements):
+            raise MysqlError("other", f"the client answered {len(results)} of {len(statements)} statements")
+        return results

@@ -45,9 +45,15 @@ options:
         elements: str
         default: []
       password:
-        description: Password. May be empty only where O(accounts[].hosts) is empty.
+        description: Password. May be empty only where O(accounts[].hosts) is empty or O(accounts[].by_socket) is true.
         type: str
         default: ""
+      by_socket:
+        description:
+          - Let the operating system's user of the same name in over the unix socket, without a password.
+          - Its only host is C(localhost).
+        type: bool
+        default: false
       grants:
         description: All the privileges of the user. Others are revoked.
         type: list
@@ -73,6 +79,15 @@ options:
         type: str
         choices: [auto, required, optional]
         default: optional
+  canary_schema:
+    description:
+      - Schema to make for the canary of M(siteops.webcluster.replication_status), with O(canary_table) in it.
+      - Leave it out on a replica, which gets it by replication.
+    type: str
+  canary_table:
+    description: Name of its table.
+    type: str
+    default: probe
   remove_insecure:
     description:
       - Remove accounts without a name, root accounts for other hosts than this one, and a database C(test) that has
@@ -150,6 +165,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client i
     MysqlError,
     MysqlLogin,
     module_runner,
+    quote,
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -162,6 +178,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "name": {"type": "str", "required": True},
             "hosts": {"type": "list", "elements": "str", "default": []},
             "password": {"type": "str", "default": "", "no_log": True},
+            "by_socket": {"type": "bool", "default": False},
             "grants": {
                 "type": "list",
                 "elements": "dict",
@@ -174,6 +191,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "tls": {"type": "str", "choices": ["auto", "required", "optional"], "default": "optional"},
         },
     },
+    "canary_schema": {"type": "str"},
+    "canary_table": {"type": "str", "default": "probe"},
     "remove_insecure": {"type": "bool", "default": False},
     "login_unix_socket": {"type": "path"},
 }
@@ -192,7 +211,9 @@ def input_error(params: dict[str, Any]) -> str | None:
         if name in seen:
             return f"accounts: {name!r} is given twice, expected one entry with all its hosts"
         seen.add(name)
-        if user["hosts"] and not user["password"]:
+        if user["by_socket"] and user["hosts"] != ["localhost"]:
+            return f"accounts: {name!r} comes by the unix socket, expected hosts to be [localhost]"
+        if user["hosts"] and not user["password"] and not user["by_socket"]:
             return f"accounts: {name!r} has no password, expected one for a user with hosts"
         for grant in user["grants"]:
             names = {privilege.upper() for privilege in grant["privileges"]}
@@ -211,6 +232,7 @@ def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[acco
                 (database, grant["privileges"]) for grant in user["grants"] for database in grant["databases"]
             ),
             user["tls"] == "required" or (user["tls"] == "auto" and server.makes_certificates),
+            user["by_socket"],
         )
         for user in params["accounts"]
         for host in dict.fromkeys(user["hosts"])
@@ -219,8 +241,10 @@ def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[acco
 
 def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
     """Ask the server and compare."""
-    variables, schemas, users, test_tables = client.query(
-        [servers.READ_VARIABLES, servers.READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES]
+    canary = params["canary_schema"] or ""
+    canary_tables = accounts.READ_TABLES.format(quote(canary), quote(params["canary_table"]))
+    variables, schemas, users, test_tables, tables = client.query(
+        [servers.READ_VARIABLES, servers.READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES, canary_tables]
     )
     server = servers.read_server(variables, schemas)
     present = accounts.read_accounts(users)
@@ -234,6 +258,8 @@ def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Serv
     names = [user["name"] for user in params["accounts"]]
     plan = accounts.plan_accounts(server.is_mariadb, names, wanted, present, grants)
     accounts.plan_databases(plan, params["databases"], server.schemas)
+    if canary:
+        accounts.plan_canary(plan, canary, params["canary_table"], server.schemas, tables)
     if params["remove_insecure"]:
         accounts.drop_accounts(plan, accounts.insecure_accounts(present))
         if "test" in server.schemas and "test" not in params["databases"] and test_tables[0]["count"] == "0":
@@ -269,7 +295,7 @@ def run(module: AnsibleModule, client: MysqlClient) -> dict[str, Any]:
         "changed": plan.changed,
         "flavor": server.flavor,
         "databases": [name.split(" ", 1)[1] for name in names if name.startswith("database ")],
-        "accounts": [name for name in names if not name.startswith("database ")],
+        "accounts": [name for name in names if not name.startswith(("database ", "table "))],
         "diff": {"before": plan.before, "after": plan.after},
     }
 

@@ -13,22 +13,30 @@ version_added: 0.1.0
 author:
   - siteops contributors (@siteops)
 description:
-  - Looks once at a MySQL, Percona Server, MariaDB, Redis or Valkey server and judges its part in replication.
+  - Judges the part that a MySQL, Percona Server, MariaDB, Redis or Valkey server has in replication, once or until it is well.
   - The lag counts only when both threads of a replica run; words such as C(Connecting) never count as running.
   - Shows errant transactions, a wrong primary, filters, a writable replica, lost binary logs, refused logins and
-    a link on which nothing comes any more, each with a hint that names what mends it.
-  - The return keys are the same for every engine and version.
-  - Never changes anything on the server.
+    a link on which nothing comes any more. Each finding has a hint, the statement or setting that mends it.
+  - A canary, a small write on the primary that must arrive at the replica, proves what no status can, and measures how
+    long it takes.
+  - The return keys are the same for every engine and version. Changes nothing but its own canary.
 notes:
-  - MySQL and MariaDB are asked through the C(mariadb) or C(mysql) client of the server, Redis and Valkey over a socket.
-    Nothing needs to be installed on the host for this module.
+  - MySQL and MariaDB are asked through the C(mariadb) or C(mysql) client of the server, one process for all looks; Redis and
+    Valkey over a socket. Nothing needs to be installed on the host for this module.
   - Without login options MySQL and MariaDB are asked as the operating system's root over the unix socket.
   - "Privileges of a separate account: on MySQL C(REPLICATION CLIENT), C(PROCESS) and C(SELECT) on
-    C(performance_schema); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS);
-    on Redis and Valkey C(+info +role), and C(+config|get) for exact hints."
+    C(performance_schema.*); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS); on Redis and Valkey
+    C(+ping +info +role). The canary needs C(SELECT), C(INSERT) and, to empty it, C(DROP) on its table, or
+    C(+set +get +wait) and the key pattern C(~ansible:canary:*)."
+  - The canary of MySQL and MariaDB is made so that it cannot stop replication. It only inserts a row under a new key, and none
+    while the replica at hand lacks the table. A replica that is not looked at and lost the table, by a filter that was
+    lifted since, would stop at it with error 1146.
+  - The reason of a refused replica of Redis or Valkey can be named only by a login with C(+config|get), which may read
+    passwords as well; the module uses the replica's own password for one login at its primary and never shows it.
+  - Works with MySQL from 5.6, MariaDB from 10.5, Redis from 6 and Valkey from 7.2. A newer version is asked like the newest known.
 attributes:
   check_mode:
-    description: Runs in check mode as always, since it never changes anything.
+    description: Looks as always; writes no canary, and waits only when O(wait_for) is given.
     support: full
   diff_mode:
     description: There is nothing to show.
@@ -39,6 +47,14 @@ options:
     type: str
     required: true
     choices: [mysql, redis]
+  client:
+    description:
+      - How to ask. V(auto) takes V(cli), the server's own command line client, for O(engine=mysql) and V(socket) for
+        O(engine=redis).
+      - V(pymysql) is for hosts whose Python has PyMySQL and which have no command line client.
+    type: str
+    choices: [auto, cli, pymysql, socket]
+    default: auto
   login_host:
     description:
       - Host to connect to over TCP.
@@ -90,6 +106,57 @@ options:
   channel:
     description: Judge only this channel (MySQL) or connection (MariaDB); all of them by default.
     type: str
+  primary:
+    description:
+      - How to log in at the primary of the server that is judged, from the same host. The primary is asked after the replica, so that what
+        only the replica has is told exactly, and it is what O(expect_primary) and O(wait_for) expect where they are not given.
+      - Without it take RV(identity), RV(position) and RV(canary.token) of a result on the primary instead; no
+        host needs a login for another one then.
+    type: dict
+    suboptions:
+      login_host:
+        description: Host of the primary.
+        type: str
+      login_port:
+        description: Its port, V(3306) for O(engine=mysql) and V(6379) for O(engine=redis) by default.
+        type: int
+      login_unix_socket:
+        description: Its unix socket.
+        type: path
+      login_user:
+        description: Account to log in with.
+        type: str
+      login_password:
+        description: Password of the account.
+        type: str
+      config_file:
+        description: Option file to read the login from. Only for O(engine=mysql).
+        type: path
+      connect_timeout:
+        description: Seconds to wait for the connection.
+        type: int
+        default: 5
+      tls:
+        description: As O(tls).
+        type: str
+        choices: [auto, required, disabled]
+        default: auto
+      ca_cert:
+        description: As O(ca_cert).
+        type: path
+      client_cert:
+        description: As O(client_cert).
+        type: path
+      client_key:
+        description: As O(client_key).
+        type: path
+      validate_certs:
+        description: As O(validate_certs).
+        type: bool
+        default: true
+      tls_server_name:
+        description: As O(tls_server_name).
+        type: str
   expect_role:
     description:
       - What the server should be. A replica that has replicas itself counts as V(replica).
@@ -116,12 +183,19 @@ options:
   max_lag_bytes:
     description: Bytes a replica may be behind, where the server shows them.
     type: int
+  max_io_idle:
+    description:
+      - Seconds without a word from the primary after which the link counts as dead, whatever its state says.
+      - By default twice the heartbeat period (MySQL, MariaDB) or ping period (Redis, Valkey).
+    type: float
   min_replicas:
     description: How many replicas must be connected and in sync. Meant for a primary.
     type: int
     default: 0
   allow_delay:
-    description: Whether an intended delay of the replica is accepted.
+    description:
+      - Whether an intended delay of the replica is accepted.
+      - Such a replica has caught up when it has received everything; a canary is not expected before the delay is over.
     type: bool
     default: false
   allow_filters:
@@ -135,12 +209,84 @@ options:
     type: list
     elements: str
     default: []
-  primary_position:
+  require_gtid:
+    description: Whether replication must follow GTIDs (MySQL, MariaDB); otherwise file positions are a warning.
+    type: bool
+    default: false
+  require_tls:
+    description: Whether the connection to the primary must be set to use TLS.
+    type: bool
+    default: false
+  require_semi_sync:
+    description: Whether semi-synchronous replication must be in use on this server's side (MySQL, MariaDB).
+    type: bool
+    default: false
+  wait_for:
     description:
-      - RV(position) of a result on the primary, taken before this look.
-      - With it the module tells exactly whether the replica has everything the primary had, and what only the replica
-        has. Without it a replica that was the primary before cannot be told from one that was written to.
-    type: dict
+      - Position that the replica must have reached. RV(position) of a result on the primary, a GTID set (MySQL), a
+        GTID position (MariaDB), a dictionary of C(file) and C(pos), or one of C(replid) and C(offset) (Redis, Valkey).
+      - A whole RV(position) also tells what only the replica has. Without it a replica that was the primary before
+        cannot be told from one that was written to.
+    type: raw
+  timeout:
+    description:
+      - Seconds to look again and again until the server is healthy. V(0) looks once.
+      - What O(primary) had a moment ago may take 2 seconds to arrive even with V(0).
+    type: float
+    default: 0
+  interval:
+    description: Seconds between two looks; they grow to 5 from look to look. With O(primary) the first looks follow each other faster.
+    type: float
+    default: 1.0
+  stable_for:
+    description: Seconds that the server must stay healthy. Not longer than O(timeout).
+    type: float
+    default: 0
+  fail_fast:
+    description:
+      - Whether to stop waiting at a finding that time does not heal, such as a refused password, lost binary logs,
+        a conflicting row or a wrong primary.
+    type: bool
+    default: true
+  canary:
+    description:
+      - V(write) writes a token on the primary and V(read) looks for it on a replica.
+      - V(both) writes it on O(primary) and looks for it here, or does both here where O(primary) is not given.
+      - It is never written on a server that follows another one.
+    type: str
+    choices: [none, write, read, both]
+    default: none
+  canary_token:
+    description:
+      - What to write or to look for, 1 to 64 letters, digits and C(._:-). A new UUID by default.
+      - Required for O(canary=read).
+    type: str
+  canary_schema:
+    description: Schema of the canary's table (MySQL, MariaDB).
+    type: str
+    default: ansible_canary
+  canary_table:
+    description: Table of the canary, with columns C(token) and C(written_at); one row for each check.
+    type: str
+    default: probe
+  canary_create:
+    description: Whether to make schema and table on the primary where they are missing. The role mysql_server makes them.
+    type: bool
+    default: false
+  canary_key:
+    description: What the canary's key begins with (Redis, Valkey). The token follows after a colon.
+    type: str
+    default: ansible:canary
+  canary_ttl:
+    description: Seconds after which a canary's key goes away (Redis, Valkey).
+    type: int
+    default: 120
+  canary_cleanup:
+    description:
+      - Whether old canaries go away. MySQL's and MariaDB's table is emptied when it has 20000 rows, where the login may
+        do that; a key of Redis and Valkey ends after O(canary_ttl).
+    type: bool
+    default: true
   fail_on:
     description:
       - States that make the task fail; all but V(healthy) by default.
@@ -184,24 +330,42 @@ options:
       - tls
       - semi_sync
       - replicas
+      - primary_reachable
       - canary
+      - stable
     default: []
 """
 
 EXAMPLES = r"""
-- name: Take the primary's position
+# Two steps: no host needs a login for another one.
+- name: Send a canary off on the primary
   siteops.webcluster.replication_status:
     engine: mysql
     expect_role: primary
+    canary: write
   register: __primary
   delegate_to: db1
 
-- name: Check the replica against it
+- name: See it arrive on the replica
   siteops.webcluster.replication_status:
     engine: mysql
     expect_role: replica
     expect_primary: "{{ __primary.identity }}"
-    primary_position: "{{ __primary.position }}"
+    wait_for: "{{ __primary.position }}"
+    canary: read
+    canary_token: "{{ __primary.canary.token }}"
+    timeout: 120
+
+# One step, where the replica's host may log in at the primary.
+- name: Prove the replica end to end
+  siteops.webcluster.replication_status:
+    engine: mysql
+    primary:
+      login_host: 10.0.0.20
+      login_user: monitor
+      login_password: "{{ mysql_server_monitor_password }}"
+    canary: both
+    timeout: 30
 
 - name: Ask a server who it is, whatever state it is in
   siteops.webcluster.replication_status:
@@ -218,6 +382,15 @@ EXAMPLES = r"""
     expect_primary: ["10.0.0.20:3306", "10.0.0.21:3306"]
     allow_delay: true
     max_lag: 60
+
+- name: Wait until a new replica has been well for half a minute
+  siteops.webcluster.replication_status:
+    engine: mysql
+    expect_role: replica
+    require_gtid: true
+    require_tls: true
+    timeout: 600
+    stable_for: 30
 """
 
 RETURN = r"""
@@ -236,7 +409,8 @@ state:
     - V(connecting), the link is down and may come back, or nothing comes over it. V(syncing), first data are coming.
       V(stopped), somebody or a given-up connection stopped it. V(broken), an error stopped it.
     - V(needs_reseed), the primary no longer has the logs. V(diverged), the data differ from the primary's.
-      V(writable_replica), it accepts writes. V(lagging), too far behind. V(catching_up), not yet at RV(position).
+      V(writable_replica), it accepts writes. V(lagging), too far behind. V(catching_up), not yet at O(wait_for), the
+      canary has not arrived, or not yet O(stable_for) healthy.
   returned: always
   type: str
   sample: healthy
@@ -261,7 +435,7 @@ reasons:
       description: What was found.
       type: str
     hint:
-      description: What mends it, if that is known.
+      description: The statement or setting that mends it, or what to do, if that is known.
       type: str
     errno:
       description: The server's error number, if there is one.
@@ -270,13 +444,13 @@ reasons:
     - check: io
       severity: error
       message: "the primary 10.0.0.20:3306 refuses the password or account of 'replication' (error 1045: ...)"
-      hint: "CHANGE MASTER TO MASTER_PASSWORD = '...'; check the account's host part on the primary."
+      hint: "STOP SLAVE; CHANGE MASTER TO MASTER_PASSWORD = '...'; START SLAVE; check the account's host part on the primary."
       errno: 1045
 checks:
   description:
     - Every check by name, with C(ok) (null where it was not judged), C(value) and C(expected).
     - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_socket), V(refused), V(timeout),
-      V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
+      V(hangs), V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
       V(wrongpass), V(noperm), V(privilege), V(syntax), V(protocol) or V(other).
   returned: always
   type: dict
@@ -392,7 +566,8 @@ channels:
       type: int
     io:
       description:
-        - The connection, with C(state), C(errno), C(error), C(since) and C(heartbeat_age) in seconds.
+        - The connection, with C(state), C(errno), C(error), C(since), C(attempts), how often a failing connection was
+          tried and of how many, and C(heartbeat_age), seconds since the primary was last heard.
         - For Redis and Valkey C(state) is V(connected), V(sync), V(handshake), V(connecting) or V(connect).
       type: dict
     sql:
@@ -408,9 +583,21 @@ channels:
     filters:
       description: Filters that keep user data away.
       type: dict
+    lag:
+      description: Seconds behind by the server's own word, null unless both threads run.
+      type: int
+    gtid:
+      description: V(auto_position), V(Slave_Pos), V(Current_Pos) or V(No).
+      type: str
+    tls:
+      description: Whether the connection is set to use TLS.
+      type: bool
+    tls_verified:
+      description: Whether the primary's certificate is verified.
+      type: bool
 position:
   description:
-    - How far this server is. Feed it to O(primary_position); its content may grow.
+    - How far this server is, its canary included. Feed it to O(wait_for); its content may grow.
     - C(kind) is V(gtid), V(mariadb_gtid), V(file), V(redis) or null.
   returned: always
   type: dict
@@ -422,17 +609,19 @@ lag:
   contains:
     seconds:
       description: Seconds behind. Null unless every thread runs.
-      type: int
+      type: float
     source:
-      description: Where it comes from, V(native) or V(position).
+      description:
+        - Where it comes from. V(native), the server's own word. V(canary), the canary's way. V(position), only bytes are
+          known.
       type: str
     bytes:
       description: Bytes behind.
       type: int
     transactions:
-      description: Transactions behind O(primary_position), or else behind what was received.
+      description: Transactions behind O(wait_for), or else behind what was received.
       type: int
-  sample: {seconds: 0, source: native, bytes: 0, transactions: 0}
+  sample: {seconds: 0.0, source: native, bytes: 0, transactions: 0}
 gtid:
   description: Global transaction ids (MySQL, MariaDB).
   returned: always
@@ -448,7 +637,7 @@ gtid:
       description: What was received.
       type: str
     missing:
-      description: What is not applied yet of O(primary_position), or else of what was received.
+      description: What is not applied yet of O(wait_for), or else of what was received.
       type: str
     errant:
       description: What did not come from the primary; empty if nothing, null if that cannot be told.
@@ -475,38 +664,52 @@ replicas:
       description: Last acknowledged offset (Redis, Valkey).
       type: int
     uuid:
-      description: Not filled yet.
+      description: Its UUID (MySQL from 8.0.22 on).
       type: str
     lag:
       description: Seconds since its last acknowledgement (Redis, Valkey).
       type: int
 canary:
-  description: An end-to-end write. Not done by this version, all keys are null.
+  description: The end-to-end write. All keys are null or false with O(canary=none).
   returned: always
   type: dict
   contains:
     token:
-      description: What was written.
+      description: What was written or looked for. Feed it to O(canary_token).
       type: str
     written_at:
-      description: When.
+      description: When it was written, in UTC by the primary's clock.
       type: str
     seen:
-      description: Whether it arrived.
+      description: Whether it arrived; with O(canary=write) whether it was written.
       type: bool
     latency_ms:
-      description: After how many milliseconds.
+      description:
+        - Milliseconds from the write to the look that saw it, at most. By one clock with O(primary), else by the clocks
+          of both servers, null where they contradict each other.
+        - On the primary alone, how long the commit took (O(canary=both)), or until all its replicas had
+          acknowledged it (O(canary=write), Redis and Valkey).
       type: int
     error:
       description: Why it could not be written or read.
       type: str
+    skipped:
+      description: Whether check mode kept it from being written.
+      type: bool
+  sample:
+    token: 2b8b6d5e-3f0e-4b06-8f2c-5c7a8a9d9b1f
+    written_at: "2026-11-25T13:20:36.104233Z"
+    seen: true
+    latency_ms: 4
+    error: null
+    skipped: false
 waited:
-  description: Seconds spent waiting, V(0.0) in this version.
+  description: Seconds that all looks and pauses took.
   returned: always
   type: float
-  sample: 0.0
+  sample: 0.034
 attempts:
-  description: Number of looks, V(1) in this version.
+  description: Number of looks that ended in a verdict.
   returned: always
   type: int
   sample: 1
@@ -516,28 +719,37 @@ raw:
   type: dict
 """
 
+import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
-    MysqlClient,
-    MysqlLogin,
-    module_runner,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import MysqlSession, module_spawner
+from ansible_collections.siteops.webcluster.plugins.module_utils._pymysql_client import PymysqlClient
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import look
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import (
+    Looker,
+    MysqlLooker,
+    RedisLooker,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Canary
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.position import parse_wait_for
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     CHECKS,
     UNHEALTHY,
     Expectation,
     parse_expected_primary,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Plan, Watch
+
+TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
+CLIENTS = {"mysql": ("auto", "cli", "pymysql"), "redis": ("auto", "socket")}
 
 
-def argument_spec() -> dict[str, dict[str, Any]]:
+def login_spec() -> dict[str, dict[str, Any]]:
     return {
-        "engine": {"type": "str", "required": True, "choices": ["mysql", "redis"]},
         "login_host": {"type": "str"},
         "login_port": {"type": "int"},
         "login_unix_socket": {"type": "path"},
@@ -551,20 +763,83 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "client_key": {"type": "path", "no_log": False},
         "validate_certs": {"type": "bool", "default": True},
         "tls_server_name": {"type": "str"},
+    }
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    return {
+        "engine": {"type": "str", "required": True, "choices": ["mysql", "redis"]},
+        "client": {"type": "str", "choices": ["auto", "cli", "pymysql", "socket"], "default": "auto"},
+        **login_spec(),
         "channel": {"type": "str"},
+        "primary": {
+            "type": "dict",
+            "options": login_spec(),
+            "mutually_exclusive": [("login_host", "login_unix_socket")],
+            "required_by": {"client_key": "client_cert"},
+        },
         "expect_role": {"type": "str", "choices": ["any", "primary", "replica", "standalone"], "default": "any"},
         "expect_primary": {"type": "raw"},
         "expect_read_only": {"type": "bool"},
         "max_lag": {"type": "int", "default": 10},
         "max_lag_bytes": {"type": "int"},
+        "max_io_idle": {"type": "float"},
         "min_replicas": {"type": "int", "default": 0},
         "allow_delay": {"type": "bool", "default": False},
         "allow_filters": {"type": "bool", "default": False},
         "allow_errant": {"type": "list", "elements": "str", "default": []},
-        "primary_position": {"type": "dict"},
+        "require_gtid": {"type": "bool", "default": False},
+        "require_tls": {"type": "bool", "default": False},
+        "require_semi_sync": {"type": "bool", "default": False},
+        "wait_for": {"type": "raw"},
+        "timeout": {"type": "float", "default": 0},
+        "interval": {"type": "float", "default": 1.0},
+        "stable_for": {"type": "float", "default": 0},
+        "fail_fast": {"type": "bool", "default": True},
+        "canary": {"type": "str", "choices": ["none", "write", "read", "both"], "default": "none"},
+        "canary_token": {"type": "str", "no_log": False},
+        "canary_schema": {"type": "str", "default": "ansible_canary"},
+        "canary_table": {"type": "str", "default": "probe"},
+        "canary_create": {"type": "bool", "default": False},
+        "canary_key": {"type": "str", "default": "ansible:canary", "no_log": False},
+        "canary_ttl": {"type": "int", "default": 120},
+        "canary_cleanup": {"type": "bool", "default": True},
         "fail_on": {"type": "list", "elements": "str", "choices": list(UNHEALTHY)},
         "ignore_checks": {"type": "list", "elements": "str", "choices": list(CHECKS[1:]), "default": []},
     }
+
+
+def input_errors(params: dict[str, Any]) -> list[str]:
+    """Say what is wrong with the parameters beyond their types, one sentence each."""
+    engine, errors = params["engine"], []
+    if params["client"] not in CLIENTS[engine]:
+        errors.append(f"client is {params['client']}, expected {' or '.join(CLIENTS[engine])} for engine {engine}.")
+    if params["interval"] <= 0:
+        errors.append(f"interval is {params['interval']:g}, expected more than 0 seconds.")
+    if params["max_io_idle"] is not None and params["max_io_idle"] <= 0:
+        errors.append(f"max_io_idle is {params['max_io_idle']:g}, expected more than 0 seconds, or leave it out.")
+    if params["timeout"] < 0 or params["stable_for"] < 0:
+        errors.append("timeout or stable_for is below 0, expected 0 or more seconds.")
+    elif params["stable_for"] > params["timeout"]:
+        errors.append(
+            f"stable_for is {params['stable_for']:g} s, longer than timeout, {params['timeout']:g} s:"
+            " give timeout at least as much."
+        )
+    return errors + canary_errors(params)
+
+
+def canary_errors(params: dict[str, Any]) -> list[str]:
+    errors = []
+    if params["canary"] == "read" and not params["canary_token"]:
+        errors.append("canary is read, but there is no canary_token: give that of the result on the primary.")
+    if params["canary_token"] and not TOKEN.match(params["canary_token"]):
+        errors.append("canary_token must be 1 to 64 letters, digits and '._:-': give another one, or leave it out.")
+    if params["canary_ttl"] < 1:
+        errors.append(f"canary_ttl is {params['canary_ttl']}, expected at least 1 second.")
+    for name in ("canary_schema", "canary_table", "canary_key"):
+        if not params[name] or "\0" in params[name]:
+            errors.append(f"{name} is empty or holds a NUL character, expected a name.")
+    return errors
 
 
 def expectation(params: dict[str, Any]) -> Expectation:
@@ -575,10 +850,46 @@ def expectation(params: dict[str, Any]) -> Expectation:
         read_only=params["expect_read_only"],
         max_lag=params["max_lag"] if params["max_lag"] >= 0 else None,
         max_lag_bytes=params["max_lag_bytes"],
+        max_io_idle=params["max_io_idle"],
         min_replicas=params["min_replicas"],
         allow_delay=params["allow_delay"],
         allow_filters=params["allow_filters"],
+        require_gtid=params["require_gtid"],
+        require_tls=params["require_tls"],
+        require_semi_sync=params["require_semi_sync"],
         ignore_checks=tuple(params["ignore_checks"]),
+    )
+
+
+def canary(params: dict[str, Any]) -> Canary | None:
+    if params["canary"] == "none":
+        return None
+    return Canary(
+        mode=params["canary"],
+        token=params["canary_token"] or str(uuid.uuid4()),
+        schema=params["canary_schema"],
+        table=params["canary_table"],
+        create=params["canary_create"],
+        key=params["canary_key"],
+        ttl=params["canary_ttl"],
+        expire=params["canary_cleanup"],
+    )
+
+
+def plan(params: dict[str, Any], check_mode: bool) -> Plan:
+    """Return what to do; raises ValueError with a sentence."""
+    position = parse_wait_for(params["wait_for"], params["engine"])
+    once = check_mode and position is None
+    return Plan(
+        expect=expectation(params),
+        position=position,
+        allow_errant=tuple(params["allow_errant"]),
+        timeout=0.0 if once else params["timeout"],
+        interval=params["interval"],
+        stable_for=0.0 if once else params["stable_for"],
+        fail_fast=params["fail_fast"],
+        canary=canary(params),
+        skip_canary=check_mode,
     )
 
 
@@ -616,11 +927,15 @@ def redis_login(params: dict[str, Any]) -> RedisLogin:
     )
 
 
-def looker(params: dict[str, Any], run_command: Callable[..., Any]) -> look.Looker:
-    """Return the look that fits the engine."""
-    if params["engine"] == "mysql":
-        return look.MysqlLooker(MysqlClient(mysql_login(params), module_runner(run_command)), params["channel"])
-    return look.RedisLooker(RedisClient(redis_login(params)), params["login_host"])
+def looker(
+    params: dict[str, Any], login: dict[str, Any], channel: str | None, run_command: Callable[..., object]
+) -> Looker:
+    """Return the look that fits the engine. login: the options of the server to look at."""
+    if params["engine"] == "redis":
+        return RedisLooker(RedisClient(redis_login(login)), login["login_host"])
+    if params["client"] == "pymysql":
+        return MysqlLooker(PymysqlClient(mysql_login(login)), channel)
+    return MysqlLooker(MysqlSession(mysql_login(login), module_spawner(run_command)), channel)
 
 
 def main() -> None:
@@ -631,13 +946,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    errors = input_errors(params)
+    if errors:
+        module.fail_json(msg=" ".join(errors))
     try:
-        expect = expectation(params)
+        wanted = plan(params, module.check_mode)
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    result = look.once(
-        looker(params, module.run_command), params["engine"], expect, params["primary_position"], params["allow_errant"]
-    )
+    server = looker(params, params, params["channel"], module.run_command)
+    primary = looker(params, params["primary"], None, module.run_command) if params["primary"] else None
+    result = Watch(params["engine"], wanted, server, primary).run()
     fail_on = UNHEALTHY if params["fail_on"] is None else params["fail_on"]
     if result["state"] in fail_on:
         hint = result["reasons"][0]["hint"]

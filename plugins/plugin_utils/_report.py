@@ -14,7 +14,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology impor
 
 # What the rows of the load balancers and web servers say already.
 ROW_CHECKS = ("reachable", "servers")
-COLUMNS = ("server", "tier", "role", "state", "source", "lag", "detail")
+COLUMNS = ("server", "tier", "role", "state", "source", "lag", "canary", "detail")
 
 
 class Row(t.TypedDict):
@@ -26,6 +26,7 @@ class Row(t.TypedDict):
     state: str
     source: str
     lag: str
+    canary: str
     detail: str
 
 
@@ -50,6 +51,15 @@ def _lag(status: Mapping[str, t.Any]) -> str:
     return "-"
 
 
+def _canary(status: Mapping[str, t.Any]) -> str:
+    """How long a write took to arrive."""
+    canary = status.get("canary") or {}
+    if canary.get("latency_ms") is not None:
+        return f"{canary['latency_ms']} ms"
+    seen = canary.get("seen")
+    return "-" if seen is None else "seen" if seen else "not seen"
+
+
 def errors_of(result: Mapping[str, t.Any]) -> list[Mapping[str, t.Any]]:
     return [reason for reason in result.get("reasons") or [] if reason.get("severity") == "error"]
 
@@ -68,6 +78,7 @@ def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | 
         "state": "unreachable",
         "source": "-",
         "lag": "-",
+        "canary": "-",
         "detail": "",
     }
     if not status or status.get("unreachable"):
@@ -75,6 +86,7 @@ def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | 
         return row
     row["state"] = str(status.get("state") or "unreachable")
     row["role"] = str(status.get("role") or expected)
+    row["canary"] = _canary(status)
     if expected == "replica":
         source = str((status.get("primary") or {}).get("host") or "")
         row["source"] = names.get(source, source or "-")
@@ -102,13 +114,50 @@ def front_rows(topology: Topology, doors: Mapping[str, Mapping[str, t.Any]]) -> 
         detail = f"{len(seen)} of {len(topology['web'])} web servers answer at {door.get('url')}"
         if not seen:
             detail = sentence(errors[0]) if errors else "was not looked at"
-        rows.append(Row(server=member["name"], tier="lb", role="-", state=state, source="-", lag="-", detail=detail))
+        rows.append(plain_row(member["name"], "lb", state, detail))
     for member in topology["web"]:
         absent = missing.get(member["name"])
         state = "not serving" if absent else "serving"
         detail = f"no answer of it came through {', '.join(absent)}" if absent else ""
-        rows.append(Row(server=member["name"], tier="web", role="-", state=state, source="-", lag="-", detail=detail))
+        rows.append(plain_row(member["name"], "web", state, detail))
     return rows
+
+
+def _known_as(member: Mapping[str, t.Any], hostvars: Mapping[str, Mapping[str, t.Any]]) -> set[str]:
+    """The names by which a MySQL server may call itself."""
+    verdict = hostvars[member["name"]].get("__webcluster_mysql_verdict") or {}
+    own = ((verdict.get("raw") or {}).get("variables") or {}).get("hostname")
+    return {str(member["name"]), str(own or member["name"])}
+
+
+def split_rows(
+    topology: Topology, hostvars: Mapping[str, Mapping[str, t.Any]], doors: Mapping[str, Mapping[str, t.Any]]
+) -> list[Row]:
+    """One row for each front door whose item went through the read-write split: where to, and after how long."""
+    rows = []
+    for name, door in doors.items():
+        item = door.get("item") or {}
+        replica = item.get("replica") or {}
+        if not item.get("written_to") or not replica.get("host"):
+            continue
+        primary = topology["mysql"]["primary"]
+        wrong = []
+        if primary and item["written_to"] not in _known_as(primary, hostvars):
+            wrong.append(f"writes go to {item['written_to']}, the primary is {primary['name']}")
+        readers = set[str]().union(*(_known_as(member, hostvars) for member in topology["mysql"]["replicas"]))
+        if readers and replica["host"] not in readers:
+            wrong.append(f"reads come from {replica['host']}, which is none of the replicas")
+        row = plain_row(name, "split", "wrong" if wrong else "working", "; ".join(wrong))
+        row["canary"] = f"{replica['latency_ms']} ms" if replica.get("latency_ms") is not None else "-"
+        if not wrong:
+            row["detail"] = f"an item written to {item['written_to']} was read from {replica['host']}"
+        rows.append(row)
+    return rows
+
+
+def plain_row(server: str, tier: str, state: str, detail: str) -> Row:
+    """A row without replication."""
+    return Row(server=server, tier=tier, role="-", state=state, source="-", lag="-", canary="-", detail=detail)
 
 
 def render(rows: Sequence[Row], verdict: str) -> str:
@@ -147,6 +196,9 @@ def cluster_report(
             rows.append(row)
             if row["state"] != "healthy":
                 reasons.append(f"{row['server']}: {row['state']}, {row['detail']}")
+    split = split_rows(topology, hostvars, doors)
+    rows += split
+    reasons += [f"{row['server']}: {row['detail']}" for row in split if row["state"] != "working"]
     reasons = [*topology["errors"], *reasons]
     healthy = not reasons
     verdict = (

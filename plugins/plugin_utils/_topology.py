@@ -27,7 +27,11 @@ PORTS = {
 # A host that is not installed yet has nothing to say; every other silence is a server that should speak.
 FRESH = ("not_installed",)
 SECRETS = {
-    "mysql": ("mysql_server_replication_password", "mysql_server_application_password"),
+    "mysql": (
+        "mysql_server_replication_password",
+        "mysql_server_application_password",
+        "mysql_server_monitor_password",
+    ),
     "redis": (
         "redis_server_replication_password",
         "redis_server_application_password",

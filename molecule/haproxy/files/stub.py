@@ -1,7 +1,7 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stands in for a web server: answers with its host name and the headers it got."""
+"""Stands in for a web server, and for the status service of a MySQL server, whose role is a file below /run/status."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import http.server
 import json
 import pathlib
 import socket
+import threading
 
 
 class Stub(http.server.BaseHTTPRequestHandler):
-    """Healthy unless /run/unhealthy is there."""
+    """Answers with its host name and the headers it got; healthy unless /run/unhealthy is there."""
 
     protocol_version = "HTTP/1.1"
     # Head and body go out in one packet.
@@ -21,6 +22,8 @@ class Stub(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         sick = self.path == "/healthz" and pathlib.Path("/run/unhealthy").exists()
         status = 503 if sick else 404 if self.path == "/metrics" else 200
+        if self.path in ("/primary", "/replica"):
+            status = 200 if pathlib.Path(f"/run/status{self.path}").exists() else 503
         body = json.dumps({"host": socket.gethostname(), "headers": list(self.headers.items())}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -36,4 +39,5 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
+    threading.Thread(target=Server(("", 9200), Stub).serve_forever, daemon=True).start()
     Server(("", 80), Stub).serve_forever()

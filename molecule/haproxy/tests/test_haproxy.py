@@ -270,6 +270,51 @@ def test_reserve_is_used_only_when_needed(host: Host) -> None:
     assert until(lambda: answers() == "web2")
 
 
+def answered(host: Host, port: int) -> str:
+    """Which of the two a port leads to, or nothing."""
+    return str(json.loads(fetch(host, f"http://127.0.0.1:{port}/") or "{}").get("host", ""))
+
+
+def split(host: Host) -> tuple[str, str]:
+    """Where writes and reads go."""
+    return answered(host, 3306), answered(host, 3308)
+
+
+@pytest.fixture
+def roles() -> Callable[[str, str], None]:
+    """Gives the two servers the roles of MySQL servers: primary, replica, or none."""
+
+    def give(first: str, second: str) -> None:
+        for name, role in (("web1", first), ("web2", second)):
+            stub(name).check_output(f"rm -rf /run/status && mkdir /run/status && touch /run/status/{role or 'none'}")
+
+    give("primary", "replica")
+    return give
+
+
+def test_mysql_services_follow_the_live_role(host: Host, roles: Callable[[str, str], None]) -> None:
+    assert until(lambda: split(host) == ("web1", "web2")), split(host)
+    roles("replica", "primary")
+    assert until(lambda: split(host) == ("web2", "web1")), split(host)
+
+
+def test_reads_fall_back_to_the_primary_while_no_replica_is_fit(host: Host, roles: Callable[[str, str], None]) -> None:
+    # Stopped, broken or lagging: its status service says 503.
+    roles("primary", "")
+    assert until(lambda: split(host) == ("web1", "web1")), split(host)
+    roles("primary", "replica")
+    assert until(lambda: split(host) == ("web1", "web2")), split(host)
+
+
+def test_nothing_is_written_where_no_primary_takes_writes(host: Host, roles: Callable[[str, str], None]) -> None:
+    roles("", "replica")
+    assert until(lambda: split(host) == ("", "web2")), split(host)
+    # Two at once: rather none than both.
+    roles("primary", "primary")
+    assert until(lambda: set(states(host, "mysql_write").values()) == {"UP"})
+    assert split(host)[0] == ""
+
+
 def redis(host: Host, port: int, *commands: str) -> str:
     words = [f"AUTH {REDIS_PASSWORD}", *commands]
     return host.run("python3 -c %s %s" + " %s" * len(words), REDIS_TALK, str(port), *words).stdout

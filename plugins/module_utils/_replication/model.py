@@ -16,6 +16,7 @@ class Thread:
     """The connection to the primary (io) or the applier (sql).
 
     state: the server's own word. cause: kind of the error, where the engine has no numbers (auth, unreachable, ...).
+    attempts: how often the connection was tried, and how often it will be.
     """
 
     state: str | None = None
@@ -23,13 +24,14 @@ class Thread:
     error: str | None = None
     cause: str | None = None
     since: str | None = None
+    attempts: str | None = None
     heartbeat_age: float | None = None
     heartbeat_period: float | None = None
 
 
 @dataclass
 class Channel:
-    """One replication connection of a replica."""
+    """One replication connection of a replica. gtid_mode: auto_position, Slave_Pos, Current_Pos or No."""
 
     name: str = ""
     host: str | None = None
@@ -46,6 +48,8 @@ class Channel:
     lag_seconds: int | None = None
     lag_bytes: int | None = None
     tls: bool | None = None
+    tls_verified: bool | None = None
+    retry_count: int | None = None
     gtid_mode: str | None = None
     retrieved: str | None = None
     file: str | None = None
@@ -65,6 +69,15 @@ class Replica:
     online: bool = True
 
 
+@dataclass(frozen=True)
+class Note:
+    """What could not be asked, and what mends that."""
+
+    text: str
+    hint: str | None = None
+    errno: int | None = None
+
+
 @dataclass
 class Identity:
     host: str | None = None
@@ -77,21 +90,32 @@ class Identity:
 
 @dataclass
 class Snapshot:
-    """One look. read_only: whether ordinary clients may not write. replicas None: they cannot be seen."""
+    """One look.
+
+    read_only: whether ordinary clients may not write. replicas None: they cannot be seen. dialect: which words the
+    server's statements use, source, master or mariadb. account: who asked. links: ages of the connections to several
+    primaries that cannot be told apart. peers: who the other channels follow, where only one is judged. writers:
+    accounts that read_only does not stop.
+    """
 
     engine: str
     flavor: str | None = None
     version: str | None = None
+    dialect: str = "source"
+    account: str | None = None
     identity: Identity = field(default_factory=Identity)
     read_only: bool | None = None
     super_read_only: bool | None = None
+    writers: list[str] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
+    links: list[float] = field(default_factory=list)
     replicas: list[Replica] | None = None
     writes_refused: str | None = None
     loading: bool = False
-    syncing: bool = False
     empty: bool | None = None
     gtid_mode: str | None = None
+    gtid_strict: bool | None = None
     executed: str | None = None
     binlog_state: str | None = None
     offset: int | None = None
@@ -100,7 +124,7 @@ class Snapshot:
     binlog_filters: dict[str, str] = field(default_factory=dict)
     semi_sync: bool | None = None
     position: Raw = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     raw: Raw = field(default_factory=dict)
 
     @property
@@ -112,15 +136,23 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A replica against a position of its primary; None where that cannot be told."""
+    """A replica against a position of its primary; None where that cannot be told.
+
+    received: whether everything has arrived, applied or not. wanted and present: both positions, for people. asked:
+    whether somebody waits for the position.
+    """
 
     reached: bool | None = None
+    received: bool | None = None
+    wanted: str | None = None
+    present: str | None = None
     missing: str | None = None
     behind_transactions: int | None = None
     behind_bytes: int | None = None
     errant: str | None = None
     errant_count: int | None = None
     exact: bool = False
+    asked: bool = False
     why: str | None = None
 
 
@@ -133,3 +165,65 @@ class Failure:
     message: str
     hint: str | None = None
     errno: int | None = None
+
+
+@dataclass(frozen=True)
+class Canary:
+    """What to write or look for.
+
+    mode: write or read. expire: whether what is old may go; ttl: after how many seconds. absent_below: the replica that
+    has to receive it has no table for it.
+    """
+
+    mode: str
+    token: str
+    schema: str = "ansible_canary"
+    table: str = "probe"
+    create: bool = False
+    key: str = "ansible:canary"
+    ttl: int = 120
+    expire: bool = True
+    absent_below: bool = False
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What became of a canary at one server.
+
+    seen: whether the token is there. written_at: when, by the primary's clock. age_ms: since then, by the clock of the
+    server that was asked. took_ms: how long the primary took, with its replicas where the engine waits for them.
+    trouble: why it could not be written or read, in the verdict's words.
+    """
+
+    seen: bool | None = None
+    written_at: str | None = None
+    age_ms: int | None = None
+    took_ms: int | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A refused canary: the state that follows from it, a sentence, what mends it, the server's number.
+
+    absent: there is no table for it where it should have been read.
+    """
+
+    state: str
+    message: str
+    hint: str | None = None
+    errno: int | None = None
+    absent: bool = False
+
+
+@dataclass(frozen=True)
+class CanaryResult:
+    """The whole way of a canary. skipped: check mode writes nothing. trouble: what kept it from being written or read."""
+
+    mode: str
+    token: str
+    skipped: bool = False
+    seen: bool | None = None
+    written_at: str | None = None
+    latency_ms: int | None = None
+    trouble: Trouble | None = None

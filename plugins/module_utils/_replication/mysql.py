@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read replication from MySQL, Percona Server and MariaDB, and say it in the words of the model.
 
-read() asks (one client process for a privileged login), normalise() translates the rows, compare() holds a replica
-against a position of its primary. Features decide, never a version number: the server itself picks the statement it
-knows through executable comments, and columns are found by any of their names.
+read() asks (in one client process for a privileged login), normalise() translates the rows. Features decide, never a
+version number: the server itself picks the statement it knows through executable comments, and columns are found by
+any of their names.
 """
 
 from __future__ import annotations
@@ -14,26 +14,32 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,
-    Comparison,
     Failure,
     Identity,
+    Note,
     Raw,
     Replica,
     Snapshot,
     Thread,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant
 
 SYSTEM_SCHEMAS = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
 
 # MariaDB 10 and later skips /*!50700 ... */ up to /*!99999 ... */, MySQL skips /*M! ... */.
-_VARIABLES = (
-    "SELECT VERSION() AS version, @@version_comment AS version_comment"
+_SERVER = (
+    "SELECT VERSION() AS version, @@version_comment AS version_comment, CURRENT_USER() AS account, NOW() AS now"
+    " /*!80023 , 1 AS knows_source */"
+)
+_GTIDS = (
+    "SELECT 1 AS gtids"
     " /*!50700 , @@GLOBAL.gtid_executed AS gtid_executed, @@GLOBAL.gtid_purged AS gtid_purged */"
     " /*M!100005 , @@GLOBAL.gtid_slave_pos AS gtid_slave_pos, @@GLOBAL.gtid_binlog_pos AS gtid_binlog_pos,"
     " @@GLOBAL.gtid_binlog_state AS gtid_binlog_state, @@GLOBAL.gtid_current_pos AS gtid_current_pos */"
@@ -60,6 +66,9 @@ _STATUS_NAMES = (
     "Rpl_semi_sync_replica_status",
     "Rpl_semi_sync_slave_status",
     "Rpl_semi_sync_source_status",
+    # MySQL 5.6 tells these here only.
+    "Slave_heartbeat_period",
+    "Slave_last_heartbeat",
 )
 
 
@@ -98,7 +107,21 @@ class Step:
     optional: bool = True
 
 
-_DUMPS = "SELECT HOST, USER, COMMAND, TIME, STATE FROM {table} WHERE COMMAND LIKE ''Binlog Dump%''"
+# Threads that serve replicas, and MariaDB's connections to its primaries, whose time begins anew with each event.
+_THREADS = (
+    "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE COMMAND LIKE ''Binlog Dump%''"
+)
+_MARIADB_THREADS = (
+    "SELECT HOST, USER, COMMAND, TIME_MS, STATE FROM information_schema.PROCESSLIST"
+    " WHERE COMMAND LIKE ''Binlog Dump%'' OR COMMAND = ''Slave_IO''"
+)
+_MYSQL_THREADS = (
+    "SELECT p.HOST, p.USER, p.COMMAND, p.TIME, p.STATE,"
+    " (SELECT MAX(CAST(v.VARIABLE_VALUE AS CHAR)) FROM performance_schema.threads t"
+    " JOIN performance_schema.user_variables_by_thread v USING (THREAD_ID) WHERE t.PROCESSLIST_ID = p.ID"
+    " AND v.VARIABLE_NAME IN (''replica_uuid'', ''slave_uuid'')) AS UUID"
+    " FROM performance_schema.processlist p WHERE p.COMMAND LIKE ''Binlog Dump%''"
+)
 _CONTENT = """SELECT
  (SELECT COUNT(*) FROM information_schema.SCHEMATA
   WHERE LOWER(SCHEMA_NAME) NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')) AS user_schemas,
@@ -106,9 +129,15 @@ _CONTENT = """SELECT
   WHERE PRIVILEGE_TYPE = 'SHOW DATABASES' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_schemas,
  (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES
   WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_processes"""
+# Who may write where read_only is on; without rights on the schema mysql a login sees itself only.
+_WRITERS = (
+    "SELECT GRANTEE AS account, GROUP_CONCAT(PRIVILEGE_TYPE) AS privileges FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ ONLY ADMIN', 'READ_ONLY ADMIN', 'CONNECTION_ADMIN') GROUP BY GRANTEE"
+)
 
 STEPS = (
-    Step("versions", (_VARIABLES,), optional=False),
+    Step("versions", (_SERVER,), optional=False),
+    Step("gtids", (_GTIDS,), optional=False),
     Step("variables", (f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_listed(_NAMES)})",), optional=False),
     Step(
         "channels",
@@ -121,13 +150,8 @@ STEPS = (
     ),
     Step("status", (f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_listed(_STATUS_NAMES)})",)),
     Step("content", (_CONTENT,)),
-    Step(
-        "dumps",
-        _chosen(
-            _DUMPS.format(table="information_schema.PROCESSLIST"),
-            ("/*!80022", _DUMPS.format(table="performance_schema.processlist")),
-        ),
-    ),
+    Step("threads", _chosen(_THREADS, ("/*!80022", _MYSQL_THREADS), ("/*M!100005", _MARIADB_THREADS))),
+    Step("writers", (_WRITERS,)),
     Step(
         "links",
         _chosen(
@@ -149,10 +173,10 @@ class Client(Protocol):
 
 @dataclass
 class Found:
-    """The rows of one look, by step."""
+    """The rows of one look, by step, and the errors of the steps that were refused."""
 
     rows: dict[str, Rows] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    refused: dict[str, MysqlError] = field(default_factory=dict)
 
 
 def _first_unfinished(steps: Sequence[Step], results: Sequence[Rows], found: Found) -> int:
@@ -166,9 +190,12 @@ def _first_unfinished(steps: Sequence[Step], results: Sequence[Rows], found: Fou
     return len(steps)
 
 
-def read(client: Client, steps: Sequence[Step] = STEPS) -> Found:
-    """Ask all steps; an optional step that is refused is noted and left out, the others raise MysqlError."""
-    found = Found()
+def read(client: Client, steps: Sequence[Step] = STEPS, found: Found | None = None) -> Found:
+    """Ask all steps; an optional step that is refused is noted and left out, the others raise MysqlError.
+
+    found: what is filled, also where the reading ends with an error.
+    """
+    found = found if found is not None else Found()
     left = list(steps)
     while left:
         results, error = client.try_query([statement for step in left for statement in step.statements])
@@ -183,7 +210,7 @@ def read(client: Client, steps: Sequence[Step] = STEPS) -> Found:
         elif not failed.optional:
             raise error
         else:
-            found.notes.append(f"{failed.name}: {error.message}")
+            found.refused[failed.name] = error
     return found
 
 
@@ -219,6 +246,8 @@ _COLUMNS = {
     "lag": ("Seconds_Behind_Source", "Seconds_Behind_Master"),
     "delay": ("SQL_Delay",),
     "tls": ("Source_SSL_Allowed", "Master_SSL_Allowed"),
+    "tls_verified": ("Source_SSL_Verify_Server_Cert", "Master_SSL_Verify_Server_Cert"),
+    "retry_count": ("Source_Retry_Count", "Master_Retry_Count"),
     "retrieved": ("Retrieved_Gtid_Set", "Gtid_IO_Pos"),
     "executed": ("Executed_Gtid_Set",),
     "auto_position": ("Auto_Position",),
@@ -297,23 +326,52 @@ def significant_filters(row: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _channel(row: Mapping[str, Any], links: Rows, workers: Rows) -> Channel:
-    name = str(column(row, "channel") or "")
-    link: Row = next((item for item in links if (item.get("channel") or "") == name), {})
-    own_workers: list[Raw] = [
+def _workers(rows: Rows, name: str) -> list[Raw]:
+    return [
         {
             "id": integer(item.get("id")),
             "state": item.get("state"),
             "errno": integer(item.get("errno")) or None,
             "error": error_text(item.get("error")),
         }
-        for item in workers
+        for item in rows
         if (item.get("channel") or "") == name
     ]
+
+
+def _attempts(error: str | None, retry_count: int | None) -> str | None:
+    """Return how often the connection was tried, where the server's message says it."""
+    tried = re.search(r"\bretries: (\d+)", error or "")
+    if not tried or re.search(r"maximum-retries", error or ""):
+        return None
+    return f"{tried.group(1)} of {retry_count}" if retry_count else tried.group(1)
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if re.match(r"\d{1,9}(\.\d+)?\Z", str(value)) else None
+
+
+def _io_thread(row: Mapping[str, Any], link: Row) -> Thread:
+    age, retries = integer(link.get("heartbeat_age")), integer(column(row, "retry_count"))
+    error = error_text(column(row, "io_error"))
+    return Thread(
+        state=text(column(row, "io_state")),
+        errno=integer(column(row, "io_errno")) or None,
+        error=error,
+        since=text(column(row, "io_since")),
+        attempts=_attempts(error, retries),
+        # A zero timestamp in performance_schema gives a NULL or an absurd age: nothing was received yet.
+        heartbeat_age=float(age) if age is not None and 0 <= age < 10**8 else None,
+        heartbeat_period=_seconds(link.get("heartbeat_period") or column(row, "heartbeat_period")),
+    )
+
+
+def _channel(row: Mapping[str, Any], links: Rows, workers: Rows) -> Channel:
+    name = str(column(row, "channel") or "")
+    link: Row = next((item for item in links if (item.get("channel") or "") == name), {})
+    own_workers = _workers(workers, name)
     failed = next((item for item in own_workers if item["errno"]), None)
     running = column(row, "io_state") == "Yes" and column(row, "sql_state") == "Yes"
-    age = integer(link.get("heartbeat_age"))
-    period = link.get("heartbeat_period") or column(row, "heartbeat_period")
     read_file, exec_file = column(row, "read_file"), column(row, "exec_file")
     read_pos, exec_pos = integer(column(row, "read_pos")), integer(column(row, "exec_pos"))
     using = text(column(row, "using_gtid"))
@@ -326,15 +384,7 @@ def _channel(row: Mapping[str, Any], links: Rows, workers: Rows) -> Channel:
         user=text(column(row, "user")),
         server_id=integer(column(row, "server_id")) or None,
         uuid=text(column(row, "uuid")),
-        io=Thread(
-            state=text(column(row, "io_state")),
-            errno=integer(column(row, "io_errno")) or None,
-            error=error_text(column(row, "io_error")),
-            since=text(column(row, "io_since")),
-            # A zero timestamp in performance_schema gives a NULL or an absurd age: nothing was received yet.
-            heartbeat_age=float(age) if age is not None and 0 <= age < 10**8 else None,
-            heartbeat_period=float(period) if re.match(r"\d+(\.\d+)?\Z", str(period)) else None,
-        ),
+        io=_io_thread(row, link),
         sql=Thread(
             state=text(column(row, "sql_state")),
             errno=integer(column(row, "sql_errno")) or None,
@@ -351,11 +401,36 @@ def _channel(row: Mapping[str, Any], links: Rows, workers: Rows) -> Channel:
             else None
         ),
         tls=on(column(row, "tls")),
+        tls_verified=on(column(row, "tls_verified")),
+        retry_count=integer(column(row, "retry_count")),
         gtid_mode=using,
         retrieved=_squeezed(column(row, "retrieved")),
         file=text(exec_file),
         pos=exec_pos,
     )
+
+
+def _place_heartbeats(channels: list[Channel], threads: Rows, status: Mapping[str, Any], now: Any) -> list[float]:
+    """Give the channels the ages that other places than performance_schema tell; return those without a channel."""
+    ages = [float(item["time_ms"] or 0) / 1000 for item in threads if _seconds(item.get("time_ms")) is not None]
+    running = [channel for channel in channels if channel.io.state == "Yes"]
+    if len(running) == 1 and len(channels) == 1:
+        io = running[0].io
+        last = _time(status.get("slave_last_heartbeat"))
+        if io.heartbeat_age is None and len(ages) == 1:
+            io.heartbeat_age = round(ages[0], 1)
+        elif io.heartbeat_age is None and last and _time(now):
+            io.heartbeat_age = max(0.0, (_time(now) - last).total_seconds())  # type: ignore[operator]
+        io.heartbeat_period = io.heartbeat_period or _seconds(status.get("slave_heartbeat_period"))
+        return []
+    return [round(age, 1) for age in ages]
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return None
 
 
 def _host(variables: Mapping[str, Any]) -> str | None:
@@ -380,24 +455,42 @@ def flavor_of(version: str | None, comment: str | None) -> str:
     return "percona" if "percona" in words else "mysql"
 
 
-def number_of(version: str | None) -> str | None:
-    """Return the leading number; a proxy or old client may put 5.5.5- before it."""
-    match = re.match(r"(?:5\.5\.5-)?(\d+(?:\.\d+)+)", version or "")
-    return match.group(1) if match else None
-
-
-def _replicas(found: Mapping[str, Rows]) -> list[Replica] | None:
-    if "dumps" not in found:
+def _replicas(found: Mapping[str, Rows], threads: Rows) -> list[Replica] | None:
+    if "threads" not in found:
         return None
     content = (found.get("content") or [{}])[0]
     replicas = []
-    for item in map(_lower, found["dumps"]):
+    for item in threads:
+        if not str(item.get("command") or "Binlog Dump").startswith("Binlog Dump"):
+            continue
         host, _mark, port = str(item.get("host") or "").rpartition(":")
         replicas.append(
-            Replica(host=host or port or None, port=integer(port) if host else None, state=text(item.get("state")))
+            Replica(
+                host=host or port or None,
+                port=integer(port) if host else None,
+                state=text(item.get("state")),
+                uuid=text(item.get("uuid")),
+            )
         )
     # Without PROCESS only own threads show, so an empty list would say nothing.
     return replicas if replicas or integer(content.get("sees_processes")) else None
+
+
+# Accounts of the server itself and of the system's administrator.
+_OWN_WRITERS = re.compile(r"'(root|mysql|mariadb\.sys|mysql\.\w+|debian-sys-maint)'@'(localhost|127\.0\.0\.1|::1)'\Z")
+
+
+def _writers(rows: Rows) -> list[str]:
+    """Return the accounts that read_only does not stop, without those of the server itself."""
+    # Where there is a privilege of its own for this, SUPER is not enough any more.
+    named = any("READ" in str(row.get("privileges")) for row in rows)
+    return sorted(
+        str(row["account"])
+        for row in rows
+        if row.get("account")
+        and not _OWN_WRITERS.match(str(row["account"]))
+        and (not named or "READ" in str(row.get("privileges")))
+    )
 
 
 def _empty(content: Rows, variables: Mapping[str, Any]) -> bool | None:
@@ -431,39 +524,79 @@ def _position(flavor: str, variables: Mapping[str, Any], binlog: Mapping[str, An
         slave, current = variables.get("gtid_slave_pos"), variables.get("gtid_current_pos")
         position["value"] = _squeezed(slave if channels else current or variables.get("gtid_binlog_pos"))
         position["state"] = _squeezed(variables.get("gtid_binlog_state"))
-        if position["value"] or position["state"]:
+        if variables.get("gtid_binlog_state") is not None:
             position["kind"] = "mariadb_gtid"
     elif on(variables.get("gtid_mode")) or text(variables.get("gtid_executed")):
         position.update(kind="gtid", value=_squeezed(variables.get("gtid_executed")) or "")
     return position
 
 
-def normalise(found: Mapping[str, Rows], channel: str | None = None, notes: Sequence[str] = ()) -> Snapshot:
-    """Translate the rows of one look."""
+def _dialect(flavor: str, variables: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return which words the server's statements use, by what it showed or said it knows."""
+    if flavor == "mariadb":
+        return "mariadb"
+    if rows:
+        return "source" if any("source_host" in row for row in rows) else "master"
+    return "source" if variables.get("knows_source") else "master"
+
+
+def _semi_sync(status: Mapping[str, Any], is_replica: bool) -> bool | None:
+    """Whether commits wait for a replica, from the side that this server is on."""
+    side = ("slave", "replica") if is_replica else ("master", "source")
+    values = [on(status[name]) for name in (f"rpl_semi_sync_{word}_status" for word in side) if name in status]
+    return any(values) if values else None
+
+
+_OPTIONAL = "not everything could be read"
+
+
+def _notes(refused: Mapping[str, MysqlError], flavor: str, who: str | None) -> list[Note]:
+    return [
+        Note(
+            f"{_OPTIONAL}: {name}: {error.message}",
+            grant(flavor, who, error.message) if error.kind == "privilege" else None,
+            error.errno,
+        )
+        for name, error in refused.items()
+    ]
+
+
+def variables_of(found: Mapping[str, Rows]) -> dict[str, Any]:
+    """Return the server's variables under lower case names."""
     variables: dict[str, Any] = {
         str(item.get("variable_name") or "").lower(): item.get("value")
         for item in map(_lower, found.get("variables", []))
     }
-    # SHOW VARIABLES cuts long values, the plain SELECT does not.
-    for row in found.get("versions", []):
+    # SHOW VARIABLES cuts long values, the plain SELECT does not; the last one was asked after the canary's write.
+    for row in [*found.get("versions", []), *found.get("gtids", []), *found.get("position", [])]:
         variables.update({name: value for name, value in _lower(row).items() if value is not None})
-    rows = [_lower(row) for row in found.get("channels", [])]
-    binlog = _lower((found.get("binlog") or [{}])[0])
-    for full in (binlog.get("executed_gtid_set"), *(column(row, "executed") for row in rows)):
+    return variables
+
+
+def normalise(
+    rows: Mapping[str, Rows], channel: str | None = None, refused: Mapping[str, MysqlError] | None = None
+) -> Snapshot:
+    """Translate the rows of one look."""
+    variables = variables_of(rows)
+    shown = [_lower(row) for row in rows.get("channels", [])]
+    binlog = _lower((rows.get("position_file") or rows.get("binlog") or [{}])[0])
+    for full in (binlog.get("executed_gtid_set"), *(column(row, "executed") for row in shown)):
         if text(full) and len(str(full)) > len(str(variables.get("gtid_executed") or "")):
             variables["gtid_executed"] = full
     flavor = flavor_of(variables.get("version"), variables.get("version_comment"))
-    channels = [_channel(row, found.get("links", []), found.get("workers", [])) for row in rows]
-    if channel is not None:
-        channels = [item for item in channels if item.name == channel]
-    status = {
-        str(item.get("variable_name")).lower(): item.get("value") for item in map(_lower, found.get("status", []))
-    }
-    semi_sync = [on(value) for value in status.values()]
+    status = {str(item.get("variable_name")).lower(): item.get("value") for item in map(_lower, rows.get("status", []))}
+    threads = [_lower(row) for row in rows.get("threads", [])]
+    every = [_channel(row, rows.get("links", []), rows.get("workers", [])) for row in shown]
+    links = _place_heartbeats(
+        every, [item for item in threads if item.get("command") == "Slave_IO"], status, variables.get("now")
+    )
+    channels = [item for item in every if channel is None or item.name == channel]
     return Snapshot(
         engine="mysql",
         flavor=flavor,
         version=text(variables.get("version")),
+        dialect=_dialect(flavor, variables, shown),
+        account=text(variables.get("account")),
         identity=Identity(
             host=_host(variables),
             port=integer(variables.get("port")),
@@ -472,10 +605,14 @@ def normalise(found: Mapping[str, Rows], channel: str | None = None, notes: Sequ
         ),
         read_only=on(variables.get("read_only")),
         super_read_only=on(variables.get("super_read_only")),
+        writers=_writers(rows.get("writers", [])),
         channels=channels,
-        replicas=_replicas(found),
-        empty=_empty(found.get("content", []), variables),
+        peers=[str(value) for item in every if item not in channels for value in (item.uuid, item.server_id) if value],
+        links=links if channel is None else [],
+        replicas=_replicas(rows, threads),
+        empty=_empty(rows.get("content", []), variables),
         gtid_mode=_gtid_mode(flavor, variables, channels),
+        gtid_strict=on(variables.get("gtid_strict_mode")),
         executed=_squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
         binlog_state=_squeezed(variables.get("gtid_binlog_state")),
         binlog_filters={
@@ -484,14 +621,14 @@ def normalise(found: Mapping[str, Rows], channel: str | None = None, notes: Sequ
             if text(binlog.get(name.lower()))
             and not (name.endswith("Ignore_DB") and set(str(binlog[name.lower()]).lower().split(",")) <= SYSTEM_SCHEMAS)
         },
-        semi_sync=any(semi_sync) if semi_sync else None,
+        semi_sync=_semi_sync(status, bool(every)),
         position=_position(flavor, variables, binlog, channels),
-        notes=list(notes),
+        notes=_notes(refused or {}, flavor, text(variables.get("account"))),
         raw={
             "variables": variables,
             "channels": [
                 {name: error_text(value) if name.endswith("_Error") else value for name, value in row.items()}
-                for row in found.get("channels", [])
+                for row in rows.get("channels", [])
             ],
             "binlog": binlog,
         },
@@ -504,134 +641,58 @@ def _gtid_mode(flavor: str, variables: Mapping[str, Any], channels: list[Channel
     return channels[0].gtid_mode if channels else None
 
 
-# --- A replica against its primary --------------------------------------------------------------------------------
-
-
-def _ids(values: Any) -> tuple[set[str], set[int]]:
-    """Split a list of UUIDs and server ids."""
-    items = [str(item).strip().lower() for item in values or []]
-    return {item for item in items if not item.isdigit()}, {int(item) for item in items if item.isdigit()}
-
-
-def compare(snapshot: Snapshot, primary: Mapping[str, Any] | None, allow_errant: Collection[str] = ()) -> Comparison:
-    """Hold a replica against a position of its primary; without one only what the replica itself shows."""
-    try:
-        if snapshot.flavor == "mariadb":
-            return _compare_mariadb(snapshot, primary or {}, allow_errant)
-        return _compare_mysql(snapshot, primary or {}, allow_errant)
-    except (ValueError, TypeError) as error:
-        return Comparison(why=str(error))
-
-
-def _compare_mysql(snapshot: Snapshot, primary: Mapping[str, Any], allow_errant: Collection[str]) -> Comparison:
-    if not snapshot.executed and not on(snapshot.gtid_mode):
-        return _compare_file(snapshot, primary)
-    executed = gtid.parse_set(snapshot.executed)
-    allowed, _numbers = _ids(allow_errant)
-    exact = primary.get("kind") == "gtid"
-    if exact:
-        target = gtid.parse_set(primary.get("value"))
-        sources, _numbers = _ids(primary.get("sources"))
-        sources.add(str(primary.get("uuid") or "").lower())
-        sources.discard(str(snapshot.identity.uuid or "").lower())
-        errant = gtid.errant(executed, target, sources, allowed)
-    else:
-        target = {}
-        for channel in snapshot.channels:
-            target = gtid.union(target, gtid.parse_set(channel.retrieved))
-        own = str(snapshot.identity.uuid or "").lower()
-        mine = {key: value for key, value in executed.items() if gtid.source_of(key) == own}
-        errant = gtid.errant(mine, {}, (), allowed)
-    missing = gtid.subtract(target, executed)
-    return Comparison(
-        reached=not missing,
-        missing=gtid.format_set(missing),
-        behind_transactions=gtid.count(missing),
-        errant=gtid.format_set(errant),
-        errant_count=gtid.count(errant),
-        exact=exact,
-    )
-
-
-def _compare_mariadb(snapshot: Snapshot, primary: Mapping[str, Any], allow_errant: Collection[str]) -> Comparison:
-    current = gtid.parse_position(snapshot.executed)
-    state = gtid.parse_position(snapshot.binlog_state)
-    _names, allowed = _ids(allow_errant)
-    exact = primary.get("kind") == "mariadb_gtid"
-    own = snapshot.identity.server_id
-    if exact:
-        target = gtid.parse_position(primary.get("value"))
-        _names, sources = _ids([*(primary.get("sources") or []), primary.get("server_id") or ""])
-        # What the primary only received in an earlier life stands in its position, not always in its binlog state.
-        known = [*gtid.parse_position(primary.get("state")), *target]
-        errant = gtid.mariadb_errant(state, known, sources - {own}, allowed)
-    else:
-        target = [item for channel in snapshot.channels for item in gtid.parse_position(channel.retrieved)]
-        errant = [item for item in state if item.server_id == own and own not in allowed]
-    missing = gtid.position_missing(target, current)
-    if not exact and any(channel.gtid_mode == "No" for channel in snapshot.channels):
-        return _compare_file(snapshot, primary)
-    return Comparison(
-        reached=not missing,
-        missing=gtid.format_position(missing),
-        behind_transactions=gtid.position_distance(target, current),
-        errant=gtid.format_position(errant),
-        errant_count=len(errant),
-        exact=exact,
-    )
-
-
-def file_key(name: str | None, pos: int | None) -> tuple[int, int] | None:
-    """Order binlog coordinates by number: binlog.1000000 comes after binlog.999999."""
-    match = re.search(r"\.(\d+)\Z", name or "")
-    return (int(match.group(1)), pos) if match and pos is not None else None
-
-
-def _compare_file(snapshot: Snapshot, primary: Mapping[str, Any]) -> Comparison:
-    target = file_key(text(primary.get("file")), integer(primary.get("pos")))
-    current = [file_key(channel.file, channel.pos) for channel in snapshot.channels]
-    if target is None or not current or current[0] is None:
-        return Comparison(why="without GTIDs the primary's binlog position is needed")
-    return Comparison(
-        reached=current[0] >= target,
-        missing=None if current[0] >= target else f"{primary.get('file')}:{primary.get('pos')}",
-        behind_bytes=max(0, target[1] - current[0][1]) if target[0] == current[0][0] else None,
-        exact=True,
-    )
-
-
 # --- Why there was no look ----------------------------------------------------------------------------------------
 
-GRANTS = {
-    "mariadb": "GRANT SLAVE MONITOR, BINLOG MONITOR, PROCESS ON *.* TO the login account",
-    "mysql": "GRANT REPLICATION CLIENT, PROCESS ON *.* and SELECT ON performance_schema.* TO the login account",
+_UNREACHABLE_HINTS = {
+    "not_installed": "Install the server with its client, or run this on the database host.",
+    "no_socket": "Start the server, or give login_unix_socket or login_host.",
+    "refused": "Start the server, and check login_host, login_port and its bind_address.",
+    "timeout": "The server or the network does not answer: check the host, its firewall and its load.",
+    "permission": "Run as root, or as a user who may open the server's socket.",
 }
 
 
-def failure(error: MysqlError) -> Failure:
-    """Turn a client error into the verdict's words."""
-    if error.kind in ("client_missing", "unreachable"):
-        hints = {
-            "not_installed": "Install the server with its client, or run this on the database host.",
-            "no_socket": "Start the server, or give login_unix_socket or login_host.",
-            "refused": "Start the server, and check login_host, login_port and its bind_address.",
-            "timeout": "The server or the network does not answer: check the host, its firewall and its load.",
-            "permission": "Run as root, or as a user who may open the server's socket.",
-        }
-        value = error.detail or "failed"
-        return Failure("unreachable", value, error.message, hints.get(value), error.errno)
-    if error.kind == "auth":
-        hint = "Check login_user and login_password; without them the module logs in as root over the unix socket."
-        return Failure("auth_failed", "auth", error.message, hint, error.errno)
-    if error.kind == "tls":
-        hint = "Check tls, ca_cert and validate_certs against what the server offers."
-        return Failure("unreachable", "tls", error.message, hint, error.errno)
-    if error.kind == "privilege":
+def _tls_hint(errno: int | None, message: str) -> str:
+    if errno == 3159 or "require_secure_transport" in message:
+        return "tls: required"
+    if re.search(r"certificat|verif|self.signed|trusted", message, re.IGNORECASE):
+        return "ca_cert: <the file of the CA that signed the server's certificate>, or validate_certs: false"
+    if re.search(r"not support|but is required|doesn't", message, re.IGNORECASE):
+        return "tls: disabled, or give the server a certificate (ssl_cert, ssl_key)"
+    return "Check tls, ca_cert, client_cert and validate_certs against what the server offers."
+
+
+def _login_hint(errno: int | None) -> str:
+    if errno in (2059, 2061, 1251):
+        return "tls: required (the account's plugin takes a password over an encrypted connection only)"
+    return "Check login_user and login_password; without them the module logs in as root over the unix socket."
+
+
+def failure(error: MysqlError, found: Found | None = None) -> Failure:
+    """Turn a client error into the verdict's words; found: what was answered before."""
+    if error.detail == "timeout" and found and found.rows:
         return Failure(
-            "auth_failed",
-            "privilege",
-            error.message,
-            f"{GRANTS['mysql']} (MySQL), or {GRANTS['mariadb']} (MariaDB).",
-            error.errno,
+            "broken",
+            "hangs",
+            f"the server lets us in but does not answer everything ({error.message})",
+            "Something holds its binary log or its tables: look for a full disk ('df -h'), then at SHOW PROCESSLIST.",
         )
-    return Failure("unsupported", error.kind, error.message, "The server does not know what was asked.", error.errno)
+    if error.kind in ("client_missing", "unreachable"):
+        value = error.detail or "failed"
+        return Failure("unreachable", value, error.message, _UNREACHABLE_HINTS.get(value), error.errno)
+    if error.kind == "auth":
+        return Failure("auth_failed", "auth", error.message, _login_hint(error.errno), error.errno)
+    if error.kind == "tls":
+        return Failure("unreachable", "tls", error.message, _tls_hint(error.errno, error.message), error.errno)
+    if error.kind == "privilege":
+        variables = variables_of(found.rows if found else {})
+        flavor = flavor_of(variables.get("version"), variables.get("version_comment"))
+        hint = grant(flavor, text(variables.get("account")), error.message)
+        return Failure("auth_failed", "privilege", error.message, hint, error.errno)
+    return Failure(
+        "unsupported",
+        error.kind,
+        error.message,
+        "The server does not know what was asked: check that it is MySQL, Percona Server or MariaDB.",
+        error.errno,
+    )

@@ -29,6 +29,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Comparison,
     Failure,
     Identity,
+    Note,
     Replica,
     Snapshot,
     Thread,
@@ -51,7 +52,7 @@ class Found:
     info: dict[str, str] = field(default_factory=dict)
     role: list[Any] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def config_get(client: Client, *names: str) -> dict[str, str]:
@@ -71,7 +72,10 @@ def config_get(client: Client, *names: str) -> dict[str, str]:
     return found
 
 
-def read(client: Client) -> Found:
+SETTINGS = ("bind", "repl-ping-replica-period", "min-replicas-to-write", "tls-replication")
+
+
+def read(client: Client, user: str | None = None) -> Found:
     """Ask the server; only INFO is indispensable."""
     info = client.command("INFO")
     if not isinstance(info, str):
@@ -85,8 +89,8 @@ def read(client: Client) -> Found:
     except RedisError as error:
         if error.kind in ("unreachable", "protocol"):
             raise
-        found.notes.append(f"role: {error.message}")
-    found.config = config_get(client, "bind", "repl-ping-replica-period")
+        found.notes.append(Note(f"not everything could be read: role: {error.message}", grant(user)))
+    found.config = config_get(client, *SETTINGS)
     return found
 
 
@@ -158,11 +162,23 @@ def _channel(found: Found) -> Channel:
         io=Thread(
             state=state,
             since=f"{down} s" if down is not None and 0 <= down < ABSURD_SECONDS else None,
+            attempts=info.get("master_current_sync_attempts"),
             heartbeat_age=float(idle) if up and idle is not None and idle >= 0 else None,
             heartbeat_period=float(integer(found.config.get("repl-ping-replica-period")) or PING_PERIOD),
         ),
         lag_bytes=read_to - applied if up and read_to is not None and applied is not None else None,
+        tls={"yes": True, "no": False}.get(found.config.get("tls-replication", "")),
     )
+
+
+def _writes_refused(info: Mapping[str, str], config: Mapping[str, str]) -> str | None:
+    """Say why a primary refuses writes, where its own words tell."""
+    good, wanted = integer(info.get("min_slaves_good_slaves")), integer(config.get("min-replicas-to-write")) or 1
+    if good is not None and good < wanted:
+        return "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
+    if info.get("aof_last_write_status") == "err":
+        return "it cannot write its append-only file (MISCONF)"
+    return None
 
 
 def flavor_of(info: Mapping[str, str]) -> tuple[str, str | None]:
@@ -172,20 +188,19 @@ def flavor_of(info: Mapping[str, str]) -> tuple[str, str | None]:
     return "redis", info.get("redis_version")
 
 
-def normalise(found: Found, login_host: str | None = None) -> Snapshot:
+def normalise(found: Found, login_host: str | None = None, user: str | None = None) -> Snapshot:
     """Translate the replies of one look."""
     info = found.info
     flavor, version = flavor_of(info)
     replica = info.get("role") == "slave"
     offset = integer(info.get("slave_repl_offset" if replica else "master_repl_offset"))
-    refused = None
-    if integer(info.get("min_slaves_good_slaves")) == 0:
-        refused = "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
     replid = _replid(info.get("master_replid"))
     return Snapshot(
         engine="redis",
         flavor=flavor,
         version=version,
+        dialect="redis",
+        account=user,
         identity=Identity(
             host=_host(found, login_host),
             port=integer(info.get("tcp_port")),
@@ -195,7 +210,7 @@ def normalise(found: Found, login_host: str | None = None) -> Snapshot:
         read_only=info.get("slave_read_only") == "1" if replica else False,
         channels=[_channel(found)] if replica else [],
         replicas=_replicas(info),
-        writes_refused=refused,
+        writes_refused=None if replica else _writes_refused(info, found.config),
         loading=bool(integer(info.get("loading"))),
         empty=not any(re.match(r"db\d+\Z", name) for name in info) if "run_id" in info else None,
         offset=offset,
@@ -217,19 +232,30 @@ def compare(snapshot: Snapshot, primary: Mapping[str, Any] | None) -> Comparison
     if not snapshot.channels or not primary or primary.get("kind") != "redis":
         return Comparison(why="the primary's position was not given")
     target, current = integer(primary.get("value")), snapshot.offset
-    if snapshot.channels[0].io.state != "connected" or snapshot.loading:
+    channel = snapshot.channels[0]
+    if channel.io.state != "connected" or snapshot.loading:
         return Comparison(why="the link is not up, so the offsets may belong to different histories")
-    if snapshot.channels[0].replid is None or snapshot.channels[0].replid != primary.get("replid"):
-        return Comparison(why="the replication ids differ, so the offsets belong to different histories")
     if target is None or current is None:
         return Comparison(why="an offset is missing")
+    if channel.replid is None or not _same_history(snapshot, channel.replid, primary.get("replid"), target):
+        return Comparison(why="the replication ids differ, so the offsets belong to different histories")
     behind = max(0, target - current)
     return Comparison(
         reached=behind == 0,
+        wanted=f"{primary.get('replid')}:{target}",
+        present=f"{channel.replid}:{current}",
         missing=None if behind == 0 else f"{behind} bytes",
         behind_bytes=behind,
         exact=True,
     )
+
+
+def _same_history(snapshot: Snapshot, replid: str, wanted: Any, target: int) -> bool:
+    """Whether an offset of another server can be compared with this one's."""
+    if not wanted or wanted == replid:
+        return bool(wanted)
+    # A promoted replica goes on with a new id; up to its promotion the former id's offsets are its own.
+    return wanted == snapshot.replid2 and snapshot.replid2_offset is not None and target <= snapshot.replid2_offset
 
 
 # --- Why the link stays down ---------------------------------------------------------------------------------------
@@ -264,7 +290,7 @@ def probe(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], Re
     The password is read from the server's own settings, used for this one login and never shown.
     """
     for channel in snapshot.channels:
-        if channel.io.state not in ("connect", "connecting"):
+        if snapshot.loading or channel.io.state not in ("connect", "connecting"):
             continue
         login = _primary_login(client, channel)
         if login is None:
@@ -280,7 +306,9 @@ def probe(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], Re
 
 # --- Why there was no look ----------------------------------------------------------------------------------------
 
-GRANT = "ACL SETUSER the login account +info +role +ping"
+
+def grant(user: str | None) -> str:
+    return f"ACL SETUSER {user or 'default'} +ping +info +role"
 
 
 def installed() -> bool:
@@ -289,7 +317,16 @@ def installed() -> bool:
     return any(shutil.which(name, path=path) for name in ("redis-server", "valkey-server"))
 
 
-def failure(error: RedisError, absent: bool = False) -> Failure:
+def _tls_hint(message: str) -> str:
+    low = message.lower()
+    if "trusted" in low or "certificate" in low:
+        return "ca_cert: <the file of the CA that signed the server's certificate>, or validate_certs: false"
+    if "wrong_version" in low or "wrong version" in low or "record" in low:
+        return "tls: disabled (the server speaks no TLS on this port), or login_port: <its tls-port>"
+    return "Check tls, ca_cert, client_cert and tls_server_name against what the server wants."
+
+
+def failure(error: RedisError, absent: bool = False, user: str | None = None) -> Failure:
     """Turn a client error into the verdict's words; absent: this is the server's host and it has no server."""
     if absent:
         return Failure("unreachable", "not_installed", "neither Redis nor Valkey is installed", "Install the server.")
@@ -298,12 +335,12 @@ def failure(error: RedisError, absent: bool = False) -> Failure:
             "no_socket": "Start the server, and check login_unix_socket.",
             "refused": "Start the server, and check login_host, login_port and its bind addresses.",
             "timeout": "The server or the network does not answer: check the host, its firewall and its load.",
-            "closed": "The server speaks TLS on this port, is in protected mode or has too many clients.",
+            "closed": "tls: required where the server speaks TLS on this port; else it is in protected mode or is full.",
         }
         value = error.detail or "failed"
         return Failure("unreachable", value, error.message, hints.get(value))
     if error.kind == "tls":
-        return Failure("unreachable", "tls", error.message, "Check tls, ca_cert and tls_server_name.")
+        return Failure("unreachable", "tls", error.message, _tls_hint(error.message))
     if error.kind == "auth":
         hint = (
             "Give login_password (and login_user)."
@@ -312,7 +349,7 @@ def failure(error: RedisError, absent: bool = False) -> Failure:
         )
         return Failure("auth_failed", (error.code or "auth").lower(), error.message, hint)
     if error.kind == "noperm":
-        return Failure("auth_failed", "noperm", error.message, GRANT + ".")
+        return Failure("auth_failed", "noperm", error.message, grant(user))
     if error.kind == "loading":
         return Failure("syncing", "loading", error.message, "Wait: the server is reading its data from disk.")
     if error.kind == "protocol":

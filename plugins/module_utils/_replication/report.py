@@ -9,6 +9,7 @@ import re
 from dataclasses import asdict
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    CanaryResult,
     Channel,
     Comparison,
     Identity,
@@ -38,6 +39,7 @@ def _channel(channel: Channel) -> Raw:
             "errno": channel.io.errno,
             "error": channel.io.error,
             "since": channel.io.since,
+            "attempts": channel.io.attempts,
             "heartbeat_age": channel.io.heartbeat_age,
         },
         "sql": {
@@ -49,22 +51,50 @@ def _channel(channel: Channel) -> Raw:
         "workers": channel.workers,
         "delay": channel.delay,
         "filters": channel.filters,
+        "lag": channel.lag_seconds,
+        "gtid": channel.gtid_mode,
+        "tls": channel.tls,
+        "tls_verified": channel.tls_verified,
     }
 
 
-def _lag(snapshot: Snapshot, comparison: Comparison) -> Raw:
-    seconds = lag_seconds(snapshot)
+def _lag(snapshot: Snapshot, comparison: Comparison, canary: CanaryResult | None) -> Raw:
+    seconds: float | None = lag_seconds(snapshot)
     size = lag_bytes(snapshot, comparison)
-    source = "native" if seconds is not None else "position" if size is not None else None
+    source = "native" if seconds is not None else None
+    if source is None and snapshot.channels and canary and canary.latency_ms is not None:
+        seconds, source = canary.latency_ms / 1000, "canary"
+    if source is None and size is not None:
+        source = "position"
     return {
-        "seconds": seconds,
+        "seconds": None if seconds is None else float(seconds),
         "source": source,
         "bytes": size,
         "transactions": comparison.behind_transactions if snapshot.channels else None,
     }
 
 
-def report(engine: str, verdict: Verdict, snapshot: Snapshot | None, comparison: Comparison) -> Raw:
+def _canary(canary: CanaryResult | None) -> Raw:
+    found = canary or CanaryResult("none", "")
+    return {
+        "token": found.token or None,
+        "written_at": found.written_at,
+        "seen": found.seen,
+        "latency_ms": found.latency_ms,
+        "error": found.trouble.message if found.trouble else None,
+        "skipped": found.skipped,
+    }
+
+
+def report(
+    engine: str,
+    verdict: Verdict,
+    snapshot: Snapshot | None,
+    comparison: Comparison,
+    canary: CanaryResult | None = None,
+    waited: float = 0.0,
+    attempts: int = 1,
+) -> Raw:
     """Return every documented key."""
     seen = snapshot or Snapshot(engine=engine)
     first = seen.channels[0] if seen.channels else Channel()
@@ -92,7 +122,7 @@ def report(engine: str, verdict: Verdict, snapshot: Snapshot | None, comparison:
         },
         "channels": [_channel(channel) for channel in seen.channels],
         "position": seen.position or {"kind": None, "value": None},
-        "lag": _lag(seen, comparison),
+        "lag": _lag(seen, comparison, canary),
         "gtid": {
             "mode": seen.gtid_mode,
             "executed": seen.executed if engine == "mysql" else None,
@@ -112,8 +142,8 @@ def report(engine: str, verdict: Verdict, snapshot: Snapshot | None, comparison:
             }
             for replica in seen.replicas or []
         ],
-        "canary": {"token": None, "written_at": None, "seen": None, "latency_ms": None, "error": None},
-        "waited": 0.0,
-        "attempts": 1,
+        "canary": _canary(canary),
+        "waited": waited,
+        "attempts": attempts,
         "raw": seen.raw,
     }

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.causes import (
+    CLONE_HINT,
+    io_cause,
+    place,
+    said,
+    sql_cause,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    CanaryResult,
     Channel,
     Comparison,
     Failure,
@@ -19,6 +27,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Snapshot,
     Thread,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import Words, grant
 
 # Worst first: the state of a server is the worst of its findings.
 STATES = (
@@ -40,6 +49,8 @@ STATES = (
     "healthy",
 )
 UNHEALTHY = STATES[:-1]
+# Time may heal these; the others need somebody.
+PASSING = ("unreachable", "stopped", "connecting", "syncing", "no_replicas", "lagging", "catching_up")
 
 CHECKS = (
     "reachable",
@@ -59,7 +70,9 @@ CHECKS = (
     "tls",
     "semi_sync",
     "replicas",
+    "primary_reachable",
     "canary",
+    "stable",
 )
 
 
@@ -89,16 +102,24 @@ class Reason:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the operator expects. primary: any of these identities; max_lag None: lag is not judged."""
+    """What the operator expects.
+
+    primary: any of these identities. max_lag None: lag is not judged. max_io_idle None: what the server's own period
+    gives.
+    """
 
     role: str = "any"
     primary: tuple[Raw, ...] = ()
     read_only: bool | None = None
     max_lag: int | None = 10
     max_lag_bytes: int | None = None
+    max_io_idle: float | None = None
     min_replicas: int = 0
     allow_delay: bool = False
     allow_filters: bool = False
+    require_gtid: bool = False
+    require_tls: bool = False
+    require_semi_sync: bool = False
     ignore_checks: tuple[str, ...] = ()
 
 
@@ -113,6 +134,11 @@ class Verdict:
     def healthy(self) -> bool:
         return self.state == "healthy"
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether waiting cannot heal it."""
+        return self.state not in (*PASSING, "healthy") or self.checks["reachable"]["value"] == "not_installed"
+
 
 def no_checks() -> dict[str, Raw]:
     return {name: {"ok": None, "value": None, "expected": None} for name in CHECKS}
@@ -121,10 +147,20 @@ def no_checks() -> dict[str, Raw]:
 class Bench:
     """What the single checks write down."""
 
-    def __init__(self, snapshot: Snapshot, expect: Expectation, comparison: Comparison) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        expect: Expectation,
+        comparison: Comparison,
+        canary: CanaryResult | None = None,
+        source: Failure | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.expect = expect
         self.comparison = comparison
+        self.canary = canary
+        self.source = source
+        self.words = Words(snapshot.dialect)
         self.checks = no_checks()
         self.reasons: list[Reason] = []
 
@@ -144,41 +180,6 @@ class Bench:
         if len(values) == 1:
             return values[0]
         return {channel.name: values[index] for index, channel in enumerate(self.snapshot.channels)}
-
-
-# --- Words of the engines -----------------------------------------------------------------------------------------
-
-
-def _words(snapshot: Snapshot) -> dict[str, str]:
-    if snapshot.engine == "redis":
-        return {
-            "start": "REPLICAOF <primary> <port>",
-            "writable": "CONFIG SET replica-read-only yes",
-            "point": "REPLICAOF <primary> <port>",
-        }
-    if snapshot.flavor == "mariadb":
-        return {
-            "start": "START SLAVE",
-            "writable": "SET GLOBAL read_only = 1",
-            "point": "CHANGE MASTER TO MASTER_HOST = '<primary>', MASTER_USE_GTID = slave_pos",
-            "password": "CHANGE MASTER TO MASTER_PASSWORD = '...'",
-            "tls": "CHANGE MASTER TO MASTER_SSL = 1",
-            "delay": "CHANGE MASTER TO MASTER_DELAY = 0",
-        }
-    return {
-        "start": "START REPLICA (before 8.0.22: START SLAVE)",
-        "writable": "SET GLOBAL super_read_only = 1",
-        "point": "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '<primary>', SOURCE_AUTO_POSITION = 1",
-        "password": "CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '...'",
-        "tls": "CHANGE REPLICATION SOURCE TO SOURCE_SSL = 1, or GET_SOURCE_PUBLIC_KEY = 1 without TLS",
-        "delay": "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0",
-    }
-
-
-def place(host: str | None, port: int | None) -> str:
-    """Return host:port for a sentence."""
-    shown = f"[{host}]" if host and ":" in host else host or "an unknown host"
-    return f"{shown}:{port}" if port else shown
 
 
 # --- Role and primary ---------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def check_role(bench: Bench) -> None:
             "role",
             "not_a_replica",
             "replication is not set up on this server",
-            f"{_words(snapshot)['point']}; run the role of the replica.",
+            f"{bench.words.point()}; or run the role of the replica.",
         )
     elif expected == "any":
         bench.add(
@@ -300,7 +301,7 @@ def check_primary(bench: Bench) -> None:
             "primary_identity",
             "wrong_primary",
             f"this server follows {', '.join(places)}, which is not the expected primary ({known})",
-            _words(snapshot)["point"],
+            bench.words.point(str(wanted[0].get("host") or "<primary>"), snapshot.channels[0].name),
         )
 
 
@@ -325,127 +326,13 @@ def check_server_id(bench: Bench) -> None:
             bench.checks["server_id"]["ok"] = bench.checks["server_id"]["ok"] is not False
 
 
-# --- The two threads ----------------------------------------------------------------------------------------------
-
-CLONE_HINT = "Give each server its own server_id; on a cloned MySQL host also stop it, remove auto.cnf and start it."
-
-_NETWORK = {1040, 1053, 1129, 1203, 2002, 2003, 2005, 2006, 2013}
-_ACCESS = {1045, 1698, 1862, 3118, 3955, 4151}
-_PLUGIN = {1251, 2058, 2059, 2061}
-_TLS = {2026, 3159}
-
-
-@dataclass(frozen=True)
-class Cause:
-    """What a thread's error means."""
-
-    state: str
-    message: str
-    hint: str | None = None
-
-
-def _binlog_cause(text: str, own_word: str) -> Cause:
-    """Explain error 1236: the primary cannot serve the position that the replica asks for."""
-    low = text.lower()
-    if "equal mysql server" in low or "same server_uuid" in low or "same server_id" in low:
-        return Cause("broken", "another server with the same id is connected to the primary", CLONE_HINT)
-    if "has more gtids than" in low or "errant" in low or "diverged" in low:
-        return Cause(
-            "diverged",
-            "this server holds transactions that the primary does not have",
-            f"Save what is needed of them, then seed this {own_word} anew from the primary.",
-        )
-    if "max_allowed_packet" in low:
-        return Cause("broken", "an event is larger than max_allowed_packet", "Raise replica_max_allowed_packet.")
-    return Cause(
-        "needs_reseed",
-        "the primary no longer has the binary logs that this server needs",
-        f"Seed this {own_word} anew from the primary, and keep binary logs longer than a {own_word} may be down.",
-    )
-
-
-def io_cause(channel: Channel, words: Mapping[str, str]) -> Cause:
-    """Explain why the connection to the primary does not run."""
-    thread, where = channel.io, place(channel.host, channel.port)
-    errno, text = thread.errno or 0, thread.error or ""
-    user = f"'{channel.user}'" if channel.user else "the replication account"
-    waiting = "connecting" if thread.state not in (None, "No") else "stopped"
-    if errno == 1236 or "fatal error 1236" in text:
-        return _binlog_cause(text, "replica")
-    if "equal MySQL server" in text:
-        return Cause("broken", "this server and its primary have the same server id or UUID", CLONE_HINT)
-    if errno in _ACCESS:
-        return Cause(
-            "auth_failed",
-            f"the primary {where} refuses the password or account of {user}",
-            f"{words['password']}; check the account's host part on the primary.",
-        )
-    if errno in _PLUGIN:
-        return Cause(
-            "auth_failed",
-            f"the primary {where} refuses {user}: its authentication plugin needs an encrypted connection or is missing",
-            words["tls"],
-        )
-    if errno == 1130:
-        return Cause(
-            "auth_failed",
-            f"the primary {where} allows no account to connect from this host",
-            f"Create {user} for this host's address on the primary.",
-        )
-    if errno in (1142, 1227, 1044) or "REPLICATION SLAVE privilege" in text:
-        return Cause(
-            "auth_failed",
-            f"{user} may not replicate from {where}",
-            f"On the primary: GRANT REPLICATION SLAVE ON *.* TO {user}@'<this host>'",
-        )
-    if errno in _TLS or (errno and re.search(r"\b(SSL|TLS|certificate)\b", text)):
-        return Cause("broken", f"TLS with the primary {where} fails", "Check the CA and the certificates of both.")
-    if errno in _NETWORK:
-        if waiting == "stopped":
-            return Cause("stopped", f"the connection to {where} failed and is not tried again", words["start"])
-        return Cause(
-            "connecting",
-            f"the primary {where} cannot be reached",
-            "Check that the primary runs, its bind address and the firewalls between the two.",
-        )
-    if errno:
-        return Cause("broken" if waiting == "stopped" else "connecting", f"replication from {where} stopped")
-    if waiting == "stopped":
-        return Cause("stopped", "the connection to the primary is stopped", words["start"])
-    return Cause("connecting", f"the connection to {where} is not up yet")
-
-
-def sql_cause(channel: Channel, words: Mapping[str, str]) -> Cause:
-    """Explain why the applier does not run."""
-    errno = channel.sql.errno or 0
-    if errno in (1950, 13530) or "out-of-order" in (channel.sql.error or ""):
-        return Cause(
-            "diverged",
-            "the applier met a GTID that does not follow this server's own ones",
-            "Find the writes that were made on this server itself, then seed it anew.",
-        )
-    if errno in (1032, 1062, 1396, 1050, 1051, 1007, 1008, 1146):
-        return Cause(
-            "broken",
-            "the applier stopped because the data here differ from the primary's",
-            "Compare the row or object on both servers; seed this replica anew when the reason is not clear.",
-        )
-    if errno:
-        return Cause("broken", "the applier stopped with an error", f"Mend the cause, then {words['start']}.")
-    return Cause("stopped", "the applier is stopped", words["start"])
-
-
-def _said(thread: Thread) -> str:
-    """Return the server's own words, without the statement it may quote and cut to a readable length."""
-    text = " ".join((thread.error or "").split())
-    return f" (error {thread.errno}: {text[:300]})" if thread.errno else ""
+# --- The connection and the applier ---------------------------------------------------------------------------------
 
 
 def check_threads(bench: Bench) -> None:
     if bench.snapshot.engine == "redis":
         _check_link(bench)
         return
-    words = _words(bench.snapshot)
     channels = bench.snapshot.channels
     for name, explain in (("io", io_cause), ("sql", sql_cause)):
         threads: list[Thread] = [getattr(channel, name) for channel in channels]
@@ -458,12 +345,27 @@ def check_threads(bench: Bench) -> None:
         for channel, thread in zip(channels, threads):
             if thread.state == "Yes":
                 continue
-            cause = explain(channel, words)
-            bench.add(
-                name, cause.state, bench.prefix(channel) + cause.message + _said(thread), cause.hint, thread.errno
-            )
+            cause = explain(channel, bench.words)
+            tried = f", tried {thread.attempts} times" if thread.attempts else ""
+            message = bench.prefix(channel) + cause.message + tried + said(thread)
+            bench.add(name, cause.state, message, cause.hint, thread.errno)
+    for channel in channels:
+        _check_patience(bench, channel)
 
 
+def _check_patience(bench: Bench, channel: Channel) -> None:
+    """Warn of a connection that gives up for good after a few tries."""
+    if channel.retry_count is not None and 0 < channel.retry_count < FEW_RETRIES:
+        bench.add(
+            "io",
+            None,
+            f"{bench.prefix(channel)}a lost connection is tried {channel.retry_count} times, then it stays away for good",
+            bench.words.change({"RETRY_COUNT": "86400"}, channel.name),
+        )
+
+
+# The servers' own default was 86400 until MySQL 9 made it 10.
+FEW_RETRIES = 100
 _LINK_HINT = (
     "Check that the primary runs and is reachable, and masteruser and masterauth here against its ACL or requirepass:"
     " this server's log names the reason."
@@ -474,8 +376,10 @@ def _check_link(bench: Bench) -> None:
     """Judge the link of a Redis or Valkey replica."""
     for channel in bench.snapshot.channels:
         state, where = channel.io.state, place(channel.host, channel.port)
-        bench.set("io", state == "connected", state, "connected")
-        if state == "connected":
+        # A server does not call its primary before it has read its own data.
+        waits = bench.snapshot.loading and state != "connected"
+        bench.set("io", None if waits else state == "connected", state, "connected")
+        if waits or state == "connected":
             continue
         since = f" for {channel.io.since}" if channel.io.since else ""
         if channel.io.error:
@@ -486,7 +390,7 @@ def _check_link(bench: Bench) -> None:
                 f"the primary {where} refuses this replica's login{since} ({channel.io.error})"
                 if refused
                 else f"the link to the primary {where} is down{since} ({channel.io.error})",
-                "CONFIG SET masterauth (and masteruser) to what the primary's ACL or requirepass holds."
+                "CONFIG SET masteruser '...' and CONFIG SET masterauth '...', as the primary's ACL or requirepass has them"
                 if refused
                 else "Check that the primary runs, its bind addresses and the firewalls between the two.",
             )
@@ -500,24 +404,70 @@ def running(channel: Channel) -> bool:
     return channel.io.state == "connected" or (channel.io.state == "Yes" and channel.sql.state == "Yes")
 
 
+def _idle_limit(bench: Bench, channel: Channel) -> float:
+    """Return after how many seconds without a word the primary counts as silent."""
+    return bench.expect.max_io_idle or 2 * (channel.io.heartbeat_period or 30.0)
+
+
 def check_heartbeat(bench: Bench) -> None:
-    channels = bench.snapshot.channels
+    channels, links = bench.snapshot.channels, bench.snapshot.links
     ages = [channel.io.heartbeat_age for channel in channels]
+    limits = [_idle_limit(bench, channel) for channel in channels]
+    if links:
+        _check_links(bench, links, limits)
+        return
     if not any(age is not None for age in ages):
         return
-    limits = [2 * (channel.io.heartbeat_period or 30.0) for channel in channels]
     ok = True if any(running(channel) for channel in channels) else None
     for channel, age, limit in zip(channels, ages, limits):
         if age is not None and age > limit and running(channel):
             ok = False
-            bench.add(
-                "heartbeat",
-                "connecting",
-                f"{bench.prefix(channel)}nothing has come from {place(channel.host, channel.port)} for {age:g} s,"
-                f" although it sends something every {limit / 2:g} s at least",
-                "The primary hangs or the network drops packets: look at the primary.",
+            _silent(
+                bench, f"{bench.prefix(channel)}nothing has come from {place(channel.host, channel.port)}", age, limit
             )
     bench.set("heartbeat", ok, bench.per_channel(ages), bench.per_channel(limits))
+
+
+def _check_links(bench: Bench, links: list[float], limits: list[float]) -> None:
+    """Judge connections that the server does not tell apart."""
+    age, limit = max(links), max(limits)
+    bench.set("heartbeat", age <= limit, age, limit)
+    if age > limit:
+        places = ", ".join(place(channel.host, channel.port) for channel in bench.snapshot.channels)
+        _silent(bench, f"on one of the connections to {places} nothing has come", age, limit)
+
+
+def _silent(bench: Bench, what: str, age: float, limit: float) -> None:
+    bench.add(
+        "heartbeat",
+        "connecting",
+        f"{what} for {age:g} s, where {limit:g} s are the most: a healthy primary sends something at least that often",
+        "The primary hangs or the network drops packets: look at the primary, then at the firewalls between the two.",
+    )
+
+
+def check_source(bench: Bench) -> None:
+    """Judge whether the given primary could be asked."""
+    if bench.source is None:
+        return
+    bench.set("primary_reachable", False, bench.source.value, "yes")
+    if bench.source.state == "auth_failed":
+        hint = f"{bench.source.hint or ''} This is about the login options below primary.".strip()
+        bench.add(
+            "primary_reachable",
+            "auth_failed",
+            f"the given primary refuses our login ({bench.source.message})",
+            hint,
+            bench.source.errno,
+        )
+        return
+    bench.add(
+        "primary_reachable",
+        "connecting",
+        f"the given primary does not answer ({bench.source.message})",
+        bench.source.hint,
+        bench.source.errno,
+    )
 
 
 # --- Lag and position ---------------------------------------------------------------------------------------------
@@ -534,7 +484,7 @@ def check_delay(bench: Bench) -> None:
             "delay",
             "lagging",
             f"this replica is set to stay {max(delays)} s behind its primary",
-            f"{_words(bench.snapshot).get('delay', '')}; allow_delay: true accepts it.",
+            f"{bench.words.change({'DELAY': '0'}, bench.snapshot.channels[0].name)}; or allow_delay: true",
         )
 
 
@@ -588,16 +538,31 @@ def check_lag(bench: Bench) -> None:
 
 
 def check_caught_up(bench: Bench) -> None:
-    comparison = bench.comparison
-    if not bench.snapshot.channels:
+    comparison, channels = bench.comparison, bench.snapshot.channels
+    if not channels:
         return
-    bench.set("caught_up", comparison.reached if comparison.exact else None, comparison.reached, True)
-    if comparison.exact and comparison.reached is False:
+    # A replica that waits on purpose has caught up when everything lies in its relay log.
+    waits = bench.expect.allow_delay and any(channel.delay for channel in channels)
+    reached = comparison.received if waits and not comparison.reached else comparison.reached
+    bench.set(
+        "caught_up",
+        reached if comparison.exact else None,
+        comparison.present if comparison.exact else None,
+        comparison.wanted if comparison.exact else None,
+    )
+    if comparison.exact and reached is False:
         bench.add(
             "caught_up",
             "catching_up",
             f"this replica has not reached the primary's position yet, missing {_short(comparison.missing)}",
-            "Look again in a moment.",
+            f"Wait (timeout): wanted is {_short(comparison.wanted)}, here is {_short(comparison.present)}.",
+        )
+    elif comparison.asked and comparison.reached is None:
+        bench.add(
+            "caught_up",
+            "catching_up",
+            f"whether this replica has reached wait_for cannot be told: {comparison.why}",
+            "Take the position anew from the primary that this replica follows.",
         )
 
 
@@ -613,7 +578,7 @@ def check_errant(bench: Bench) -> None:
     if comparison.errant:
         hint = "Save what is needed of them, then seed this replica anew; allow_errant accepts ids that are known."
         if not comparison.exact:
-            hint += " If this server was the primary before, give primary_position: its old writes are none then."
+            hint += " If this server was the primary before, give wait_for: its old writes are none then."
         bench.add(
             "errant",
             "diverged",
@@ -639,19 +604,33 @@ def check_read_only(bench: Bench) -> None:
     ok = actual == expected or (is_replica and not expected)
     bench.set("read_only", ok, actual, expected)
     if not ok and is_replica:
-        bench.add("read_only", "writable_replica", "this replica accepts writes", _words(snapshot)["writable"])
+        bench.add("read_only", "writable_replica", "this replica accepts writes", bench.words.close())
     elif not ok and actual:
-        bench.add(
-            "read_only", "broken", "this primary is read-only", "SET GLOBAL read_only = 0 when it is the primary."
-        )
+        bench.add("read_only", "broken", "this primary is read-only", f"{bench.words.open()} where it is the primary.")
     elif not ok:
-        bench.add("read_only", "writable_replica", "this server accepts writes", _words(snapshot)["writable"])
-    elif is_replica and actual and snapshot.super_read_only is False:
+        bench.add("read_only", "writable_replica", "this server accepts writes", bench.words.close())
+    elif is_replica and actual:
+        _check_writers(bench)
+
+
+def _check_writers(bench: Bench) -> None:
+    """Warn of those whom read_only does not stop."""
+    snapshot = bench.snapshot
+    if snapshot.super_read_only is False:
         bench.add(
             "read_only",
             None,
             "accounts with SUPER or CONNECTION_ADMIN can still write here",
             "SET GLOBAL super_read_only = 1",
+        )
+    elif snapshot.super_read_only is None and snapshot.writers:
+        listed = ", ".join(snapshot.writers)
+        privilege = "READ_ONLY ADMIN, SUPER" if snapshot.flavor == "mariadb" else "SUPER"
+        bench.add(
+            "read_only",
+            None,
+            f"read_only does not stop {listed}",
+            f"REVOKE {privilege} ON *.* FROM {snapshot.writers[0]}",
         )
 
 
@@ -673,17 +652,66 @@ def check_filters(bench: Bench) -> None:
 
 
 def check_gtid(bench: Bench) -> None:
-    if bench.snapshot.engine != "mysql" or not bench.snapshot.channels:
+    snapshot = bench.snapshot
+    if snapshot.engine != "mysql" or not snapshot.channels:
         return
-    modes = [channel.gtid_mode for channel in bench.snapshot.channels]
-    by_file = "No" in modes
-    bench.set("gtid", None if None in modes else not by_file, bench.per_channel(modes))
-    if by_file:
+    modes = [channel.gtid_mode for channel in snapshot.channels]
+    by_file = [channel for channel in snapshot.channels if channel.gtid_mode in (None, "No")]
+    certain = [channel for channel in by_file if channel.gtid_mode]
+    required = bench.expect.require_gtid
+    ok = not by_file if required else None if None in modes else not by_file
+    bench.set("gtid", ok, bench.per_channel(modes), "GTID" if required else None)
+    for channel in by_file if required else certain:
+        bench.add(
+            "gtid",
+            "broken" if required else None,
+            f"{bench.prefix(channel)}replication follows file positions, which are lost at a failover",
+            bench.words.by_gtid(channel.name),
+        )
+    if snapshot.gtid_strict is False:
         bench.add(
             "gtid",
             None,
-            "replication follows file positions, which are lost at a failover",
-            _words(bench.snapshot)["point"],
+            "a write on this replica would go unnoticed until a failover",
+            "SET GLOBAL gtid_strict_mode = 1",
+        )
+
+
+def check_tls(bench: Bench) -> None:
+    channels, required = bench.snapshot.channels, bench.expect.require_tls
+    used = [channel.tls for channel in channels]
+    if not channels or (not required and not any(item is not None for item in used)):
+        return
+    bench.set("tls", all(used) if required else None, bench.per_channel(used), True if required else None)
+    for channel in channels:
+        if required and not channel.tls:
+            hint = "CONFIG SET tls-replication yes, with tls-ca-cert-file, tls-cert-file and tls-key-file on both"
+            bench.add(
+                "tls",
+                "broken",
+                f"{bench.prefix(channel)}the connection to {place(channel.host, channel.port)}"
+                + (
+                    " is not encrypted"
+                    if channel.tls is False
+                    else " may be encrypted or not, this login cannot see it"
+                ),
+                hint if bench.snapshot.engine == "redis" else bench.words.tls(channel.name),
+            )
+
+
+def check_semi_sync(bench: Bench) -> None:
+    snapshot, required = bench.snapshot, bench.expect.require_semi_sync
+    if snapshot.engine != "mysql":
+        return
+    ok = bool(snapshot.semi_sync) if required else None
+    bench.set("semi_sync", ok, snapshot.semi_sync, True if required else None)
+    if required and not ok:
+        bench.add(
+            "semi_sync",
+            "broken",
+            "semi-synchronous replication is not in use"
+            + ("" if snapshot.semi_sync is False else ", the server has no part of it loaded"),
+            bench.words.semi_sync(bool(snapshot.channels)),
         )
 
 
@@ -698,7 +726,7 @@ def check_replicas(bench: Bench) -> None:
                 "replicas",
                 "no_replicas",
                 "the connected replicas cannot be seen with this login",
-                "GRANT PROCESS ON *.* TO the login account",
+                grant(snapshot.flavor, snapshot.account, "need (at least one of) the PROCESS privilege"),
             )
         return
     online = sum(1 for replica in snapshot.replicas if replica.online)
@@ -713,25 +741,53 @@ def check_replicas(bench: Bench) -> None:
         )
 
 
-def check_values(bench: Bench) -> None:
-    """Note what is shown but not judged."""
-    snapshot = bench.snapshot
-    encrypted = [channel.tls for channel in snapshot.channels]
-    if any(item is not None for item in encrypted):
-        bench.set("tls", None, bench.per_channel(encrypted))
-    bench.set("semi_sync", None, snapshot.semi_sync)
+def check_reachable(bench: Bench) -> None:
     bench.set("reachable", True, "yes", "yes")
-    if snapshot.loading:
+    if bench.snapshot.loading:
         bench.set("reachable", False, "loading", "yes")
         bench.add("reachable", "syncing", "the server is still reading its data from disk", "Wait.")
-    for note in snapshot.notes:
-        bench.add("reachable", None, f"not everything could be read: {note}")
+    for note in bench.snapshot.notes:
+        bench.add("reachable", None, note.text, note.hint, note.errno)
+
+
+# --- The canary -----------------------------------------------------------------------------------------------------
+
+
+def check_canary(bench: Bench) -> None:
+    """Judge the way of a real write; what was only written by a primary is judged by its acceptance."""
+    canary = bench.canary
+    if canary is None:
+        return
+    trouble = canary.trouble
+    waits = bench.expect.allow_delay and any(channel.delay for channel in bench.snapshot.channels)
+    ok = None if canary.skipped or (waits and not canary.seen and not trouble) else bool(canary.seen) and not trouble
+    bench.set("canary", ok, canary.seen, None if canary.skipped else True)
+    if ok or canary.skipped:
+        return
+    if trouble and not trouble.absent:
+        bench.add("canary", trouble.state, trouble.message, trouble.hint, trouble.errno)
+    elif ok is None:
+        bench.add("canary", None, "the canary is not due here before the intended delay is over")
+    elif bench.comparison.exact and bench.comparison.reached:
+        what = "has no canary table" if trouble else "does not have the canary"
+        bench.add(
+            "canary",
+            "diverged",
+            f"this replica has reached the primary's position but {what}: filters keep data away, or its data are others",
+            (trouble.hint if trouble else None)
+            or "The filters stand in the replica's status here and in the primary's binary log status; without any, seed it anew.",
+        )
+    else:
+        bench.add(
+            "canary", "catching_up", "the canary has not arrived here yet", "Wait (timeout), or see the other reasons."
+        )
 
 
 ALL = (
-    check_values,
+    check_reachable,
     check_role,
     check_primary,
+    check_source,
     check_server_id,
     check_threads,
     check_heartbeat,
@@ -742,22 +798,35 @@ ALL = (
     check_read_only,
     check_filters,
     check_gtid,
+    check_tls,
+    check_semi_sync,
     check_replicas,
+    check_canary,
 )
 
 
-def judge(snapshot: Snapshot, expect: Expectation, comparison: Comparison) -> Verdict:
-    """Return the verdict on one look."""
-    bench = Bench(snapshot, expect, comparison)
+def judge(
+    snapshot: Snapshot,
+    expect: Expectation,
+    comparison: Comparison,
+    canary: CanaryResult | None = None,
+    source: Failure | None = None,
+) -> Verdict:
+    """Return the verdict on one look. source: why the given primary could not be asked."""
+    bench = Bench(snapshot, expect, comparison, canary, source)
     for check in ALL:
         check(bench)
     for name in expect.ignore_checks:
         bench.checks[name]["ok"] = None
-    reasons = [reason for reason in bench.reasons if reason.check not in expect.ignore_checks]
-    reasons.sort(key=lambda reason: STATES.index(reason.state) if reason.state else len(STATES))
+    reasons = sort_reasons(reason for reason in bench.reasons if reason.check not in expect.ignore_checks)
     state = reasons[0].state if reasons and reasons[0].state else "healthy"
     message = reasons[0].message if state != "healthy" else _praise(snapshot)
     return Verdict(state, message, reasons, bench.checks)
+
+
+def sort_reasons(reasons: Iterable[Reason]) -> list[Reason]:
+    """The worst first."""
+    return sorted(reasons, key=lambda reason: STATES.index(reason.state) if reason.state else len(STATES))
 
 
 def _praise(snapshot: Snapshot) -> str:
@@ -766,7 +835,7 @@ def _praise(snapshot: Snapshot) -> str:
         return f"this {snapshot.role} accepts writes, {count} replica(s) are connected"
     seconds = lag_seconds(snapshot)
     places = ", ".join(place(channel.host, channel.port) for channel in snapshot.channels)
-    return f"this replica follows {places}" + (f", {seconds} s behind" if seconds is not None else "")
+    return f"this replica follows {places}" + (f", {seconds:g} s behind" if seconds is not None else "")
 
 
 def judge_failure(failure: Failure) -> Verdict:

@@ -77,6 +77,12 @@ GOOD: dict[str, Variables] = {
         "haproxy_extra_config": "backend spare from http\n    server spare 10.0.0.9:80\n",
     },
     "mysql": {"haproxy_data_services": [service("mysql_write", 3306), service("mysql_read", 3307, "tcp")]},
+    "mysql_roles": {
+        "haproxy_data_services": [
+            service("mysql_write", 3306, "mysql_primary"),
+            service("mysql_read", 3307, "mysql_replica", check_port=9300),
+        ]
+    },
     "redis": REDIS,
     "redis_without_user": {**REDIS, "haproxy_redis_monitor_user": ""},
     "both": {"haproxy_http_backends": web("web1", "web2"), **REDIS},
@@ -106,6 +112,10 @@ BAD: dict[str, tuple[Variables, str]] = {
         'expected in the haproxy variables instead of "10.0.0.4 backup"',
     ),
     "port": ({"haproxy_http_backends": web("web1", port=70000)}, "A port between 1 and 65535 was expected"),
+    "check_port": (
+        {"haproxy_data_services": [service("db", 3306, "mysql_primary", check_port=0)]},
+        "A port between 1 and 65535 was expected in the haproxy variables instead of 0.",
+    ),
     "weight": ({"haproxy_http_backends": web("web1", weight=300)}, "A weight between 0 and 256 was expected"),
     "cookie_name": ({**WEB, "haproxy_http_cookie": "a b"}, "haproxy_http_cookie may have letters"),
     "path": ({**WEB, "haproxy_http_check_path": "healthz"}, "haproxy_http_check_path must be a path"),
@@ -271,6 +281,21 @@ def test_stats_are_bound_to_their_own_address_only(config: Callable[[str], str])
 def test_backup_server_serves_tcp_services(config: Callable[[str], str]) -> None:
     assert "server two 10.0.0.21:3307 backup\n" in section(config("mysql"), "listen mysql_read")
     assert "backup" not in config("redis")
+
+
+def test_mysql_services_go_by_the_live_role(config: Callable[[str], str]) -> None:
+    write = section(config("mysql_roles"), "listen mysql_write")
+    assert "http-check send meth GET uri /primary\n" in write
+    assert "default-server check port 9200 inter 1s" in write
+    assert "content accept if { nbsrv(mysql_write) eq 1 }" in write
+    read = section(config("mysql_roles"), "backend mysql_read")
+    assert "http-check send meth GET uri /replica\n" in read
+    assert "default-server check port 9300 inter 1s" in read
+    fallback = section(config("mysql_roles"), "backend mysql_read_primary")
+    assert "http-check send meth GET uri /primary\n" in fallback
+    assert "backup" not in config("mysql_roles")
+    assert "default_backend mysql_read_primary" in section(config("mysql_roles"), "frontend mysql_read")
+    assert "check port" not in config("mysql") + config("redis")
 
 
 def test_redis_login_is_a_redis_command_byte_by_byte(config: Callable[[str], str]) -> None:

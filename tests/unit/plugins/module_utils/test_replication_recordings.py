@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import parse_info
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, mysql_compare, redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Comparison, Raw, Snapshot
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
@@ -48,6 +48,27 @@ EXPECTED = {
     "writable_replica_diverged": {"writable_replica"},
     "primary_unreachable": {"connecting"},
     "promoted_two_primaries": {"not_a_replica"},
+}
+# Checks that find fault with such a server, its lack of read_only aside.
+FAULTS = {
+    "not_a_replica": {"role"},
+    "configured_not_started": {"io", "sql"},
+    "healthy": set(),
+    "io_stopped_sql_running": {"io"},
+    "sql_stopped_io_running": {"sql"},
+    "io_connecting_bad_password": {"io"},
+    "sql_error": {"sql"},
+    "errant_transaction": {"errant"},
+    "errant_transaction_then_more_replicated": {"errant"},
+    "standalone": {"role"},
+    "just_after_replicaof": {"io"},
+    "healthy_primary_ack_behind": set(),
+    "healthy_after_wait": set(),
+    "wrong_password": {"io"},
+    "recovered_full_or_partial_sync": set(),
+    "writable_replica_diverged": {"read_only"},
+    "primary_unreachable": {"io"},
+    "promoted_two_primaries": {"role"},
 }
 EXACT = {
     ("redis-6.0.16", "just_after_replicaof"): "connecting",
@@ -119,7 +140,7 @@ def verdict_on(recording: Raw, exact: bool, **expected: Any) -> tuple[Verdict, S
     position: Raw | None = None
     if exact and ("primary_vars" in recording or "primary_role" in recording):
         position = snapshot_of(recording, "primary").position
-    compare = mysql.compare if snapshot.engine == "mysql" else redis.compare
+    compare = mysql_compare.compare if snapshot.engine == "mysql" else redis.compare
     comparison = compare(snapshot, position)
     return judge(snapshot, Expectation(**expected), comparison), snapshot, comparison
 
@@ -141,6 +162,22 @@ def test_state(server: str, name: str, recording: Raw, exact: bool) -> None:
     result = report(snapshot.engine, verdict, snapshot, comparison)
     assert result["state"] == verdict.state
     json.dumps(result)
+
+
+@pytest.mark.parametrize(("server", "name", "recording"), [item for item in RECORDINGS if item.values[1] in FAULTS])
+def test_reasons(server: str, name: str, recording: Raw) -> None:
+    expected: Raw = {"read_only": False} if "replica_status" in recording else {}
+    verdict, _snapshot, _comparison = verdict_on(recording, exact=False, role="replica", **expected)
+    errors = [reason for reason in verdict.reasons if reason.severity == "error"]
+    assert {reason.check for reason in errors} == FAULTS[name], server
+    assert all(reason.hint for reason in errors)
+
+
+@pytest.mark.parametrize(("server", "name", "recording"), RECORDINGS)
+def test_no_hint_of_a_warning_is_missing(server: str, name: str, recording: Raw) -> None:
+    del server, name
+    verdict, _snapshot, _comparison = verdict_on(recording, exact=True, role="replica")
+    assert all(reason.hint for reason in verdict.reasons if reason.severity == "warning")
 
 
 @pytest.mark.parametrize(("server", "name", "recording"), RECORDINGS)
@@ -186,8 +223,14 @@ def test_older_column_names_give_the_same_verdict(server: str, name: str, record
     old = {**recording, "replica_status": [renamed(row) for row in recording["replica_status"]]}
     for exact in (False, True):
         before, after = (verdict_on(item, exact, role="replica") for item in (recording, old))
-        assert after[0] == before[0]
+        assert (after[0].state, after[0].message, after[0].checks) == (
+            before[0].state,
+            before[0].message,
+            before[0].checks,
+        )
         assert after[2] == before[2]
+        # What mends it is said in the words that such a server knows.
+        assert not [reason.hint for reason in after[0].reasons if re.search("REPLICA|SOURCE", reason.hint or "")]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin, Reply
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import look, mysql, redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import look, mysql, mysql_compare, redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,
     Comparison,
     Failure,
     Identity,
+    Note,
     Raw,
     Replica,
     Snapshot,
@@ -167,6 +168,101 @@ def test_traps(flavor: str, changes: Raw, state: str, words: str) -> None:
         assert verdict.checks["lag"]["value"] is None
 
 
+def first_hint(snapshot: Snapshot, **expected: Any) -> str:
+    return str(judge(snapshot, Expectation(role="replica", **expected), Comparison()).reasons[0].hint)
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"io_errno": 1045}, "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '...'; START REPLICA;"),
+        ({"io_errno": 2061}, "SOURCE_SSL = 1; START REPLICA; or, without TLS, STOP REPLICA; CHANGE REPLICATION"),
+        ({"io_errno": 2026, "io_error": "self-signed certificate in chain"}, "SOURCE_SSL_CA = "),
+        ({"io_errno": 2026, "io_error": "TLS is required, but the server does not support it"}, "SOURCE_SSL = 0"),
+        ({"io_errno": 2026, "io_error": "odd"}, "Check the CA"),
+        ({"io_errno": 1227}, "GRANT REPLICATION SLAVE ON *.* TO 'replication'@"),
+        ({"io_errno": 1130}, "CREATE USER 'replication'@"),
+        ({"io_errno": 1236, "io_error": "max_allowed_packet"}, "SET GLOBAL replica_max_allowed_packet"),
+        ({"io_errno": 1236, "io_error": "which is not in the master's binlog"}, "Save what is needed"),
+        ({"io_errno": 1236, "io_error": "position > file size"}, "Save what is needed"),
+    ],
+)
+def test_hints_are_statements(changes: Raw, hint: str) -> None:
+    assert hint in first_hint(replica(io_state="No", **changes))
+    old = first_hint(replica(io_state="No", dialect="master", **changes))
+    assert "REPLICA" not in old.replace("REPLICATION SLAVE", "")
+    assert "SOURCE" not in old
+
+
+def test_a_connection_that_was_tried_and_soon_is_given_up() -> None:
+    snapshot = replica(io_state="Connecting", io_errno=2003, io_attempts="3 of 10", c_retry_count=10)
+    verdict = judge(snapshot, Expectation(), Comparison())
+    assert ", tried 3 of 10 times (error 2003" in verdict.message
+    assert [reason.hint for reason in verdict.reasons if reason.severity == "warning"] == [
+        "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_RETRY_COUNT = 86400; START REPLICA"
+    ]
+    assert judge(replica(c_retry_count=86400), Expectation(), Comparison()).reasons == []
+
+
+def test_silence_is_judged_by_the_operator_s_limit_where_there_is_one() -> None:
+    snapshot = replica(io_heartbeat_age=12.0, io_heartbeat_period=5.0)
+    assert state_of(snapshot) == "connecting"
+    assert state_of(snapshot, max_io_idle=15.0) == "healthy"
+    assert state_of(replica(io_heartbeat_age=3.0), max_io_idle=2.5) == "connecting"
+    several = replica("mariadb", links=[1.0, 61.0])
+    several.channels[0].io.heartbeat_period = 30.0
+    verdict = judge(several, Expectation(), Comparison())
+    assert verdict.state == "connecting"
+    assert "one of the connections to 10.0.0.20:3306" in verdict.message
+    several.links = [1.0, 2.0]
+    assert judge(several, Expectation(), Comparison()).checks["heartbeat"] == {
+        "ok": True,
+        "value": 2.0,
+        "expected": 60.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("require", "bad", "good", "hint"),
+    [
+        ("require_gtid", {"c_gtid_mode": "No"}, {}, "SOURCE_AUTO_POSITION = 1"),
+        ("require_gtid", {"c_gtid_mode": None}, {}, "SOURCE_AUTO_POSITION = 1"),
+        ("require_tls", {"c_tls": False}, {"c_tls": True}, "SOURCE_SSL = 1"),
+        ("require_tls", {"c_tls": None}, {"c_tls": True}, "SOURCE_SSL = 1"),
+        ("require_semi_sync", {"semi_sync": False}, {"semi_sync": True}, "rpl_semi_sync_replica_enabled = 1"),
+        ("require_semi_sync", {"semi_sync": None}, {"semi_sync": True}, "rpl_semi_sync_replica_enabled = 1"),
+    ],
+)
+def test_requirements(require: str, bad: Raw, good: Raw, hint: str) -> None:
+    assert state_of(replica(**bad)) == "healthy"
+    required: Raw = {require: True}
+    assert state_of(replica(**bad), **required) == "broken"
+    assert hint in first_hint(replica(**bad), **required)
+    assert state_of(replica(**good), **required) == "healthy"
+
+
+def test_a_redis_link_without_tls() -> None:
+    snapshot = redis_snapshot()
+    assert state_of(snapshot, require_tls=True) == "broken"
+    assert "tls-replication yes" in first_hint(snapshot, require_tls=True)
+    snapshot.channels[0].tls = True
+    assert state_of(snapshot, require_tls=True) == "healthy"
+
+
+def test_accounts_that_read_only_does_not_stop() -> None:
+    verdict = judge(replica("mariadb", dialect="mariadb", writers=["'shop'@'%'"]), Expectation(), Comparison())
+    assert verdict.healthy
+    assert verdict.reasons[0].message == "read_only does not stop 'shop'@'%'"
+    assert verdict.reasons[0].hint == "REVOKE READ_ONLY ADMIN, SUPER ON *.* FROM 'shop'@'%'"
+    assert judge(replica(writers=["x"], super_read_only=True), Expectation(), Comparison()).reasons == []
+
+
+def test_gtid_strict_mode_is_recommended() -> None:
+    verdict = judge(replica("mariadb", gtid_strict=False), Expectation(), Comparison())
+    assert verdict.healthy
+    assert verdict.reasons[0].hint == "SET GLOBAL gtid_strict_mode = 1"
+
+
 def test_worst_finding_first() -> None:
     snapshot = replica(read_only=False, io_state="No", c_filters={"Replicate_Do_DB": "a"})
     verdict = judge(snapshot, Expectation(), Comparison(errant=f"{OWN}:1", errant_count=1))
@@ -189,7 +285,7 @@ def test_what_is_accepted() -> None:
 
 
 def test_warnings_do_not_make_a_server_ill() -> None:
-    snapshot = replica(super_read_only=False, c_gtid_mode="No", notes=["dumps: denied"])
+    snapshot = replica(super_read_only=False, c_gtid_mode="No", notes=[Note("threads: denied")])
     verdict = judge(snapshot, Expectation(), Comparison())
     assert verdict.healthy
     assert [reason.severity for reason in verdict.reasons] == ["warning"] * 3
@@ -299,31 +395,31 @@ def test_expected_primary_is_compared(expected: Any, ok: bool | None) -> None:
 # --- MySQL and MariaDB: position and errant transactions ---------------------------------------------------------
 
 
-def mysql_compare(executed: str, position: Raw | None, allow: Sequence[str] = ()) -> Comparison:
-    return mysql.compare(replica(executed=executed, gtid_mode="ON"), position, allow)
+def held(executed: str, position: Raw | None, allow: Sequence[str] = ()) -> Comparison:
+    return mysql_compare.compare(replica(executed=executed, gtid_mode="ON"), position, allow)
 
 
 def test_mysql_position() -> None:
     position = {"kind": "gtid", "value": f"{UUID}:1-10,{OLD}:1-5", "uuid": UUID, "server_id": 20, "sources": []}
-    done = mysql_compare(f"{UUID}:1-12,\n{OLD}:1-5", position)
+    done = held(f"{UUID}:1-12,\n{OLD}:1-5", position)
     assert (done.reached, done.errant, done.exact) == (True, "", True)
-    behind = mysql_compare(f"{UUID}:1-7,{OLD}:1-5", position)
+    behind = held(f"{UUID}:1-7,{OLD}:1-5", position)
     assert (behind.reached, behind.missing, behind.behind_transactions) == (False, f"{UUID}:8-10", 3)
     # a former primary's last writes that only this replica received
-    lost = mysql_compare(f"{UUID}:1-10,{OLD}:1-7", position)
+    lost = held(f"{UUID}:1-10,{OLD}:1-7", position)
     assert (lost.errant, lost.errant_count) == (f"{OLD}:6-7", 2)
     # the same are only newer where the primary still receives them itself
-    assert mysql_compare(f"{UUID}:1-10,{OLD}:1-7", {**position, "sources": [OLD]}).errant == ""
+    assert held(f"{UUID}:1-10,{OLD}:1-7", {**position, "sources": [OLD]}).errant == ""
     # own writes of the time as primary are none, as the new primary has them
     former = {**position, "value": f"{UUID}:1-10,{OWN}:1-3"}
-    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-3", former).errant == ""
-    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-4", former).errant == f"{OWN}:4"
-    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-4", former, [OWN]).errant == ""
-    assert mysql_compare(f"{UUID}:1-10,{OWN}:1-4", None).errant == f"{OWN}:1-4"
+    assert held(f"{UUID}:1-10,{OWN}:1-3", former).errant == ""
+    assert held(f"{UUID}:1-10,{OWN}:1-4", former).errant == f"{OWN}:4"
+    assert held(f"{UUID}:1-10,{OWN}:1-4", former, [OWN]).errant == ""
+    assert held(f"{UUID}:1-10,{OWN}:1-4", None).errant == f"{OWN}:1-4"
 
 
 def mariadb_compare(state: str, slave: str, position: Raw | None, allow: Sequence[str] = ()) -> Comparison:
-    return mysql.compare(replica("mariadb", executed=slave, binlog_state=state), position, allow)
+    return mysql_compare.compare(replica("mariadb", executed=slave, binlog_state=state), position, allow)
 
 
 def test_mariadb_position() -> None:
@@ -344,11 +440,11 @@ def test_mariadb_position() -> None:
 def test_file_position_is_ordered_by_number() -> None:
     snapshot = replica("mariadb", c_gtid_mode="No", c_file="binlog.1000000", c_pos=4)
     before = {"kind": "file", "file": "binlog.999999", "pos": 900}
-    assert mysql.compare(snapshot, before).reached is True
-    here = mysql.compare(snapshot, {"kind": "file", "file": "binlog.1000000", "pos": 100})
+    assert mysql_compare.compare(snapshot, before).reached is True
+    here = mysql_compare.compare(snapshot, {"kind": "file", "file": "binlog.1000000", "pos": 100})
     assert (here.reached, here.behind_bytes, here.missing) == (False, 96, "binlog.1000000:100")
-    assert mysql.compare(snapshot, None).reached is None
-    assert mysql.compare(replica(gtid_mode="OFF"), None).why
+    assert mysql_compare.compare(snapshot, None).reached is None
+    assert mysql_compare.compare(replica(gtid_mode="OFF"), None).why
 
 
 def test_a_position_that_is_none_is_no_crash() -> None:
@@ -356,8 +452,8 @@ def test_a_position_that_is_none_is_no_crash() -> None:
         for kind in ("gtid", "mariadb_gtid", "file", "redis", None):
             for flavor in ("mysql", "mariadb"):
                 snapshot = replica(flavor, executed="0-1-2" if flavor == "mariadb" else f"{UUID}:1")
-                mysql.compare(snapshot, {"kind": kind, "value": value, "state": value, "sources": None})
-    assert mysql.compare(replica(executed="garbage"), None).why
+                mysql_compare.compare(snapshot, {"kind": kind, "value": value, "state": value, "sources": None})
+    assert mysql_compare.compare(replica(executed="garbage"), None).why
 
 
 # --- MySQL and MariaDB: reading ------------------------------------------------------------------------------------
@@ -400,7 +496,7 @@ def test_one_process_for_a_privileged_login() -> None:
     found = mysql.read(client)
     assert len(client.runs) == 1
     assert set(found.rows) == {step.name for step in mysql.STEPS}
-    assert found.notes == []
+    assert found.refused == {}
 
 
 def test_refused_extras_are_left_out() -> None:
@@ -408,7 +504,10 @@ def test_refused_extras_are_left_out() -> None:
     client = FakeMysql({"replication_connection_status": denied, "Rpl_semi": MysqlError("other", "odd", 1)})
     found = mysql.read(client)
     assert len(client.runs) == 3
-    assert found.notes == ["status: odd", "links: SELECT command denied"]
+    assert {name: error.message for name, error in found.refused.items()} == {
+        "status": "odd",
+        "links": "SELECT command denied",
+    }
     assert set(found.rows) == {step.name for step in mysql.STEPS} - {"status", "links"}
 
 
@@ -469,12 +568,166 @@ def test_empty(content: Rows, variables: Raw, empty: bool | None) -> None:
 def test_replicas_are_the_dump_threads() -> None:
     sees: Rows = [{"sees_processes": "1"}]
     threads: Rows = [{"HOST": "10.0.0.21:5000", "STATE": "sent all"}, {"HOST": "localhost"}]
-    found = mysql.normalise({**rows(), "dumps": threads, "content": sees}).replicas
+    found = mysql.normalise({**rows(), "threads": threads, "content": sees}).replicas
     assert found is not None
     assert [(item.host, item.port) for item in found] == [("10.0.0.21", 5000), ("localhost", None)]
-    assert mysql.normalise({**rows(), "dumps": [], "content": sees}).replicas == []
-    assert mysql.normalise({**rows(), "dumps": [], "content": [{"sees_processes": "0"}]}).replicas is None
+    assert mysql.normalise({**rows(), "threads": [], "content": sees}).replicas == []
+    assert mysql.normalise({**rows(), "threads": [], "content": [{"sees_processes": "0"}]}).replicas is None
     assert mysql.normalise(rows()).replicas is None
+
+
+def test_replicas_have_their_uuid_where_the_server_knows_it() -> None:
+    threads: Rows = [{"HOST": "10.0.0.21:5000", "COMMAND": "Binlog Dump GTID", "UUID": OWN}]
+    found = mysql.normalise({**rows(), "threads": threads}).replicas
+    assert found is not None
+    assert found[0].uuid == OWN
+
+
+MARIADB_CHANNEL = {
+    "Connection_name": "",
+    "Slave_IO_Running": "Yes",
+    "Slave_SQL_Running": "Yes",
+    "Slave_heartbeat_period": "5.000",
+}
+IO_THREAD = {"HOST": "", "USER": "system user", "COMMAND": "Slave_IO", "TIME_MS": "7400.5", "STATE": "Waiting"}
+
+
+def test_mariadb_tells_silence_by_its_thread() -> None:
+    found: Any = {**rows(), "channels": [MARIADB_CHANNEL], "threads": [IO_THREAD]}
+    snapshot = mysql.normalise(found)
+    assert (snapshot.channels[0].io.heartbeat_age, snapshot.channels[0].io.heartbeat_period) == (7.4, 5.0)
+    assert snapshot.replicas is None
+    # Which thread belongs to which connection is not told.
+    two: Any = {**found, "channels": [MARIADB_CHANNEL, {**MARIADB_CHANNEL, "Connection_name": "b"}]}
+    two["threads"] = [IO_THREAD, {**IO_THREAD, "TIME_MS": "100"}]
+    snapshot = mysql.normalise(two)
+    assert snapshot.links == [7.4, 0.1]
+    assert snapshot.channels[0].io.heartbeat_age is None
+    assert mysql.normalise(two, "b").links == []
+
+
+def test_mysql_5_6_tells_silence_by_its_status() -> None:
+    found: Any = {
+        **rows(version="5.6.24-log"),
+        "versions": [{"version": "5.6.24-log", "now": "2026-11-25 13:00:40", "account": "root@localhost"}],
+        "channels": [{"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Master_Host": "h"}],
+        "status": [
+            {"Variable_name": "Slave_last_heartbeat", "Value": "2026-11-25 13:00:05"},
+            {"Variable_name": "Slave_heartbeat_period", "Value": "10.000"},
+        ],
+    }
+    snapshot = mysql.normalise(found)
+    assert (snapshot.channels[0].io.heartbeat_age, snapshot.channels[0].io.heartbeat_period) == (35.0, 10.0)
+    assert (snapshot.dialect, snapshot.account) == ("master", "root@localhost")
+    found["status"][0]["Value"] = "0000-00-00 00:00:00"
+    assert mysql.normalise(found).channels[0].io.heartbeat_age is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "channel", "dialect"),
+    [
+        ({"version": "11.8.6-MariaDB"}, {}, "mariadb"),
+        ({"version": "9.7.4"}, {"Source_Host": "h"}, "source"),
+        ({"version": "8.0.21"}, {"Master_Host": "h"}, "master"),
+        ({"version": "9.7.4", "knows_source": "1"}, None, "source"),
+        ({"version": "8.0.21"}, None, "master"),
+    ],
+)
+def test_the_dialect_is_what_the_server_shows(variables: Raw, channel: Raw | None, dialect: str) -> None:
+    found: Any = {**rows(), "versions": [variables], "channels": [] if channel is None else [channel]}
+    assert mysql.normalise(found).dialect == dialect
+
+
+def test_writers_are_those_of_others_than_the_server_itself() -> None:
+    listed: Rows = [
+        {"account": "'root'@'localhost'", "privileges": "SUPER,READ_ONLY ADMIN"},
+        {"account": "'mariadb.sys'@'localhost'", "privileges": "SUPER"},
+        {"account": "'shop'@'%'", "privileges": "SUPER,READ_ONLY ADMIN"},
+        {"account": "'old'@'%'", "privileges": "SUPER"},
+    ]
+    assert mysql.normalise({**rows(), "writers": listed}).writers == ["'shop'@'%'"]
+    assert mysql.normalise({**rows(), "writers": listed[3:]}).writers == ["'old'@'%'"]
+
+
+@pytest.mark.parametrize(
+    ("error", "retries", "attempts"),
+    [
+        ("error connecting to source 'r@h:1' - retry-time: 60 retries: 3 message: Access denied", "10", "3 of 10"),
+        ("error connecting to master 'r@h:1' - retry-time: 60  retries: 2", None, "2"),
+        ("error connecting to master 'r@h:1' - retry-time: 60  maximum-retries: 100000  message: x", "", None),
+        ("", "10", None),
+    ],
+)
+def test_attempts_are_taken_from_the_server_s_message(error: str, retries: str | None, attempts: str | None) -> None:
+    status: Any = {"Source_Host": "h", "Last_IO_Error": error, "Source_Retry_Count": retries}
+    assert mysql.normalise({**rows(), "channels": [status]}).channels[0].io.attempts == attempts
+
+
+def test_one_of_several_primaries() -> None:
+    other = "11111111-e65b-11f1-9195-02fc00000001"
+    both: Any = [
+        {"Channel_Name": "a", "Source_Host": "h", "Source_UUID": UUID, "Source_Server_Id": "20"},
+        {"Channel_Name": "b", "Source_Host": "i", "Source_UUID": other, "Source_Server_Id": "30"},
+    ]
+    found: Any = {**rows(version="8.4.1", gtid_executed=f"{UUID}:1-5,{other}:1-7", gtid_mode="ON"), "channels": both}
+    position: Raw = {"kind": "gtid", "value": f"{UUID}:1-5", "uuid": UUID, "sources": []}
+    # What comes from the other primary is not errant, whether its channel is judged or not.
+    for channel in (None, "a"):
+        snapshot = mysql.normalise(found, channel)
+        assert mysql_compare.compare(snapshot, position).errant == ""
+    single = mysql.normalise({**found, "channels": both[:1]})
+    assert mysql_compare.compare(single, position).errant == f"{other}:1-7"
+    mariadb: Any = {
+        **rows(gtid_slave_pos="0-20-5,1-30-7", gtid_binlog_state="0-20-5,1-30-7"),
+        "channels": [
+            {"Connection_name": "a", "Master_Host": "h", "Master_Server_Id": "20"},
+            {"Connection_name": "b", "Master_Host": "i", "Master_Server_Id": "30"},
+        ],
+    }
+    position = {"kind": "mariadb_gtid", "value": "0-20-5", "state": "0-20-5", "server_id": 20, "sources": []}
+    assert mysql_compare.compare(mysql.normalise(mariadb), position).errant == ""
+    assert mysql_compare.compare(mysql.normalise(mariadb, "a"), position).errant == ""
+    single = mysql.normalise({**mariadb, "channels": mariadb["channels"][:1]})
+    assert mysql_compare.compare(single, position).errant == "1-30-7"
+
+
+def test_a_position_to_wait_for_says_nothing_of_errant_transactions() -> None:
+    snapshot = replica(executed=f"{UUID}:1-9,{OLD}:1-5", gtid_mode="ON")
+    wanted = mysql_compare.compare(snapshot, {"kind": "gtid", "value": f"{UUID}:9"})
+    assert (wanted.reached, wanted.errant, wanted.exact) == (True, "", True)
+
+
+def test_a_server_that_answers_half_of_the_questions_hangs() -> None:
+    gone = MysqlError("unreachable", "no answer within 15 seconds", None, "timeout")
+    found = mysql.failure(gone, mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB"}]}))
+    assert (found.state, found.value) == ("broken", "hangs")
+    assert "full disk ('df -h')" in str(found.hint)
+    assert mysql.failure(gone, mysql.Found()).state == "unreachable"
+
+
+def test_a_refused_privilege_is_granted_by_name() -> None:
+    found = mysql.Found(rows={"versions": [{"version": "11.8.6-MariaDB", "account": "m@10.0.0.%"}]})
+    message = "Access denied; you need (at least one of) the SLAVE MONITOR privilege(s) for this operation"
+    failed = mysql.failure(MysqlError("privilege", message, 1227), found)
+    assert failed.hint == "GRANT SLAVE MONITOR, BINLOG MONITOR, PROCESS ON *.* TO `m`@`10.0.0.%`"
+    denied = MysqlError("privilege", "SELECT command denied to user 'm'@'h' for table 'threads'", 1142)
+    note = mysql.normalise(found.rows, refused={"threads": denied}).notes[0]
+    assert note.hint == "GRANT SELECT ON performance_schema.* TO `m`@`10.0.0.%`"
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (MysqlError("tls", "Connections using insecure transport are prohibited", 3159), "tls: required"),
+        (MysqlError("tls", "certificate verify failed", 2026), "ca_cert: "),
+        (MysqlError("tls", "SSL is required, but the server does not support it", 2026), "tls: disabled"),
+        (MysqlError("tls", "odd", 2026), "Check tls"),
+        (MysqlError("auth", "requires secure connection", 2061), "tls: required"),
+        (MysqlError("auth", "denied", 1045), "Check login_user"),
+    ],
+)
+def test_the_missing_login_option_is_named(error: MysqlError, hint: str) -> None:
+    assert str(mysql.failure(error).hint).startswith(hint)
 
 
 def test_a_channel_in_full() -> None:
@@ -496,7 +749,7 @@ def test_a_channel_in_full() -> None:
         "links": [{"channel": "a", "heartbeat_age": "3", "heartbeat_period": "2.500"}],
         "workers": [{"channel": "a", "id": "1", "errno": "1062", "error": "Duplicate. Query: 'INSERT secret'"}],
         "binlog": [{"Binlog_Do_DB": "shop", "Binlog_Ignore_DB": "mysql,sys"}],
-        "status": [{"Variable_name": "Rpl_semi_sync_source_status", "Value": "ON"}],
+        "status": [{"Variable_name": "Rpl_semi_sync_replica_status", "Value": "ON"}],
     }
     snapshot = mysql.normalise(found, "a")
     assert len(snapshot.channels) == 1
@@ -523,7 +776,7 @@ any_rows = st.lists(st.dictionaries(names, cells), max_size=2)
 @given(st.dictionaries(st.sampled_from([step.name for step in mysql.STEPS]), any_rows))
 def test_any_rows_give_a_verdict(found: dict[str, Rows]) -> None:
     snapshot = mysql.normalise(found)
-    comparison = mysql.compare(snapshot, {"kind": "gtid", "value": "x"})
+    comparison = mysql_compare.compare(snapshot, {"kind": "gtid", "value": "x"})
     verdict = judge(snapshot, Expectation(), comparison)
     assert verdict.state in STATES
     assert set(report("mysql", verdict, snapshot, comparison)["checks"]) == set(CHECKS)
@@ -574,7 +827,7 @@ class FakeRedis:
 
     def __init__(self, answers: dict[str, Any], login: RedisLogin | None = None) -> None:
         self.answers = answers
-        self.login = login
+        self.login = login or RedisLogin(username="monitor")
         self.asked: list[str] = []
 
     def command(self, *args: str | bytes) -> Reply:
@@ -610,6 +863,7 @@ def redis_snapshot(role_state: str = "connected", **changes: str) -> Snapshot:
         ("connect", {"master_link_status": "down"}, "connecting"),
         ("connecting", {"master_link_status": "down"}, "connecting"),
         ("connected", {"loading": "1"}, "syncing"),
+        ("connect", {"loading": "1", "master_link_status": "down"}, "syncing"),
         ("connected", {"slave_read_only": "0"}, "writable_replica"),
         ("connected", {"master_last_io_seconds_ago": "42"}, "connecting"),
     ],
@@ -630,10 +884,18 @@ def test_redis_position() -> None:
         assert redis.compare(snapshot, bad).reached is None
 
 
+def test_redis_offsets_of_the_time_before_a_promotion() -> None:
+    snapshot = redis_snapshot(master_replid2="c" * 40, second_repl_offset="60")
+    former = {"kind": "redis", "value": 60, "replid": "c" * 40}
+    assert redis.compare(snapshot, former).reached is True
+    assert redis.compare(snapshot, {**former, "value": 61}).reached is None
+    assert redis.compare(snapshot, {**former, "replid": None}).reached is None
+
+
 def test_redis_reading_needs_only_info() -> None:
     found = redis.read(FakeRedis({"INFO": info_text()}))
     assert redis.normalise(found).channels[0].io.state == "connected"
-    assert found.notes == ["role: NOPERM no"]
+    assert [note.text for note in found.notes] == ["not everything could be read: role: NOPERM no"]
     for reply in (5, "x:1\r\n"):
         with pytest.raises(RedisError, match="INFO did not answer"):
             redis.read(FakeRedis({"INFO": reply}))
@@ -667,6 +929,23 @@ def test_redis_primary() -> None:
     assert state_of(snapshot, role="primary", min_replicas=1) == "healthy"
     assert state_of(redis.normalise(redis.Found(info={**info, "min_slaves_good_slaves": "0"}))) == "no_replicas"
     assert redis.normalise(redis.Found(info={"role": "master", "run_id": "r"})).empty is True
+    few = redis.Found(info={**info, "min_slaves_good_slaves": "1"}, config={"min-replicas-to-write": "2"})
+    assert state_of(redis.normalise(few)) == "no_replicas"
+    assert "MISCONF" in str(redis.normalise(redis.Found(info={**info, "aof_last_write_status": "err"})).writes_refused)
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (RedisError("noperm", "NOPERM"), "ACL SETUSER monitor +ping +info +role"),
+        (RedisError("tls", "the server's certificate is not trusted"), "ca_cert: "),
+        (RedisError("tls", "TLS failed: WRONG_VERSION_NUMBER"), "tls: disabled"),
+        (RedisError("tls", "TLS failed: odd"), "Check tls"),
+        (RedisError("unreachable", "closed", "closed"), "tls: required"),
+    ],
+)
+def test_redis_failures_name_what_mends_them(error: RedisError, hint: str) -> None:
+    assert str(redis.failure(error, user="monitor").hint).startswith(hint)
 
 
 def test_redis_flavors() -> None:
@@ -713,6 +992,7 @@ def test_redis_probe_only_where_it_helps_and_is_allowed() -> None:
         raise AssertionError(login)
 
     redis.probe(FakeRedis(CONFIG), redis_snapshot(), connect)
+    redis.probe(FakeRedis(CONFIG), redis_snapshot("connect", master_link_status="down", loading="1"), connect)
     redis.probe(FakeRedis({}), redis_snapshot("connect", master_link_status="down"), connect)
     with pytest.raises(RedisError, match="gone"):
         redis.config_get(FakeRedis({"CONFIG GET a": RedisError("unreachable", "gone")}), "a")
@@ -756,43 +1036,10 @@ def test_failures(error: MysqlError | RedisError, state: str, value: str) -> Non
     assert verdict.reasons[0].check == "reachable"
 
 
-class Once:
-    """A looker with a prepared answer."""
-
-    def __init__(self, answer: Snapshot | Failure) -> None:
-        self.answer = answer
-
-    def look(self) -> Snapshot | Failure:
-        return self.answer
-
-    def compare(self, *_args: Any) -> Comparison:
-        return Comparison(reached=True)
-
-
-def test_every_answer_has_the_same_keys() -> None:
-    answers: list[tuple[str, Snapshot | Failure]] = [
-        ("mysql", replica()),
-        ("mysql", Failure("unreachable", "refused", "no")),
-        ("redis", redis_snapshot()),
-        ("redis", redis.normalise(redis.Found(info={"role": "master"}))),
-    ]
-
-    def shape(value: Any) -> Any:
-        return {key: shape(item) for key, item in value.items()} if isinstance(value, dict) else None
-
-    shapes = []
-    for engine, answer in answers:
-        result = look.once(Once(answer), engine, Expectation())
-        for free in ("raw", "position", "checks"):
-            result[free] = sorted(result["checks"]) if free == "checks" else None
-        shapes.append(shape(result))
-    assert all(item == shapes[0] for item in shapes)
-
-
 def test_a_missing_redis_is_told_from_a_stopped_one() -> None:
     for installed, value in ((lambda: True, "refused"), (lambda: False, "not_installed")):
         client: Any = FakeRedis({"INFO": RedisError("unreachable", "refused", "refused")})
-        found = look.RedisLooker(client, None, installed=installed).look()
+        found = look.RedisLooker(client, None, installed=installed).look().found
         assert isinstance(found, Failure)
         assert found.value == value
     assert redis.installed() in (True, False)
@@ -800,12 +1047,13 @@ def test_a_missing_redis_is_told_from_a_stopped_one() -> None:
 
 def test_lookers_ask_and_compare() -> None:
     client: Any = FakeRedis({"INFO": info_text()})
-    snapshot = look.RedisLooker(client, None).look()
+    snapshot = look.RedisLooker(client, None).look().found
     assert isinstance(snapshot, Snapshot)
     assert look.RedisLooker(client, None).compare(snapshot, None, ()).reached is None
-    found = look.MysqlLooker(FakeMysql({})).look()
+    asker: Any = FakeMysql({})
+    found = look.MysqlLooker(asker).look().found
     assert isinstance(found, Snapshot)
-    assert isinstance(look.MysqlLooker(FakeMysql({})).compare(found, None, ()), Comparison)
-    failed = look.MysqlLooker(FakeMysql({"VERSION": MysqlError("auth", "no", 1045)})).look()
-    assert isinstance(failed, Failure)
+    assert isinstance(look.MysqlLooker(asker).compare(found, None, ()), Comparison)
+    asker = FakeMysql({"VERSION": MysqlError("auth", "no", 1045)})
+    assert isinstance(look.MysqlLooker(asker).look().found, Failure)
     assert Verdict("healthy", "").healthy

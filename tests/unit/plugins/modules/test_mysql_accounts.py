@@ -23,7 +23,7 @@ class Module:
 
     def __init__(self, check_mode: bool = False, **params: Any) -> None:
         self.check_mode = check_mode
-        self.params = {"databases": [], "accounts": [], "remove_insecure": False, "login_unix_socket": None, **params}
+        self.params = {name: spec.get("default") for name, spec in mysql_accounts.ARGUMENTS.items()} | params
 
     def fail_json(self, **result: Any) -> NoReturn:
         raise ModuleError(result["msg"])
@@ -36,6 +36,7 @@ class Client:
         self.users, self.grants = users, grants
         self.variables = {"version": "11.8.6-MariaDB", "read_only": "OFF", **variables}
         self.schemas = ["mysql", "sys", "test"]
+        self.canary_tables = "0"
         self.changes: list[list[str]] = []
         self.failure: MysqlError | None = None
 
@@ -43,7 +44,8 @@ class Client:
         first = statements[0]
         if first.startswith("SHOW GLOBAL VARIABLES"):
             variables: Rows = [{"Variable_name": name, "Value": value} for name, value in self.variables.items()]
-            return [variables, [{"name": name} for name in self.schemas], self.users, [{"count": "0"}]]
+            schemas: Rows = [{"name": name} for name in self.schemas]
+            return [variables, schemas, self.users, [{"count": "0"}], [{"count": self.canary_tables}]]
         if first.startswith("SHOW GRANTS"):
             return [[{"Grants": line} for line in self.grants[item.split(" FOR ")[1]]] for item in statements]
         self.changes.append(list(statements))
@@ -59,7 +61,15 @@ def user(name: str, host: str, password: str = "secret") -> dict[str, str | None
 
 def app(**changes: Any) -> dict[str, Any]:
     grants = [{"databases": ["demo"], "privileges": ["ALL"]}]
-    return {"name": "app", "hosts": ["10.0.0.4"], "password": "secret", "grants": grants, "tls": "auto", **changes}
+    usual = {
+        "name": "app",
+        "hosts": ["10.0.0.4"],
+        "password": "secret",
+        "by_socket": False,
+        "grants": grants,
+        "tls": "auto",
+    }
+    return {**usual, **changes}
 
 
 def run(module: Module, client: Client) -> dict[str, Any]:
@@ -84,6 +94,43 @@ def test_a_second_run_changes_nothing() -> None:
     assert not result["changed"]
     assert client.changes == []
     assert result["diff"] == {"before": {}, "after": {}}
+
+
+def test_the_canary_s_schema_and_table_go_to_the_binary_log() -> None:
+    client = Client([], {})
+    result = run(Module(canary_schema="can_ary"), client)
+    assert result["databases"] == ["can_ary"]
+    assert result["accounts"] == []
+    (statements,) = client.changes
+    assert statements[0] == "CREATE DATABASE IF NOT EXISTS `can_ary`"
+    assert statements[1].startswith("CREATE TABLE IF NOT EXISTS `can_ary`.`probe` (token ")
+    assert statements[2] == "SET SESSION sql_log_bin = OFF"
+    client = Client([], {})
+    client.schemas.append("can_ary")
+    client.canary_tables = "1"
+    assert not run(Module(canary_schema="can_ary"), client)["changed"]
+
+
+def test_a_user_of_the_operating_system_needs_no_password() -> None:
+    account = app(name="status", hosts=["localhost"], password="", by_socket=True, tls="optional", grants=[])
+    client = Client([], {})
+    run(Module(accounts=[account]), client)
+    assert client.changes[0][1] == "CREATE USER 'status'@'localhost' IDENTIFIED VIA unix_socket REQUIRE NONE"
+    there: dict[str, str | None] = {
+        "user": "status",
+        "host": "localhost",
+        "plugin": "unix_socket",
+        "hash_hex": "",
+        "ssl_type": "",
+    }
+    client = Client([there], {"'status'@'localhost'": ["GRANT USAGE ON *.* TO x"]})
+    assert not run(Module(accounts=[account]), client)["changed"]
+    client = Client([], {}, version="9.7.4-2")
+    run(Module(accounts=[account]), client)
+    assert client.changes[0][1] == "CREATE USER 'status'@'localhost' IDENTIFIED WITH auth_socket REQUIRE NONE"
+    client = Client([user("status", "localhost")], {"'status'@'localhost'": []})
+    run(Module(accounts=[account]), client)
+    assert client.changes[0][1] == "ALTER USER 'status'@'localhost' IDENTIFIED VIA unix_socket REQUIRE NONE"
 
 
 def test_check_mode_only_tells() -> None:
@@ -139,6 +186,8 @@ def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise() -> None:
         ([app(name="Root")], "'Root' is the server's own account"),
         ([app(), app()], "'app' is given twice"),
         ([app(password="")], "'app' has no password"),
+        ([app(by_socket=True)], "'app' comes by the unix socket, expected hosts to be [localhost]"),
+        ([app(by_socket=True, password="", hosts=["localhost"])], None),
         ([app(grants=[{"databases": ["*"], "privileges": ["all"]}])], "ALL on every database"),
         ([app(), app(name="other", hosts=[], password="")], None),
     ],

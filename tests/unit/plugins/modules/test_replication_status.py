@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 
 import pytest
 import yaml
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Canary,
     Channel,
     Comparison,
     Failure,
     Raw,
+    Sighting,
     Snapshot,
     Thread,
 )
@@ -35,6 +38,7 @@ class FakeModule:
     """AnsibleModule without its process: defaults are filled in from the argument spec."""
 
     given: ClassVar[Raw] = {}
+    check_mode = False
     run_command = None
 
     def __init__(self, argument_spec: Raw, **_kwargs: Any) -> None:
@@ -51,17 +55,20 @@ class FakeLooker:
     def __init__(self, answer: Snapshot | Failure) -> None:
         self.answer = answer
 
-    def look(self) -> Snapshot | Failure:
-        return self.answer
+    def look(self, canary: Canary | None = None) -> Answer:
+        return Answer(self.answer, Sighting(seen=True, age_ms=5) if canary else None)
 
     def compare(self, *_args: Any) -> Comparison:
         return Comparison()
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 def run(monkeypatch: pytest.MonkeyPatch, answer: Snapshot | Failure, **params: Any) -> FinishedError:
     monkeypatch.setattr(FakeModule, "given", {"engine": "mysql", **params})
     monkeypatch.setattr(module, "AnsibleModule", FakeModule)
-    monkeypatch.setattr(module, "looker", lambda _params, _run_command: FakeLooker(answer))
+    monkeypatch.setattr(module, "looker", lambda *_args: FakeLooker(answer))
     with pytest.raises(FinishedError) as caught:
         module.main()
     return caught.value
@@ -69,7 +76,7 @@ def run(monkeypatch: pytest.MonkeyPatch, answer: Snapshot | Failure, **params: A
 
 def replica(io: str = "Yes") -> Snapshot:
     channel = Channel(host="10.0.0.20", port=3306, io=Thread(io), sql=Thread("Yes"), lag_seconds=0)
-    return Snapshot(engine="mysql", flavor="mariadb", version="11.8.6-MariaDB", read_only=True, channels=[channel])
+    return Snapshot("mysql", "mariadb", "11.8.6-MariaDB", dialect="mariadb", read_only=True, channels=[channel])
 
 
 def documented() -> Raw:
@@ -86,6 +93,8 @@ def test_a_healthy_replica(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, entry in documented().items():
         if entry["type"] == "dict" and "contains" in entry:
             assert set(done.result[name]) == set(entry["contains"]), name
+    assert set(done.result["channels"][0]) == set(documented()["channels"]["contains"])
+    assert set(done.result["checks"]) == set(CHECKS)
     json.dumps(done.result)
 
 
@@ -129,6 +138,74 @@ def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.result == {"msg": "expect_primary has port 'x', expected a number."}
 
 
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"client": "socket"}, "client is socket, expected auto or cli or pymysql for engine mysql."),
+        ({"engine": "redis", "client": "cli"}, "client is cli, expected auto or socket for engine redis."),
+        ({"interval": 0.0}, "interval is 0, expected more than 0 seconds."),
+        ({"max_io_idle": 0.0}, "max_io_idle is 0, expected more than 0 seconds, or leave it out."),
+        ({"timeout": -1.0}, "timeout or stable_for is below 0"),
+        ({"stable_for": 5.0}, "stable_for is 5 s, longer than timeout, 0 s: give timeout at least as much."),
+        ({"canary": "read"}, "canary is read, but there is no canary_token"),
+        ({"canary_token": "a b"}, "canary_token must be 1 to 64 letters"),
+        ({"canary_token": "x\n"}, "canary_token must be 1 to 64 letters"),
+        ({"canary_ttl": 0}, "canary_ttl is 0, expected at least 1 second."),
+        ({"canary_schema": ""}, "canary_schema is empty"),
+        ({"wait_for": "soon"}, "wait_for is 'soon', expected the position of a result"),
+    ],
+)
+def test_each_mistake_is_one_sentence(monkeypatch: pytest.MonkeyPatch, params: Raw, sentence: str) -> None:
+    done = run(monkeypatch, replica(), **params)
+    assert done.failed
+    assert sentence in done.result["msg"]
+    assert set(done.result) == {"msg"}
+
+
+def test_check_mode_looks_once_and_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeModule, "check_mode", True)
+    done = run(monkeypatch, replica("No"), timeout=60.0, stable_for=5.0, canary="both", fail_on=[])
+    assert (done.result["attempts"], done.result["changed"], done.result["canary"]["skipped"]) == (1, False, True)
+    assert done.result["canary"]["token"]
+    params = {**{name: spec.get("default") for name, spec in module.argument_spec().items()}, "engine": "mysql"}
+    waiting = module.plan({**params, "timeout": 9.0, "wait_for": "0-1-5"}, check_mode=True)
+    assert (waiting.timeout, waiting.skip_canary) == (9.0, True)
+
+
+def test_a_canary_and_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(monkeypatch, replica(), canary="read", canary_token="tok")
+    assert not done.failed
+    assert done.result["canary"] == {
+        "token": "tok",
+        "written_at": None,
+        "seen": True,
+        "latency_ms": 5,
+        "error": None,
+        "skipped": False,
+    }
+    params = {**{name: spec.get("default") for name, spec in module.argument_spec().items()}, "canary": "write"}
+    first, second = module.canary(params), module.canary(params)
+    assert first is not None
+    assert second is not None
+    assert first.token != second.token
+    assert (first.schema, first.table, first.key, first.ttl) == ("ansible_canary", "probe", "ansible:canary", 120)
+
+
+def test_the_primary_is_asked_with_its_own_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def looker(params: Raw, login: Raw, channel: str | None, _run_command: Any) -> FakeLooker:
+        asked.append((params["engine"], login["login_host"], channel))
+        return FakeLooker(replica())
+
+    monkeypatch.setattr(FakeModule, "given", {"engine": "mysql", "channel": "c", "primary": {"login_host": "above"}})
+    monkeypatch.setattr(module, "AnsibleModule", FakeModule)
+    monkeypatch.setattr(module, "looker", looker)
+    with pytest.raises(FinishedError):
+        module.main()
+    assert sorted(asked, key=str) == [("mysql", "above", None), ("mysql", None, "c")]
+
+
 def test_expectation() -> None:
     params = {name: spec.get("default") for name, spec in module.argument_spec().items()}
     expect = module.expectation({**params, "max_lag": -1, "ignore_checks": ["lag"], "expect_role": "primary"})
@@ -143,20 +220,30 @@ def test_logins() -> None:
     redis = module.redis_login(params)
     assert (redis.host, redis.port, redis.tls) == ("127.0.0.1", 6379, False)
     assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
-    for engine, name in (("mysql", "MysqlLooker"), ("redis", "RedisLooker")):
-        assert type(module.looker({**params, "engine": engine}, print)).__name__ == name
+    for engine, client, kind, name in (
+        ("mysql", "auto", "MysqlLooker", "MysqlSession"),
+        ("mysql", "cli", "MysqlLooker", "MysqlSession"),
+        ("mysql", "pymysql", "MysqlLooker", "PymysqlClient"),
+        ("redis", "auto", "RedisLooker", "RedisClient"),
+    ):
+        found: Any = module.looker({"engine": engine, "client": client}, params, None, print)
+        assert (type(found).__name__, type(found.client).__name__) == (kind, name)
 
 
 def test_documentation_fits_the_argument_spec() -> None:
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
     spec = module.argument_spec()
-    assert set(options) == set(spec)
-    for name, entry in spec.items():
-        for key in ("type", "default", "choices", "elements", "required"):
-            assert options[name].get(key) == entry.get(key), (name, key)
+    for documented_options, entries in (
+        (options, spec),
+        (options["primary"]["suboptions"], spec["primary"]["options"]),
+    ):
+        assert set(documented_options) == set(entries)
+        for name, entry in entries.items():
+            for key in ("type", "default", "choices", "elements", "required"):
+                assert documented_options[name].get(key) == entry.get(key), (name, key)
     assert tuple(options["fail_on"]["choices"]) == UNHEALTHY
     assert ("reachable", *options["ignore_checks"]["choices"]) == CHECKS
-    assert spec["login_password"]["no_log"] is True
+    assert spec["login_password"]["no_log"] is spec["primary"]["options"]["login_password"]["no_log"] is True
 
 
 def test_examples_use_documented_options() -> None:

@@ -85,6 +85,46 @@ def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
     assert "- db2: unreachable" in result["table"]
 
 
+ITEM = {"written_to": "db1", "replica": {"host": "db2.example", "latency_ms": 9}}
+
+
+def test_each_canary_has_its_time() -> None:
+    hostvars = copy.deepcopy(HOSTVARS)
+    for host, engine, canary in (
+        ("db1", "mysql", {"seen": True, "latency_ms": 3}),
+        ("db2", "mysql", {"seen": False, "latency_ms": None}),
+        ("r1", "redis", {"seen": True, "latency_ms": None}),
+        ("r2", "redis", None),
+    ):
+        verdict = f"__webcluster_{engine}_verdict"
+        hostvars[host][verdict] = {**hostvars[host][verdict], "canary": canary}
+    result = report(hostvars)
+    assert [row(result, host)["canary"] for host in ("db1", "db2", "r1", "r2")] == ["3 ms", "not seen", "seen", "-"]
+    assert result["table"].splitlines()[0].split() == [
+        "SERVER", "TIER", "ROLE", "STATE", "SOURCE", "LAG", "CANARY", "DETAIL",
+    ]  # fmt: skip
+
+
+def test_the_read_write_split_is_a_row() -> None:
+    hostvars = copy.deepcopy(HOSTVARS)
+    hostvars["db2"]["__webcluster_mysql_verdict"]["raw"] = {"variables": {"hostname": "db2.example"}}
+    result = report(hostvars, doors={"lb": {**DOORS["lb"], "item": ITEM}})
+    split = result["servers"][-1]
+    assert (split["tier"], split["state"], split["canary"]) == ("split", "working", "9 ms")
+    assert split["detail"] == "an item written to db1 was read from db2.example"
+    assert result["healthy"]
+    # No item, no row.
+    assert report()["servers"][-1]["tier"] == "redis"
+
+
+def test_a_split_that_leads_elsewhere_is_a_reason() -> None:
+    result = report(doors={"lb": {**DOORS["lb"], "item": {**ITEM, "written_to": "db2"}}})
+    assert not result["healthy"]
+    assert result["reasons"] == [
+        "lb: writes go to db2, the primary is db1; reads come from db2.example, which is none of the replicas"
+    ]
+
+
 def test_a_missing_web_server_is_named() -> None:
     result = report(doors={"lb": {**DOORS["lb"], "servers": {"web1": 6}}})
     assert result["reasons"] == ["web2: not serving, no answer of it came through lb"]

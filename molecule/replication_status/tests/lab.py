@@ -1,0 +1,103 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the traps share: commands and modules on the lab's hosts, and ways to harm them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import testinfra
+import yaml
+from testinfra.host import Host
+
+SCENARIO = Path(__file__).resolve().parents[1]
+CHECKOUT = SCENARIO.parents[1]
+SSH_CONFIG = Path.home() / ".cache/webcluster-lab/clusters/replication-status/ssh_config"
+RELEASE = os.environ.get("LAB_RELEASE") or "13"
+VARIABLES = yaml.safe_load((SCENARIO / "inventory/group_vars/all.yml").read_text(encoding="utf-8"))
+ADDRESSES: dict[str, str] = {
+    name: variables["ansible_host"]
+    for group in yaml.safe_load((SCENARIO / "inventory/hosts.yml").read_text(encoding="utf-8")).values()
+    for name, variables in group["hosts"].items()
+}
+# What the checks said, for docs/replication-status.md; see tools/trap_table.py.
+RECORD = CHECKOUT / ".cache" / "replication-traps" / f"{RELEASE}.json"
+
+Result = dict[str, Any]
+
+
+def on(name: str) -> Host:
+    return testinfra.get_host(f"ssh://{name}", ssh_config=str(SSH_CONFIG), sudo=True)
+
+
+def shell(name: str, command: str) -> str:
+    """Run a shell command as root; it must succeed."""
+    return str(on(name).check_output(command)).strip()
+
+
+def module(name: str, fqcn: str, **params: Any) -> Result:
+    """Run a module on a host and return its result, failed or not."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+    environment |= {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "true", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    program = str(Path(sys.executable).with_name("ansible"))
+    command = [program, name, "-i", str(SCENARIO / "inventory"), "-b", "-m", fqcn, "-a", json.dumps(params)]
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("{"), done.stdout + done.stderr
+    result: Result = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"][name]
+    assert not result.get("unreachable"), result
+    return result
+
+
+def status(name: str, engine: str = "mysql", **params: Any) -> Result:
+    """Run replication_status; it never fails and never changes anything."""
+    result = module(name, "siteops.webcluster.replication_status", engine=engine, fail_on=[], **params)
+    assert "state" in result, result
+    assert result["changed"] is False
+    return result
+
+
+def hints(result: Result) -> str:
+    return " | ".join(f"{reason['check']}: {reason['message']} -> {reason['hint']}" for reason in result["reasons"])
+
+
+def until(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.3)
+    return False
+
+
+class Deaf:
+    """Drops every packet from one host to another: it is told a wrong hardware address."""
+
+    def __init__(self, speaker: str, listener: str) -> None:
+        self.speaker, self.address = speaker, ADDRESSES[listener]
+
+    def __enter__(self) -> None:
+        shell(self.speaker, f"ip neigh replace {self.address} lladdr 02:00:00:00:00:99 dev eth0 nud permanent")
+
+    def __exit__(self, *_args: object) -> None:
+        shell(self.speaker, f"ip neigh del {self.address} dev eth0")
+
+
+class Frozen:
+    """Stops a process without ending it."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        self.name, self.unit = name, unit
+
+    def __enter__(self) -> None:
+        shell(self.name, f"systemctl kill --signal=STOP --kill-whom=main {self.unit}")
+
+    def __exit__(self, *_args: object) -> None:
+        shell(self.name, f"systemctl kill --signal=CONT --kill-whom=main {self.unit}")

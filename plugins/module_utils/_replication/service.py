@@ -1,0 +1,339 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict over HTTP and as a Prometheus text file, from one look a second that everybody shares.
+
+The role mysql_server installs this with the rest of the code; HAProxy asks /primary and /replica for status 200, people
+and Prometheus /status and /metrics. An old look is never served as a good one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, Union
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Comparison,
+    Failure,
+    Raw,
+    Snapshot,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
+    CHECKS,
+    STATES,
+    Expectation,
+    Verdict,
+    judge,
+    judge_failure,
+    lag_seconds,
+)
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+# What the second-by-second look leaves out is for people. The binary log stays in: a full disk shows there first.
+STEPS = tuple(step for step in mysql.STEPS if step.name not in ("status", "content", "writers"))
+# A primary takes writes when it is one and open; what else may be wrong with it is no reason to send them nowhere.
+ONLY_WRITABLE = tuple(check for check in CHECKS[1:] if check not in ("role", "read_only"))
+# Without the primary's position, own writes of the time as primary look like errant ones.
+NOT_ALONE = ("errant",)
+MOST_CONNECTIONS = 32
+REQUEST_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """max_age: seconds after which a look is worth nothing. allow: who may ask besides this host."""
+
+    address: str = "127.0.0.1"
+    port: int = 9200
+    allow: tuple[Network, ...] = ()
+    interval: float = 1.0
+    max_age: float = 2.5
+    max_lag: int = 10
+    text_file: str | None = None
+    text_interval: float = 15.0
+
+
+def parse_settings(raw: Mapping[str, Any]) -> Settings:
+    """Return the settings of a file; raises ValueError or TypeError where it is not one of ours."""
+    values = dict(raw)
+    allow = tuple(ipaddress.ip_network(item, strict=False) for item in values.pop("allow", []))
+    return Settings(allow=allow, **values)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One look, judged for both roles. begun: when the look began."""
+
+    begun: float
+    primary: Verdict
+    replica: Verdict
+    snapshot: Snapshot | None = None
+
+    @property
+    def own(self) -> Verdict:
+        """The verdict on the role that the server has."""
+        return self.replica if self.snapshot and self.snapshot.channels else self.primary
+
+
+def judge_look(begun: float, found: Snapshot | Failure, max_lag: int) -> Judged:
+    if isinstance(found, Failure):
+        verdict = judge_failure(found)
+        return Judged(begun, verdict, verdict)
+    alone = Comparison()
+    primary = judge(found, Expectation(role="primary", ignore_checks=ONLY_WRITABLE), alone)
+    if primary.healthy and found.read_only is None:
+        primary = judge_failure(Failure("unsupported", "other", "whether this server accepts writes cannot be seen"))
+    replica = judge(found, Expectation(role="replica", max_lag=max_lag, ignore_checks=NOT_ALONE), alone)
+    return Judged(begun, primary, replica, found)
+
+
+def stale(age: float | None) -> Verdict:
+    message = "no look has been made yet" if age is None else f"the last look is {age:.1f} s old"
+    return judge_failure(Failure("unreachable", "stale", message, "See the log of webcluster-status."))
+
+
+@dataclass
+class Board:
+    """The newest look, shared by the watcher and the answers."""
+
+    settings: Settings
+    clock: Callable[[], float] = time.monotonic
+    newest: Judged | None = None
+    looks: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, judged: Judged) -> None:
+        with self._lock:
+            self.newest = judged
+            self.looks += 1
+
+    def age(self) -> float | None:
+        newest = self.newest
+        return self.clock() - newest.begun if newest else None
+
+    def current(self) -> Judged:
+        """Return the newest look, or in its place a refusal when it is too old."""
+        newest, age = self.newest, self.age()
+        if newest is None or age is None or age > self.settings.max_age:
+            refusal = stale(age)
+            return Judged(newest.begun if newest else 0.0, refusal, refusal)
+        return newest
+
+
+def watch(board: Board, looker: Looker, over: threading.Event, log: Callable[[str], None]) -> None:
+    """Look again and again until it is over."""
+    said, written = "", float("-inf")
+    while not over.is_set():
+        begun = board.clock()
+        judged = judge_look(begun, looker.look().found, board.settings.max_lag)
+        board.put(judged)
+        saying = f"{judged.own.state}: {judged.own.message}"
+        if judged.own.state != said:
+            log(saying)
+            said = judged.own.state
+        if board.settings.text_file and begun - written >= board.settings.text_interval:
+            written = begun
+            try:
+                write_text(board.settings.text_file, metrics(board))
+            except OSError as error:
+                log(f"{board.settings.text_file} cannot be written: {error.strerror}")
+        over.wait(max(0.0, board.settings.interval - (board.clock() - begun)))
+    looker.close()
+
+
+def write_text(path: str, text: str) -> None:
+    """Replace a file in one step, so that nobody reads half of it."""
+    new = f"{path}.new"
+    with open(new, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.replace(new, path)
+
+
+# --- What is told ---------------------------------------------------------------------------------------------------
+
+
+def sentence(verdict: Verdict) -> str:
+    hint = verdict.reasons[0].hint if verdict.reasons and not verdict.healthy else None
+    return f"{verdict.state}: {verdict.message}" + (f" - {hint}" if hint else "") + "\n"
+
+
+def as_report(judged: Judged) -> Raw:
+    found = report("mysql", judged.own, judged.snapshot, Comparison())
+    return {name: value for name, value in found.items() if name not in ("raw", "canary", "waited", "attempts", "data")}
+
+
+def _escaped(value: Any) -> str:
+    return str(value or "").replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+
+
+def metrics(board: Board) -> str:
+    """Return the newest verdict in Prometheus' text format."""
+    judged, age = board.current(), board.age()
+    own, snapshot = judged.own, judged.snapshot
+    lines: list[str] = []
+
+    def tell(name: str, kind: str, text: str, *values: tuple[str, float | int | None]) -> None:
+        shown = [
+            f"webcluster_replication_{name}{labels} {float(value):g}" for labels, value in values if value is not None
+        ]
+        if shown:
+            lines.extend(
+                [f"# HELP webcluster_replication_{name} {text}", f"# TYPE webcluster_replication_{name} {kind}", *shown]
+            )
+
+    tell("healthy", "gauge", "Whether the server does well in the role that it has.", ("", int(own.healthy)))
+    tell("primary", "gauge", "Whether writes may be sent here.", ("", int(judged.primary.healthy)))
+    tell("replica", "gauge", "Whether reads may be sent here as to a replica.", ("", int(judged.replica.healthy)))
+    tell(
+        "state",
+        "gauge",
+        "1 for the state that the server is in.",
+        *((f'{{state="{state}"}}', int(own.state == state)) for state in STATES),
+    )
+    tell("look_age_seconds", "gauge", "Seconds since the newest look began.", ("", age))
+    tell("looks_total", "counter", "Looks since the start.", ("", board.looks))
+    if snapshot:
+        first = snapshot.channels[0] if snapshot.channels else None
+        about = ",".join(
+            f'{name}="{_escaped(value)}"'
+            for name, value in (
+                ("flavor", snapshot.flavor),
+                ("version", snapshot.version),
+                ("role", snapshot.role),
+                ("source", first.host if first else ""),
+            )
+        )
+        tell("server_info", "gauge", "What the server is.", (f"{{{about}}}", 1))
+        tell("read_only", "gauge", "Whether the server refuses writes.", ("", snapshot.read_only))
+        tell("lag_seconds", "gauge", "Seconds behind; absent unless all threads run.", ("", lag_seconds(snapshot)))
+        tell(
+            "replicas",
+            "gauge",
+            "Replicas that are connected here.",
+            ("", len(snapshot.replicas) if snapshot.replicas is not None else None),
+        )
+        ages = [channel.io.heartbeat_age for channel in snapshot.channels if channel.io.heartbeat_age is not None]
+        tell(
+            "heartbeat_age_seconds",
+            "gauge",
+            "Seconds since the primary was heard.",
+            ("", max([*ages, *snapshot.links], default=None)),
+        )
+    return "\n".join([*lines, ""])
+
+
+def answer(board: Board, path: str) -> tuple[int, str, str]:
+    """Return status, content type and body for a path."""
+    judged = board.current()
+    if path in ("/primary", "/replica"):
+        verdict = judged.primary if path == "/primary" else judged.replica
+        return 200 if verdict.healthy else 503, "text/plain", sentence(verdict)
+    if path == "/metrics":
+        return 200, "text/plain; version=0.0.4", metrics(board)
+    if path == "/status":
+        return 200 if judged.own.healthy else 503, "application/json", json.dumps(as_report(judged), indent=2) + "\n"
+    return 404, "text/plain", "Here are /primary, /replica, /status and /metrics only.\n"
+
+
+# --- Over HTTP ------------------------------------------------------------------------------------------------------
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request and hangs up."""
+
+    timeout = REQUEST_SECONDS
+    server_version = "webcluster-status"
+    sys_version = ""
+    server: Server
+
+    def do_GET(self) -> None:
+        status, kind, body = answer(self.server.board, self.path.partition("?")[0])
+        data = body.encode("utf-8", "replace")
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind == "text/plain" else kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_OPTIONS(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_args: object) -> None:
+        """A line for each health check would be all that the log holds."""
+
+
+class Server(HTTPServer):
+    """Answers several at once, not more than a few, and only those who may ask."""
+
+    request_queue_size = 64
+    # From Linux' headers: an address may be listened at before the network has it.
+    IP_FREEBIND = 15
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        settings = board.settings
+        self.address_family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+        super().__init__((settings.address, settings.port), Handler)
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IP, self.IP_FREEBIND, 1)
+        # The parent's own one looks the name up, which can take long.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address[:2])
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        del request
+        peer = ipaddress.ip_address(str(client_address[0]).partition("%")[0])
+        return (
+            peer.is_loopback
+            or str(peer) == self.server_name
+            or any(peer in network for network in self.board.settings.allow)
+        )
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self.slots.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        threading.Thread(target=self._serve, args=(request, client_address), daemon=True).start()
+
+    def _serve(self, request: Any, client_address: Any) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                self.finish_request(request, client_address)
+        finally:
+            self.shutdown_request(request)
+            self.slots.release()
+
+
+def run(settings: Settings, looker: Looker, log: Callable[[str], None], over: threading.Event | None = None) -> None:
+    """Look and answer until it is over; what goes wrong with the looks ends it, so that it is started anew."""
+    board = Board(settings)
+    server = Server(board)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    log(f"listening at {settings.address}, port {server.server_port}")
+    try:
+        watch(board, looker, over or threading.Event(), log)
+    finally:
+        server.shutdown()
+        server.server_close()

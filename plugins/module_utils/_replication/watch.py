@@ -1,0 +1,281 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look until it is well, hopeless or too late: waiting, the canary's way, and the final report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, Looker
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Canary,
+    CanaryResult,
+    Comparison,
+    Failure,
+    Raw,
+    Sighting,
+    Snapshot,
+    Trouble,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
+    Expectation,
+    Reason,
+    Verdict,
+    judge,
+    judge_failure,
+    parse_expected_primary,
+    sort_reasons,
+)
+
+# What the primary just had is looked for more often at first: the canary's way is to be measured.
+FIRST_PAUSE = 0.005
+SLOWEST = 5.0
+COMMIT_SECONDS = 1.0
+# What was asked from the primary a moment ago may arrive in that time even without a timeout.
+GRACE_SECONDS = 2.0
+
+
+class Clock:
+    """Time, handed in so that tests need not wait."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to expect and how long to wait. canary.mode: write, read or both. position: what to reach."""
+
+    expect: Expectation = field(default_factory=Expectation)
+    position: Mapping[str, Any] | None = None
+    allow_errant: tuple[str, ...] = ()
+    timeout: float = 0.0
+    interval: float = 1.0
+    stable_for: float = 0.0
+    fail_fast: bool = True
+    canary: Canary | None = None
+    skip_canary: bool = False
+
+
+@dataclass
+class _Journey:
+    """How far the canary has come. refused: why the primary did not take it. own: what the server itself said last."""
+
+    written: Sighting | None = None
+    left_at: float | None = None
+    refused: Trouble | None = None
+    own: Sighting | None = None
+    seen: Sighting | None = None
+    latency_ms: int | None = None
+
+
+class Watch:
+    """One run of the check. primary: the server above, where it can be asked as well."""
+
+    def __init__(
+        self, engine: str, plan: Plan, looker: Looker, primary: Looker | None = None, clock: Clock | None = None
+    ) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.looker = looker
+        self.primary = primary
+        self.clock = clock or Clock()
+        self.journey = _Journey()
+        self.position = plan.position
+        self.source: Snapshot | None = None
+        self.source_failure: Failure | None = None
+        self.errant: Comparison | None = None
+
+    def run(self) -> Raw:
+        """Look until the verdict holds; return the report."""
+        plan, clock = self.plan, self.clock
+        begin, attempts, changes = clock.now(), 0, 0
+        since: float | None = None
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                looked = clock.now()
+                attempts += 1
+                verdict, snapshot, comparison = self._attempt()
+                if verdict.healthy:
+                    since = looked if since is None else since
+                elif since is not None:
+                    since, changes = None, changes + 1
+                stable = since is not None and clock.now() - since >= plan.stable_for
+                left = begin + self._patience(verdict) - clock.now()
+                if stable or left <= 0 or (plan.fail_fast and verdict.hopeless):
+                    break
+                pause = self._pause(pause)
+                clock.sleep(min(pause, left))
+        finally:
+            self.looker.close()
+            if self.primary:
+                self.primary.close()
+        if verdict.healthy and not stable:
+            verdict = _unstable(verdict, clock.now() - (since or begin), plan.stable_for, changes)
+        elif plan.stable_for:
+            verdict.checks["stable"] = {"ok": verdict.healthy, "value": changes, "expected": 0}
+        waited = round(clock.now() - begin, 3)
+        return report(self.engine, verdict, snapshot, comparison, self._canary(), waited, attempts)
+
+    def _patience(self, verdict: Verdict) -> float:
+        moment_ago = self.source is not None and verdict.state == "catching_up"
+        return max(self.plan.timeout, GRACE_SECONDS) if moment_ago else self.plan.timeout
+
+    def _pause(self, last: float) -> float:
+        """Return how long to wait before the next look: longer from look to look."""
+        if self.source is not None and last * 2 < self.plan.interval:
+            return last * 2
+        if last < self.plan.interval:
+            return self.plan.interval
+        return min(last * 1.5, max(SLOWEST, self.plan.interval))
+
+    def _attempt(self) -> tuple[Verdict, Snapshot | None, Comparison]:
+        found = self._look()
+        if isinstance(found, Snapshot) and self.primary and (self.source is None or self._must_write()):
+            self._ask_primary(self.primary, found)
+            if self.source is not None:
+                # What the primary had a moment ago is to be reached by a later look.
+                found = self._look()
+        if isinstance(found, Failure):
+            return judge_failure(found), None, Comparison()
+        comparison = self._compare(found)
+        verdict = judge(found, self._expectation(), comparison, self._canary(), self.source_failure)
+        if self.primary and self.source_failure is None:
+            verdict.checks["primary_reachable"] = {"ok": True, "value": "yes", "expected": "yes"}
+        return verdict, found, comparison
+
+    def _look(self) -> Snapshot | Failure:
+        answer = self.looker.look(self._own_canary())
+        self._note_own(answer)
+        return answer.found
+
+    def _expectation(self) -> Expectation:
+        expect = self.plan.expect
+        known = {name: value for name, value in asdict(self.source.identity).items() if value} if self.source else {}
+        return expect if expect.primary or not known else replace(expect, primary=parse_expected_primary(known))
+
+    def _compare(self, snapshot: Snapshot) -> Comparison:
+        if not snapshot.channels:
+            return Comparison()
+        comparison = self.looker.compare(snapshot, self.position, self.plan.allow_errant)
+        if self.errant and self.errant.errant:
+            comparison = replace(comparison, errant=self.errant.errant, errant_count=self.errant.errant_count)
+        return replace(comparison, asked=bool(self.position and self.position.get("kind")))
+
+    def _ask_primary(self, primary: Looker, before: Snapshot) -> None:
+        """Ask the primary after the replica: what only the replica has by then did not come from it."""
+        answer = primary.look(self._primary_canary())
+        if answer.sighting:
+            self._note_written(answer.sighting)
+        if isinstance(answer.found, Failure):
+            self.source, self.source_failure = None, answer.found
+            return
+        self.source, self.source_failure = answer.found, None
+        if self.plan.position is None:
+            self.position = self.source.position
+        if before.channels:
+            self.errant = self._errant(primary, before, self.source)
+
+    def _errant(self, primary: Looker, before: Snapshot, source: Snapshot) -> Comparison:
+        """Return what the replica had before its primary was asked and the primary has not."""
+        allowed = self.plan.allow_errant
+        found = self.looker.compare(before, {**source.position, "in_flight": False}, allowed)
+        if found.errant and not self.looker.compare(before, source.position, allowed).errant:
+            # A commit that waits for replicas is on them before the primary calls it done.
+            self.clock.sleep(COMMIT_SECONDS)
+            again = primary.look().found
+            if isinstance(again, Snapshot):
+                found = self.looker.compare(before, {**again.position, "in_flight": False}, allowed)
+        return found
+
+    # --- The canary -------------------------------------------------------------------------------------------------
+
+    def _active(self) -> Canary | None:
+        return None if self.plan.skip_canary else self.plan.canary
+
+    def _must_write(self) -> bool:
+        canary = self._active()
+        return canary is not None and canary.mode in ("write", "both") and self.journey.written is None
+
+    def _primary_canary(self) -> Canary | None:
+        canary, own = self._active(), self.journey.own
+        if canary is None or canary.mode != "both" or not self._must_write():
+            return None
+        return replace(canary, mode="write", absent_below=bool(own and own.trouble and own.trouble.absent))
+
+    def _own_canary(self) -> Canary | None:
+        """Return what the server itself has to do next for the canary."""
+        canary = self._active()
+        if canary is None or self.journey.seen is not None:
+            return None
+        if self._writes_itself(canary):
+            return replace(canary, mode="write") if self._must_write() else None
+        return replace(canary, mode="read")
+
+    def _writes_itself(self, canary: Canary) -> bool:
+        return canary.mode == "write" or (canary.mode == "both" and self.primary is None)
+
+    def _note_written(self, sighting: Sighting) -> None:
+        self.journey.refused = sighting.trouble
+        if sighting.seen:
+            self.journey.written, self.journey.left_at = sighting, self.clock.now()
+
+    def _note_own(self, answer: Answer) -> None:
+        sighting, journey, canary = answer.sighting, self.journey, self.plan.canary
+        if sighting is None or canary is None:
+            return
+        if not self._writes_itself(canary):
+            journey.own = sighting
+            if sighting.seen:
+                journey.seen, journey.latency_ms = sighting, self._latency(sighting)
+            return
+        self._note_written(sighting)
+        if sighting.seen:
+            # Where replicas have acknowledged it, that is worth more than the way back to ourselves.
+            own = sighting.age_ms if canary.mode == "both" else None
+            journey.seen, journey.latency_ms = sighting, own if sighting.took_ms is None else sighting.took_ms
+
+    def _latency(self, sighting: Sighting) -> int | None:
+        """Return the canary's way in milliseconds, by one clock where both ends were seen from here."""
+        journey = self.journey
+        if journey.left_at is not None:
+            way = round((self.clock.now() - journey.left_at) * 1000)
+            took = journey.written.took_ms if journey.written else None
+            return way if took is None else min(way, took)
+        return sighting.age_ms if sighting.age_ms is not None and sighting.age_ms >= 0 else None
+
+    def _canary(self) -> CanaryResult | None:
+        canary, journey = self.plan.canary, self.journey
+        if canary is None:
+            return None
+        if self.plan.skip_canary:
+            return CanaryResult(canary.mode, canary.token, skipped=True)
+        own = journey.own.trouble if journey.own else None
+        written = journey.written or journey.seen
+        return CanaryResult(
+            canary.mode,
+            canary.token,
+            seen=journey.seen is not None if written or journey.own or journey.refused else None,
+            written_at=written.written_at if written else None,
+            latency_ms=journey.latency_ms,
+            trouble=None if journey.seen else journey.refused or own,
+        )
+
+
+def _unstable(verdict: Verdict, seconds: float, wanted: float, changes: int) -> Verdict:
+    """A server that was well at the last look, but not long enough."""
+    message = f"healthy for the last {seconds:.1f} s only, {wanted:g} s are wanted"
+    if changes:
+        message += f"; it turned unhealthy {changes} time(s) meanwhile"
+    reason = Reason("stable", "catching_up", message, "Wait longer (timeout), and look why it changes.")
+    checks = {**verdict.checks, "stable": {"ok": False, "value": changes, "expected": 0}}
+    return Verdict("catching_up", message, sort_reasons([reason, *verdict.reasons]), checks)
