@@ -262,6 +262,12 @@ class SharedToken:
                 self._learn(self._token.token)
             return self._token
 
+    def close(self) -> None:
+        # A ready access token has no connection.
+        close = getattr(self._credential, "close", None)
+        if close:
+            close()
+
     def _ask(self, *scopes: str, **kwargs: t.Any) -> Token:
         azure_error = importlib.import_module("azure.core.exceptions").AzureError
         try:

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import auth, client, graph, lists
@@ -18,7 +19,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.parallel
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.plan import Plan
 
 
-def connect(plan: Plan, runner: Runner, report: Report) -> Send:
+@contextlib.contextmanager
+def connect(plan: Plan, runner: Runner, report: Report) -> Iterator[Send]:
     """The clients of azure-mgmt-*, with a token that they all share."""
     mode = auth.choose(plan.auth)
     arm_lists = plan.backend == "arm" and plan.wanted.network
@@ -33,18 +35,23 @@ def connect(plan: Plan, runner: Runner, report: Report) -> Send:
     source = partial(auth.make, plan.auth, mode, plan.cloud)
     token = auth.SharedToken(plan.auth, mode, plan.cloud, source, report.secrets.append)
     runner.run([Task("the token", partial(token.get_token, plan.cloud.scope))])
-    return client.Clients(plan.cloud, token, plan.limits, runner.sleep).send
+    clients = client.Clients(plan.cloud, token, plan.limits, runner.sleep)
+    with contextlib.closing(token), contextlib.closing(clients):
+        yield clients.send
 
 
 def fetch(
-    plan: Plan, report: Report, connector: Callable[[Plan, Runner, Report], Send] = connect
+    plan: Plan,
+    report: Report,
+    connector: Callable[[Plan, Runner, Report], contextlib.AbstractContextManager[Send]] = connect,
 ) -> tuple[list[Record], int]:
     """The records of all machines that are wanted, and the number of requests they took."""
     runner = Runner(plan.workers, plan.deadline)
-    arm = Arm(connector(plan, runner, report), plan.cloud, report.note)
-    subscriptions: Sequence[str] = plan.subscriptions
-    if not subscriptions:
-        (subscriptions,) = runner.run([Task("subscriptions", partial(lists.visible_subscriptions, arm, report))])
-    collect = graph.collect if plan.backend == "resource_graph" else lists.collect
-    estate = collect(arm, runner, subscriptions, plan.wanted, report)
+    with connector(plan, runner, report) as send:
+        arm = Arm(send, plan.cloud, report.note)
+        subscriptions: Sequence[str] = plan.subscriptions
+        if not subscriptions:
+            (subscriptions,) = runner.run([Task("subscriptions", partial(lists.visible_subscriptions, arm, report))])
+        collect = graph.collect if plan.backend == "resource_graph" else lists.collect
+        estate = collect(arm, runner, subscriptions, plan.wanted, report)
     return join(estate, plan.wanted.network), arm.requests
