@@ -10,10 +10,11 @@ PYTHON ?=
 FORMAT ?= table
 ARGS ?=
 ROLE ?= haproxy
-SCENARIOS := haproxy apache_php mysql_master mysql_replica redis_master redis_replica replication_status site
+# The longest first.
+SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest molecule test test-full bench bench-converge clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,15 @@ check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported con
 	VENV=.venv-oldest tools/lint.sh check
 	VENV=.venv-oldest tools/sanity.sh
 
+awx-check: venv-dev ## Prove the AWX data with ansible-runner on lab hosts
+	@tools/awx_check.sh
+
+ee-check: venv-dev ## Prove the execution environment's dependencies in a bare system
+	@tools/ee_check.sh
+
+galaxy-check: venv-dev ## Build the Galaxy archive, install it elsewhere and use it
+	@tools/galaxy_check.sh
+
 molecule: venv-dev ## Test one role on real hosts: ROLE=haproxy
 	@molecule test -s $(ROLE)
 
@@ -69,11 +79,15 @@ test: venv-dev ## Everything: lint, types, sanity, unit tests, every role and th
 test-full: venv-dev ## Also every role on every release and engine; takes longer than an hour
 	@tools/test.sh $(SCENARIOS)
 	for release in 12 sid; do LAB_RELEASE=$$release tools/test.sh --scenarios-only $(SCENARIOS); done
+	REDIS_FLAVOR=valkey tools/test.sh --scenarios-only redis_master redis_replica
 
-bench: bench-converge ## Every benchmark
+bench: bench-converge bench-inventory ## Every benchmark
 
 bench-converge: venv ## Tasks, CPU and wall time of the first and the second converge of a fresh lab
 	@python tests/bench/converge.py
+
+bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, up to 10,000 machines
+	@python tests/bench/inventory.py
 
 clean: lab-down ## Remove the lab and the virtual environments
 	@rm -rf .venv .venv-oldest .ansible

@@ -51,6 +51,10 @@ ACTIONS = {
     "image": "build the image",
     "list": "names and addresses",
 }
+NEEDS_ROOT = ("up", "down", "image")
+SETTINGS = pathlib.Path("/proc/sys")
+# Forwarding is podman's wish; the usual 128 inotify instances are enough for a dozen hosts only, those after them boot degraded.
+KERNEL = {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 4096}
 RELEASES = {"12": "bookworm", "13": "trixie", "sid": "sid"}
 
 
@@ -179,9 +183,7 @@ def missing_packages(which: t.Callable[[str], str | None], exists: t.Callable[[s
 
 
 def ensure_machine(runner: Runner = run) -> None:
-    """Root, packages and disk, each with its own sentence."""
-    if os.geteuid() != 0:
-        raise LabError("The lab makes containers, networks and routes and needs root: run it again with sudo.")
+    """Packages and disk, each with its own sentence."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     lacking = missing_packages(shutil.which, os.path.exists)
     if lacking:
@@ -431,6 +433,24 @@ def drop_routes(subnets: t.Iterable[ipaddress.IPv4Network]) -> None:
                 pass
 
 
+def tune_kernel(settings: pathlib.Path = SETTINGS, kept: pathlib.Path = RUN_DIR) -> None:
+    """Give each host's systemd its watches, and remember what was set before."""
+    for name, enough in KERNEL.items():
+        path, remembered = settings / name, kept / name.rpartition("/")[2]
+        now = path.read_text()
+        if not remembered.exists():
+            remembered.write_text(now)
+        if int(now) < enough:
+            path.write_text(str(enough))
+
+
+def restore_kernel(settings: pathlib.Path = SETTINGS, kept: pathlib.Path = RUN_DIR) -> None:
+    for name in KERNEL:
+        remembered = kept / name.rpartition("/")[2]
+        if remembered.exists():
+            (settings / name).write_text(remembered.read_text())
+
+
 def cluster_networks(podman: Podman, name: str) -> dict[str, dict[str, t.Any]]:
     rows = podman.json("network", "ls", "--filter", f"label={LABEL}={name}")
     return {row["name"]: row for row in rows}
@@ -462,10 +482,7 @@ def up(cluster: Cluster, image: str) -> None:
             f"The route {clash} of this machine overlaps the lab's subnets: set LAB_PREFIX to three free numbers."
         )
     write_keys(cluster)
-    forward = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
-    remembered = RUN_DIR / "ip_forward"
-    if not remembered.exists():
-        remembered.write_text(forward.read_text())
+    tune_kernel()
     for subnet in cluster.subnets:
         if cluster.network(subnet) not in networks:
             podman("network", "create", "--disable-dns", "--subnet", str(subnet),
@@ -525,7 +542,7 @@ def cluster_state(name: str) -> pathlib.Path:
 def every_cluster() -> list[str]:
     """Names of the clusters that left keys, hosts or networks."""
     names = {path.name for path in (cache_root() / "clusters").glob("*")}
-    if os.geteuid() == 0 and shutil.which("podman"):
+    if shutil.which("podman"):
         podman = Podman()
         podman.prepare()
         rows = podman.json("ps", "--all", "--filter", f"label={LABEL}")
@@ -536,8 +553,6 @@ def every_cluster() -> list[str]:
 
 def down(name: str, state: pathlib.Path) -> None:
     """Remove every trace of a cluster; the image stays."""
-    if os.geteuid() != 0:
-        raise LabError("The lab removes containers, networks and routes and needs root: run it again with sudo.")
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if shutil.which("podman"):
         podman = Podman()
@@ -550,10 +565,8 @@ def down(name: str, state: pathlib.Path) -> None:
         if networks:
             podman("network", "rm", "--force", *sorted(networks))
         others = podman.json("ps", "--all", "--filter", f"label={LABEL}")
-        remembered = RUN_DIR / "ip_forward"
         if not others and not podman.json("network", "ls", "--filter", f"label={LABEL}"):
-            if remembered.exists():
-                pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text(remembered.read_text())
+            restore_kernel()
             podman.release()
     shutil.rmtree(state, ignore_errors=True)
 
@@ -600,6 +613,8 @@ def parse(argv: t.Sequence[str], environ: t.Mapping[str, str]) -> Options:
 
 def main(argv: t.Sequence[str]) -> int:
     options = parse(argv, os.environ)
+    if options.action in NEEDS_ROOT and os.geteuid() != 0:
+        raise LabError("The lab makes and removes containers, networks and routes and needs root: run it with sudo.")
     if options.action == "down":
         with locked("cluster"):
             names = [options.name, *(every_cluster() if options.everything else [])]

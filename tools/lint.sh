@@ -8,8 +8,6 @@ cd "$(dirname "$0")/.."
 . tools/common.sh
 use_venv
 link_collection
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
 scripts() { # every tracked or new shell script, whatever its name
   local file line
@@ -37,13 +35,6 @@ step_mypy() {
   mypy "${paths[@]}" | sed "s|^$COLLECTION/||"
 }
 
-step_docs() {
-  # antsibull-docs copies the folder it is given, so it gets one without virtual environments and caches.
-  local copy
-  copy=$(copy_collection "$work")
-  antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self "$copy" | sed "s|^$copy/||"
-}
-
 step_syntax() {
   local playbook inventory=()
   if [ -d inventory/lab ]; then inventory=(-i inventory/lab); fi
@@ -57,7 +48,7 @@ step_syntax() {
 step_unit() { python -m pytest -q tests/unit; }
 
 # The longest first.
-all=(ansible-lint docs syntax mypy yamllint ruff shellcheck changelog)
+all=(ansible-lint syntax mypy yamllint ruff shellcheck changelog)
 case ${1:-} in
   "") set -- "${all[@]}" ;;
   check) set -- ansible-lint unit "${all[@]:1}" ;;

@@ -9,9 +9,13 @@ use_venv
 link_collection
 
 step_check() { tools/lint.sh check; }
-step_sanity() { tools/sanity.sh; }
+step_nox() { nox --non-interactive --reuse-existing-virtualenvs --session docs-check license-check extra-checks; }
+step_sanity() { nox --non-interactive --session sanity; }
+step_awx-check() { tools/awx_check.sh; }
+step_ee-check() { tools/ee_check.sh; }
+step_galaxy-check() { tools/galaxy_check.sh; }
 
-steps=(check sanity)
+steps=(check sanity nox ee-check galaxy-check awx-check)
 if [ "${1:-}" = --scenarios-only ]; then
   shift
   steps=()

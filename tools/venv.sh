@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 dir=$1 requirements=$2 python=${3:-newest}
 link_collection
-stamp=$dir/.made-from-$(basename "$requirements" .txt)-$(cat requirements*.txt | sha256sum | cut -c1-12)
+stamp=$dir/.made-from-$(basename "$requirements" .txt)-$(cat requirements*.txt meta/ee-requirements.txt | sha256sum | cut -c1-12)
 # What the developers' requirements gave serves an operator too.
 if [ -e "$stamp" ] || [ -e "${stamp/requirements-/requirements-dev-}" ]; then exit 0; fi
 case $python in

@@ -144,12 +144,12 @@ class HttpAsk:
             headers["Content-Type"] = "application/json"
         try:
             connection.request(method, self._base + path, body=body, headers=headers)
-            response = connection.getresponse()
-            return Answer(
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                self._read(response, deadline),
-            )
+            with connection.getresponse() as response:
+                return Answer(
+                    response.status,
+                    {name.lower(): value for name, value in response.getheaders()},
+                    self._read(response, deadline),
+                )
         except (http.client.HTTPException, OSError, ValueError) as error:
             raise translate(error) from error
         finally:

@@ -11,6 +11,9 @@ import ipaddress
 import typing as t
 from collections.abc import Mapping, Sequence
 
+from ansible.errors import AnsibleError
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import resolve
+
 GROUPS = ("haproxy", "apache_php", "mysql_master", "mysql_replica", "redis_master", "redis_replica")
 SUPPORTED = ("Debian 12", "Debian 13", "Debian sid")
 ENGINES = {"mysql": "MySQL", "redis": "Redis"}
@@ -93,17 +96,28 @@ def inventory_errors(groups: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def secret_errors(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
-    """Secrets that the roles require and the inventory does not give."""
+    """Secrets that the roles require and the inventory does not give, or cannot give."""
     errors = []
+    broken: dict[str, list[str]] = {}
     for engine, names in SECRETS.items():
         members = [*groups.get(f"{engine}_master", []), *groups.get(f"{engine}_replica", [])]
         for name in names:
-            lacking = [host for host in members if name not in hostvars[host]]
+            lacking = []
+            for host in members:
+                if name not in hostvars[host]:
+                    lacking.append(host)
+                    continue
+                try:
+                    resolve(hostvars[host], name)
+                except AnsibleError as error:
+                    broken.setdefault(" ".join(str(error).split()), []).append(name)
             if lacking:
                 errors.append(
                     f"Variable {name} is not set for {', '.join(lacking)}; expected a password: copy"
                     " group_vars/webcluster/secrets.yml of inventory/lab into your inventory, or set it from a vault."
                 )
+    for reason, unset in broken.items():
+        errors.append(f"No value for {', '.join(dict.fromkeys(unset))}: {reason}.")
     return errors
 
 

@@ -12,15 +12,24 @@ import pathlib
 import typing as t
 from collections.abc import Iterable, Mapping
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
+from jinja2 import Undefined
 
 ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 # What argument specs hold and module argument specs do not know.
 DOCUMENTATION_KEYS = ("description", "short_description", "version_added", "required")
 
 Options = dict[str, dict[str, t.Any]]
+
+
+def resolve(variables: Mapping[str, t.Any], name: str) -> t.Any:
+    """Return a variable's value; an undefined one, which a host's variables hand out like a value, is an error."""
+    value = variables[name]
+    if isinstance(value, Undefined):
+        raise AnsibleUndefinedVariable(str(value._undefined_hint or f"{name} is undefined"))
+    return value
 
 
 def plain_option(option: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -73,7 +82,7 @@ def variable_errors(
                 finding = f"Variable {name} ({{hosts}}) is no option of the roles; {remedy}"
             else:
                 try:
-                    value = variables[name]
+                    value = resolve(variables, name)
                 except AnsibleError:
                     # It may need facts that are not there yet; the role checks its value again.
                     continue

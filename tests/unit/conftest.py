@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ansible.plugins.loader import init_plugin_loader
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".ansible" / "collections"
 
@@ -24,3 +26,5 @@ def link_checkout(checkout: Path, collections: Path) -> None:
 link_checkout(CHECKOUT, COLLECTIONS)
 # First on the path: a released version installed beside Ansible must not be the one that is tested.
 sys.path.insert(0, str(COLLECTIONS))
+# Before anything of the collection is imported: a package that Python's own import found has no plugins for Ansible.
+init_plugin_loader([str(COLLECTIONS)])

@@ -117,3 +117,24 @@ def test_lab_hosts_see_each_others_real_address() -> None:
     assert rule[-1] == "ACCEPT"
     assert "10.0.0.0/28" in rule
     assert "10.0.0.16/28" in rule
+
+
+@pytest.mark.parametrize("action", ["up", "down", "image"])
+def test_who_is_not_root_is_told_so_first(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labtool.os, "geteuid", lambda: 65534)
+    with pytest.raises(labtool.LabError, match="needs root: run it with sudo"):
+        labtool.main([action])
+
+
+def test_kernel_settings_are_raised_never_lowered_and_given_back(tmp_path: pathlib.Path) -> None:
+    forward, watches = tmp_path / "net/ipv4/ip_forward", tmp_path / "fs/inotify/max_user_instances"
+    for path, value in ((forward, "0\n"), (watches, "8192\n")):
+        path.parent.mkdir(parents=True)
+        path.write_text(value)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for _again in range(2):
+        labtool.tune_kernel(tmp_path, kept)
+    assert (forward.read_text(), watches.read_text()) == ("1", "8192\n")
+    labtool.restore_kernel(tmp_path, kept)
+    assert (forward.read_text(), watches.read_text()) == ("0\n", "8192\n")

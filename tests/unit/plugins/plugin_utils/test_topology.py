@@ -7,6 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+from jinja2 import StrictUndefined
 
 GROUPS: dict[str, list[str]] = {
     "haproxy": ["lb"],
@@ -138,6 +139,17 @@ def test_hosts_that_cannot_be_worked_on_are_all_named() -> None:
         " leave it out with --limit. ssh: no route",
         "Host old runs Debian 11; expected one of Debian 12, Debian 13, Debian sid: reinstall it with one of these.",
         "Host odd runs an unknown system; expected one of Debian 12, Debian 13, Debian sid: reinstall it with one of these.",
+    ]
+
+
+def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {secret: "x" for names in _topology.SECRETS.values() for secret in names} for name in ADDRESSES
+    }
+    for name in ("db1", "db2"):
+        hostvars[name]["mysql_server_application_password"] = StrictUndefined(hint="attach a credential")
+    assert _topology.secret_errors(GROUPS, hostvars) == [
+        "No value for mysql_server_application_password: attach a credential."
     ]
 
 

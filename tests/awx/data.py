@@ -1,0 +1,235 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What awx/config says, what is wrong with it, and what AWX would make of it; nothing here runs anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+Json = dict[str, Any]
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCHEMA = Path(__file__).with_name("schema.json")
+# Types that AWX brings along, with the inputs that a credential of ours cannot do without.
+BUILT_IN_TYPES = {"Machine": ["username", "ssh_key_data"]}
+# Questions that set no option of a role.
+OTHER_QUESTIONS = {"webcluster_confirm": "multiplechoice", "webcluster_url": "text"}
+SURVEY_TYPES = {
+    "int": ["integer"],
+    "float": ["float", "integer"],
+    "bool": ["multiplechoice"],
+    "str": ["text", "textarea", "password", "multiplechoice"],
+    "list": ["multiselect", "textarea"],
+}
+PLACEHOLDER = re.compile(r"\{\{ (\w+) \}\}")
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with Ansible's mark for text that is no template of ours."""
+
+
+class Unsafe(str):
+    """Text that AWX, not Ansible, fills in."""
+
+    __slots__ = ()
+
+
+def construct_unsafe(loader: Loader, node: yaml.ScalarNode) -> Unsafe:
+    return Unsafe(loader.construct_scalar(node))
+
+
+Loader.add_constructor("!unsafe", construct_unsafe)
+
+
+def load(folder: Path = CHECKOUT / "awx/config") -> Json:
+    """Return all variables of the folder; a name in two files is an error."""
+    data: Json = {}
+    for path in sorted(folder.glob("*.yml")):
+        for name, value in Loader(path.read_text(encoding="utf-8")).get_single_data().items():
+            if name in data:
+                raise ValueError(f"{path.name}: {name} stands in another file as well; expected it once.")
+            data[name] = value
+    return data
+
+
+def fill(value: Any, values: Mapping[str, Any]) -> Any:
+    """Put values for the placeholders, as infra.aap_configuration's templates do."""
+    if isinstance(value, dict):
+        return {name: fill(inner, values) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [fill(inner, values) for inner in value]
+    if isinstance(value, Unsafe) or not isinstance(value, str):
+        return value
+    whole = PLACEHOLDER.fullmatch(value)
+    try:
+        return values[whole[1]] if whole else PLACEHOLDER.sub(lambda found: str(values[found[1]]), value)
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} has no value; expected it in awx/variables.yml.") from None
+
+
+def schema_errors(data: Json) -> list[str]:
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    errors = sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.absolute_path)))
+    return [f"{'.'.join(map(str, error.absolute_path)) or 'awx/config'}: {error.message}." for error in errors]
+
+
+def _names(data: Json, kind: str) -> set[str]:
+    return {str(item.get("name")) for item in data.get(f"controller_{kind}", [])}
+
+
+def _references(data: Json) -> Iterator[tuple[str, str, str, str]]:
+    """Yield who names whom: object, key, kind of the other object, its name."""
+    kinds = {
+        "projects": {"default_environment": "execution_environments"},
+        "inventory_sources": {
+            "inventory": "inventories",
+            "source_project": "projects",
+            "credential": "credentials",
+            "execution_environment": "execution_environments",
+        },
+        "credentials": {"credential_type": "credential_types"},
+        "templates": {
+            "inventory": "inventories",
+            "project": "projects",
+            "execution_environment": "execution_environments",
+            "credentials": "credentials",
+        },
+        "workflows": {"inventory": "inventories"},
+    }
+    for kind, keys in kinds.items():
+        for item in data[f"controller_{kind}"]:
+            for key, other in keys.items():
+                for name in item[key] if isinstance(item.get(key), list) else [item.get(key)]:
+                    if name is not None:
+                        yield item["name"], key, other, name
+    for flow in data["controller_workflows"]:
+        for node in flow["simplified_workflow_nodes"]:
+            yield flow["name"], f"node {node['identifier']}", "templates", node["unified_job_template"]
+
+
+def reference_errors(data: Json) -> list[str]:
+    """Objects that are named and not there."""
+    errors = []
+    for owner, key, kind, name in _references(data):
+        known = _names(data, kind) | (set(BUILT_IN_TYPES) if kind == "credential_types" else set())
+        if name not in known:
+            errors.append(
+                f"{owner}: {key} names {name}, which controller_{kind} does not hold; expected one of {', '.join(sorted(known))}."
+            )
+    for flow in data["controller_workflows"]:
+        nodes = flow["simplified_workflow_nodes"]
+        known = {node["identifier"] for node in nodes}
+        errors += [
+            f"{flow['name']}: node {node['identifier']} goes on to {follower}, which is no node of it."
+            for node in nodes
+            for key in ("success_nodes", "failure_nodes", "always_nodes")
+            for follower in node.get(key, [])
+            if follower not in known
+        ]
+    return errors
+
+
+def playbook_errors(data: Json, folder: Path = CHECKOUT / "playbooks") -> list[str]:
+    """Playbooks without a template, templates without a playbook, and what a template must say of its playbook."""
+    errors = []
+    present = {f"playbooks/{path.name}": path for path in sorted(folder.glob("*.yml"))}
+    templates = {item["playbook"]: item for item in data["controller_templates"]}
+    errors += [
+        f"{name} has no job template; add one to awx/config/templates.yml." for name in present if name not in templates
+    ]
+    for name, item in templates.items():
+        if name not in present:
+            errors.append(
+                f"{item['name']}: its playbook {name} is gone; remove the template, or name another playbook."
+            )
+            continue
+        head = "".join(line for line in present[name].read_text(encoding="utf-8").splitlines() if line.startswith("#"))
+        if "Expected downtime:" not in item["description"]:
+            errors.append(f"{item['name']}: its description does not tell the expected downtime; take it from {name}.")
+        questions = {question["variable"]: question for question in item["survey"]["spec"]}
+        asks = questions.get("webcluster_confirm", {})
+        if "Destructive:" in head and not (asks.get("required") and "default" not in asks):
+            errors.append(
+                f"{item['name']}: {name} is destructive; expected a required question webcluster_confirm without a default."
+            )
+    return errors
+
+
+def survey_errors(data: Json, roles: Mapping[str, _variables.Options]) -> list[str]:
+    """Questions whose answers the roles would refuse."""
+    options = {name: option for of_role in roles.values() for name, option in of_role.items()}
+    errors = []
+    for item in data["controller_templates"]:
+        for question in item["survey"]["spec"]:
+            name, kind = question["variable"], question["type"]
+            where = f"{item['name']}: the question for {name}"
+            if name in OTHER_QUESTIONS:
+                wanted = [OTHER_QUESTIONS[name]]
+            elif name in options:
+                wanted = SURVEY_TYPES[options[name].get("type", "str")]
+            else:
+                errors.append(f"{where} sets no option of a role; expected one, or a variable that a playbook reads.")
+                continue
+            if kind not in wanted:
+                errors.append(f"{where} is of type {kind}; expected {' or '.join(wanted)}.")
+                continue
+            answers = [*question.get("choices", []), *([question["default"]] if "default" in question else [])]
+            for answer in answers if name in options else []:
+                problem = _variables.value_error(name, answer, options[name])
+                if problem:
+                    errors.append(f"{where} offers {answer!r}, which the role refuses: {problem}.")
+    return errors
+
+
+def credential_errors(data: Json) -> list[str]:
+    """Inputs that a type wants and a credential lacks, or that the type does not know; data is filled in."""
+    types = {item["name"]: item for item in data["controller_credential_types"]}
+    errors = []
+    for item in data["controller_credentials"]:
+        kind = types.get(item["credential_type"])
+        inputs = item["inputs"]
+        if kind is None:
+            wanted = BUILT_IN_TYPES.get(item["credential_type"], [])
+        else:
+            fields = {field["id"]: field for field in kind["inputs"]["fields"]}
+            wanted = list(kind["inputs"]["required"])
+            if "access_token" in fields and not inputs.get("access_token"):
+                wanted += ["tenant", "client", "secret"]
+            for name, value in inputs.items():
+                if name not in fields:
+                    errors.append(
+                        f"Credential {item['name']}: {name} is no input of {kind['name']}; expected {', '.join(fields)}."
+                    )
+                elif value not in fields[name].get("choices", [value]):
+                    errors.append(
+                        f"Credential {item['name']}: {name} is {value}; expected {', '.join(fields[name]['choices'])}."
+                    )
+        errors += [
+            f"Credential {item['name']}: {name} is empty; expected it for a credential of type {item['credential_type']}: set it in awx/variables.yml."
+            for name in wanted
+            if not inputs.get(name)
+        ]
+    return errors
+
+
+def injected(kind: Json, inputs: Mapping[str, str], into: str) -> dict[str, str]:
+    """What a job gets of a credential: into is env or extra_vars. Inputs that are not given are empty, as in AWX."""
+    environment = ImmutableSandboxedEnvironment()
+    given = {field["id"]: inputs.get(field["id"], "") for field in kind["inputs"]["fields"]}
+    return {name: environment.from_string(text).render(given) for name, text in kind["injectors"].get(into, {}).items()}
+
+
+def answers(template: Json) -> Json:
+    """The answers of somebody who leaves every question as it is, in the types that AWX sends."""
+    return {
+        question["variable"]: question["default"] for question in template["survey"]["spec"] if "default" in question
+    }
