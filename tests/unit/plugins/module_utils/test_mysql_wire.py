@@ -367,7 +367,7 @@ def test_when_the_socket_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             assert not wire.fits(login)
         params = {name: spec.get("default") for name, spec in module.argument_spec().items()}
         chosen: Any = module.looker({**params, "engine": "mysql"}, params, None, print)
-        assert type(chosen.client) is wire.MysqlAuto
+        assert isinstance(chosen.client, wire.MysqlAuto)
         (tmp_path / ".my.cnf").write_text("[client]\nuser=me\n")
         assert not wire.fits(MysqlLogin())
         assert wire.fits(MysqlLogin(user="a"))

@@ -41,10 +41,10 @@ class FakeMysql:
     """Fail where told, else answer the canary's row to its SELECT; keep the statements."""
 
     def __init__(
-        self, *errors: MysqlError | None, row: Rows = ROW, channels: Rows | None = None, count: str = "5"
+        self, *errors: MysqlError | None, row: Rows | None = None, channels: Rows | None = None, count: str = "5"
     ) -> None:
         self.errors = list(errors)
-        self.row = row
+        self.row = ROW if row is None else row
         self.count = count
         self.channels = channels or []
         self.asked: list[str] = []
