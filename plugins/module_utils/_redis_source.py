@@ -11,7 +11,12 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient, RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+    RedisClient,
+    RedisError,
+    RedisLogin,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import RefusedError, config_get
 from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
@@ -164,6 +169,18 @@ def carry_out(client: RedisClient, plan: Plan) -> None:
         client.command(*command)
     if plan.rewrite:
         client.command("CONFIG", "REWRITE")
+
+
+def login_at_source(login: RedisLogin, source: Source, found: Found, wanted: Wanted) -> RedisLogin:
+    """Return the login with which this server will ask its source."""
+    return replace(
+        login,
+        host=source.host,
+        port=source.port,
+        unix_socket=None,
+        username=found.user or None if wanted.user is None else wanted.user,
+        password=found.password or None if wanted.password is None else wanted.password,
+    )
 
 
 def source_problem(client: RedisClient) -> Problem | None:

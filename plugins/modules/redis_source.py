@@ -110,7 +110,6 @@ link_up:
 """
 
 import os.path
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +135,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_source i
     Wanted,
     carry_out,
     decide,
+    login_at_source,
     look,
     source_problem,
 )
@@ -182,14 +182,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
         found = look(client, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"))
         plan = decide(found, wanted, where(login))
         if source and params["source_timeout"] and not module.check_mode and (plan.commands or not found.link_up):
-            as_replica = replace(
-                login,
-                host=source.host,
-                port=source.port,
-                unix_socket=None,
-                username=found.user or None if wanted.user is None else wanted.user,
-                password=found.password or None if wanted.password is None else wanted.password,
-            )
+            as_replica = login_at_source(login, source, found, wanted)
             problem = wait_for_source(lambda: ask_source(as_replica), params["source_timeout"], found.link_up)
             if problem:
                 raise RefusedError(f"{problem.text}. Nothing was changed.")

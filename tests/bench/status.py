@@ -183,6 +183,13 @@ def lab(*arguments: str) -> None:
     subprocess.run([str(CHECKOUT / "lab" / "lab"), *arguments, "--inventory", str(INVENTORY)], check=True, cwd=CHECKOUT)
 
 
+def converge(playbook: str) -> None:
+    command = ["ansible-playbook", "-i", str(INVENTORY), str(SCENARIO / playbook)]
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{done.stdout}{done.stderr}\nbench-status: {playbook} failed, see above")
+
+
 def on_host(host: str, script: str, job: Mapping[str, Any]) -> Any:
     command = ["ssh", "-F", str(SSH_CONFIG), host, f"sudo python3 -c {shlex.quote(script)}"]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False)
@@ -259,12 +266,11 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
     release = os.environ.get("LAB_RELEASE") or "13"
-    if not options.keep_lab:
-        lab("up")
-        for playbook in ("prepare.yml", "converge.yml"):
-            command = ["ansible-playbook", "-i", str(INVENTORY), str(SCENARIO / playbook)]
-            subprocess.run(command, cwd=CHECKOUT, env=environment(), check=True, stdout=subprocess.DEVNULL)
     try:
+        if not options.keep_lab:
+            lab("up")
+            for playbook in ("prepare.yml", "converge.yml"):
+                converge(playbook)
         costs = {}
         for server, (host, unit, modules) in servers(release).items():
             costs[server] = measure(host, unit, modules, options.rounds)

@@ -19,6 +19,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_source i
     carry_out,
     count_keys,
     decide,
+    login_at_source,
     look,
     same_source,
     source_problem,
@@ -206,3 +207,20 @@ def test_primary_that_lets_nobody_in_is_described(error: RedisError, text: str, 
 
 def test_primary_that_lets_us_in_is_no_problem() -> None:
     assert source_problem(FakeClient({})) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "user", "password"),
+    [
+        (REPLICA, Wanted(OLD), "replication", "secret"),
+        (REPLICA, Wanted(OLD, "other", "new"), "other", "new"),
+        (FRESH, Wanted(OLD), None, None),
+    ],
+)
+def test_the_source_is_asked_with_the_replicas_own_login(
+    found: Found, wanted: Wanted, user: str | None, password: str | None
+) -> None:
+    own = RedisLogin(unix_socket="/run/redis.sock", username="admin", password="own")
+    assert login_at_source(own, OLD, found, wanted) == RedisLogin(
+        host=OLD.host, port=OLD.port, username=user, password=password
+    )
