@@ -14,7 +14,7 @@ ROLE ?= haproxy
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, 
 
 bench-status: venv ## CPU and wall time of one look of replication_status beside other modules, and of one HTTP check
 	@python tests/bench/status.py
+
+trap-table: venv ## Put what the last runs of ROLE=replication_status said into docs/replication-status.md
+	@python tools/trap_table.py
 
 clean: lab-down ## Remove the lab and the virtual environments
 	@rm -rf .venv .venv-oldest .ansible
