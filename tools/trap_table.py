@@ -89,7 +89,7 @@ def table(found: Sequence[Row], family: str) -> str:
     names = OTHERS[family].values()
     ill = [row for row in found if row.state != "healthy"]
     fooled = [sum(well(row.others[index]) for row in ill) for index in range(len(OTHERS[family]))]
-    count = ", ".join(f"{name} {wrong}" for name, wrong in zip(names, fooled))
+    count = ", ".join(f"{name} {wrong}" for name, wrong in zip(names, fooled, strict=True))
     head = ["trap", "servers", "replication_status", *names, "test"]
     return "\n".join(
         [

@@ -9,20 +9,40 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / ".ansible" / "collections"))
 
-from ansible_collections.siteops.webcluster.molecule.replication_status.tests.lab import RECORD
+from ansible_collections.siteops.webcluster.molecule.replication_status.tests.lab import RECORD, Keep, Result
 
 
 @pytest.fixture(scope="session")
-def record() -> Iterator[dict[str, Any]]:
+def record() -> Iterator[Result]:
     """Collect what was said; a new run replaces what the former one said about the same trap."""
-    found: dict[str, Any] = {}
+    found: Result = {}
     yield found
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     RECORD.write_text(json.dumps(before | found, indent=2) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest, record: Result) -> Keep:
+    """Keep for the documentation what each check says about a trap."""
+    test = f"{request.node.path.name}::{request.node.originalname}"
+
+    def kept(engine: str, trap: str, result: Result, others: dict[str, str]) -> None:
+        reason = result["reasons"][0] if result["reasons"] else {"check": "", "message": result["msg"]}
+        record[f"{engine}: {trap}"] = {
+            "engine": engine,
+            "version": ".".join(str(part) for part in result["version_info"]),
+            "trap": trap,
+            "test": test,
+            "state": result["state"],
+            "check": reason["check"],
+            "message": reason["message"],
+            "others": others,
+        }
+
+    return kept

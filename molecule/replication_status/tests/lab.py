@@ -32,6 +32,8 @@ ADDRESSES: dict[str, str] = {
 RECORD = CHECKOUT / ".cache" / "replication-traps" / f"{RELEASE}.json"
 
 Result = dict[str, Any]
+# (engine, trap, what replication_status says, what other checks say)
+Keep = Callable[[str, str, Result, dict[str, str]], None]
 
 
 def on(name: str) -> Host:

@@ -10,7 +10,7 @@ import http.client
 import re
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from ansible_collections.siteops.webcluster.molecule.replication_status.tests.la
     VARIABLES,
     Deaf,
     Frozen,
+    Keep,
     Result,
     hints,
     module,
@@ -85,30 +86,12 @@ def others(name: str = REPLICA) -> dict[str, str]:
     }
 
 
-class Notes:
-    """Keeps for the documentation what each check says about a trap."""
-
-    def __init__(self, test: str, record: Result) -> None:
-        self.test, self.record = test, record
-
-    def __call__(self, trap: str, result: Result, asked: bool = True) -> None:
-        engine = "MySQL" if MYSQL else "MariaDB"
-        reason = result["reasons"][0] if result["reasons"] else {"check": "", "message": result["msg"], "hint": None}
-        self.record[f"{engine}: {trap}"] = {
-            "engine": engine,
-            "version": ".".join(str(part) for part in result["version_info"]),
-            "trap": trap,
-            "test": self.test,
-            "state": result["state"],
-            "check": reason["check"],
-            "message": reason["message"],
-            "others": others() if asked else {},
-        }
+Notes = Callable[[str, Result], None]
 
 
 @pytest.fixture
-def note(request: pytest.FixtureRequest, record: Result) -> Notes:
-    return Notes(f"{request.node.path.name}::{request.node.originalname}", record)
+def note(keep: Keep) -> Notes:
+    return lambda trap, result: keep("MySQL" if MYSQL else "MariaDB", trap, result, others())
 
 
 def said(name: str, path: str) -> int:

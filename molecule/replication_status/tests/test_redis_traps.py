@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from ansible_collections.siteops.webcluster.molecule.replication_status.tests.la
     VARIABLES,
     Deaf,
     Frozen,
+    Keep,
     Result,
     hints,
     module,
@@ -105,30 +106,12 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     found.well()
 
 
-class Notes:
-    """Keeps for the documentation what each check says about a trap."""
-
-    def __init__(self, test: str, record: Result) -> None:
-        self.test, self.record = test, record
-
-    def __call__(self, pair: Pair, trap: str, result: Result) -> None:
-        engine = pair.name.capitalize()
-        reason = result["reasons"][0] if result["reasons"] else {"check": "", "message": result["msg"], "hint": None}
-        self.record[f"{engine}: {trap}"] = {
-            "engine": engine,
-            "version": ".".join(str(part) for part in result["version_info"]),
-            "trap": trap,
-            "test": self.test,
-            "state": result["state"],
-            "check": reason["check"],
-            "message": reason["message"],
-            "others": pair.others(),
-        }
+Notes = Callable[[Pair, str, Result], None]
 
 
 @pytest.fixture
-def note(request: pytest.FixtureRequest, record: Result) -> Notes:
-    return Notes(f"{request.node.path.name}::{request.node.originalname}", record)
+def note(keep: Keep) -> Notes:
+    return lambda pair, trap, result: keep(pair.name.capitalize(), trap, result, pair.others())
 
 
 def test_the_pair_is_healthy_and_each_canary_has_its_time(pair: Pair, note: Notes) -> None:
