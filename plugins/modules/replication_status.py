@@ -234,6 +234,8 @@ options:
     description:
       - Seconds to look again and again until the server is healthy. V(0) looks once.
       - What O(primary) had a moment ago may take 2 seconds to arrive even with V(0).
+      - MariaDB 10 counts heartbeats and does not tell when the last one came. There an idle link is looked at until its
+        next heartbeat, also with V(0).
     type: float
     default: 0
   interval:

@@ -17,7 +17,7 @@ class Thread(Record):
     """The connection to the primary (io) or the applier (sql).
 
     state: the server's own word. cause: kind of the error, where the engine has no numbers (auth, unreachable, ...).
-    attempts: how often the connection was tried, and how often it will be.
+    attempts: how often the connection was tried, and how often it will be. heartbeats: how many came.
     """
 
     state: str | None = None
@@ -28,6 +28,7 @@ class Thread(Record):
     attempts: str | None = None
     heartbeat_age: float | None = None
     heartbeat_period: float | None = None
+    heartbeats: int | None = None
 
 
 class Channel(Record):

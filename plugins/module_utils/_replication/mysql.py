@@ -252,6 +252,7 @@ _COLUMNS = {
     "exec_file": ("Relay_Source_Log_File", "Relay_Master_Log_File"),
     "exec_pos": ("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
     "heartbeat_period": ("Slave_heartbeat_period",),
+    "heartbeats": ("Slave_received_heartbeats",),
 }
 _FILTERS = (
     "Replicate_Do_DB",
@@ -359,6 +360,7 @@ def _io_thread(row: Mapping[str, Any], link: Row) -> Thread:
         # A zero timestamp in performance_schema gives a NULL or an absurd age: nothing was received yet.
         heartbeat_age=float(age) if age is not None and 0 <= age < 10**8 else None,
         heartbeat_period=_seconds(link.get("heartbeat_period") or column(row, "heartbeat_period")),
+        heartbeats=integer(column(row, "heartbeats")),
     )
 
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError
@@ -17,6 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Sighting,
     Snapshot,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse
 
 # A write that takes longer has met a full disk or a lock.
 WRITE_SECONDS = 10.0
@@ -32,11 +34,17 @@ class MysqlAsker(mysql.Client, Protocol):
 
 class MysqlLooker:
     def __init__(
-        self, client: MysqlAsker, channel: str | None = None, steps: Sequence[mysql.Step] = mysql.STEPS
+        self,
+        client: MysqlAsker,
+        channel: str | None = None,
+        steps: Sequence[mysql.Step] = mysql.STEPS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
         self.channel = channel
         self.steps = steps
+        self.clock = clock
+        self.pulse = Pulse()
 
     def look(self, canary: Canary | None = None) -> Answer:
         found = mysql.Found()
@@ -47,7 +55,9 @@ class MysqlLooker:
 
             return Answer(mysql_failure.failure(error, found))
         sighting = self._send(canary, found) if canary else None
-        return Answer(mysql.normalise(found.rows, self.channel, found.refused), sighting)
+        snapshot = mysql.normalise(found.rows, self.channel, found.refused)
+        self.pulse.listen(snapshot, self.clock())
+        return Answer(snapshot, sighting)
 
     def _send(self, canary: Canary, found: mysql.Found) -> Sighting:
         from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_canary

@@ -108,7 +108,7 @@ class Watch:
                 elif since is not None:
                     since, changes = None, changes + 1
                 stable = since is not None and clock.now() - since >= plan.stable_for
-                left = begin + self._patience(verdict) - clock.now()
+                left = begin + self._patience(verdict, snapshot) - clock.now()
                 if stable or left <= 0 or (plan.fail_fast and verdict.hopeless):
                     break
                 pause = self._pause(pause)
@@ -124,9 +124,15 @@ class Watch:
         waited = round(clock.now() - begin, 3)
         return report(self.engine, verdict, snapshot, comparison, self._canary(), waited, attempts)
 
-    def _patience(self, verdict: Verdict) -> float:
-        moment_ago = self.source is not None and verdict.state == "catching_up"
-        return max(self.plan.timeout, GRACE_SECONDS) if moment_ago else self.plan.timeout
+    def _patience(self, verdict: Verdict, snapshot: Snapshot | None) -> float:
+        timeout = self.plan.timeout
+        if self.source is not None and verdict.state == "catching_up":
+            return max(timeout, GRACE_SECONDS)
+        if snapshot and verdict.checks["heartbeat"]["ok"] is False:
+            # Where heartbeats are only counted, the next one tells whether the primary lives.
+            counted = [channel.io for channel in snapshot.channels if channel.io.heartbeats is not None]
+            return max([timeout, *(GRACE_SECONDS + (io.heartbeat_period or 0) for io in counted)])
+        return timeout
 
     def _pause(self, last: float) -> float:
         """Return how long to wait before the next look: longer from look to look."""

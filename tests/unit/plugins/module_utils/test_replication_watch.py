@@ -116,6 +116,30 @@ def test_without_a_timeout_there_is_one_look() -> None:
     assert (result["state"], result["attempts"], clock.pauses) == ("connecting", 1, [])
 
 
+def idle(age: float, period: float | None = 5.0, heartbeats: int | None = 7) -> Answer:
+    """A replica on whose link nothing came for some seconds, heartbeats perhaps not counted."""
+    found = replica()
+    assert isinstance(found.found, Snapshot)
+    found.found.channels[0].io = Thread("Yes", heartbeat_age=age, heartbeat_period=period, heartbeats=heartbeats)
+    return found
+
+
+def test_an_idle_link_is_looked_at_until_its_next_heartbeat() -> None:
+    clock = FakeClock()
+    result = watch(clock, FakeLooker(clock, idle(100), idle(101), idle(0)))
+    assert (result["state"], result["attempts"]) == ("healthy", 3)
+    clock = FakeClock()
+    result = watch(clock, FakeLooker(clock, idle(100)))
+    assert (result["state"], result["reasons"][0]["check"]) == ("connecting", "heartbeat")
+    assert result["waited"] == pytest.approx(7, abs=0.2)
+
+
+def test_a_server_that_tells_the_time_of_the_last_heartbeat_is_believed_at_once() -> None:
+    clock = FakeClock()
+    result = watch(clock, FakeLooker(clock, idle(100, heartbeats=None)))
+    assert (result["state"], result["attempts"]) == ("connecting", 1)
+
+
 def test_pauses_grow_to_five_seconds_and_end_in_time() -> None:
     clock = FakeClock()
     result = watch(clock, FakeLooker(clock, replica(io="Connecting")), timeout=20, interval=1.0)
