@@ -43,6 +43,11 @@ class Row:
     test: str
 
     @property
+    def fine(self) -> bool:
+        """Whether nothing was done to the server."""
+        return self.trap == "healthy"
+
+    @property
     def kind(self) -> tuple[str, str, str, tuple[bool, ...], str]:
         """What rows must share to stand in one line."""
         return self.trap, self.state, self.check, tuple(well(said) for said in self.others), self.test
@@ -56,10 +61,12 @@ def rows(records: Iterable[dict[str, Any]], family: str) -> list[Row]:
     """Return the rows of a family of servers, without doubles of one version."""
     found = {}
     for record in records:
+        # A server that did not answer told no version; the others of its engine did.
+        versions = {entry["engine"]: entry["version"] for entry in record.values() if entry["version"]}
         for entry in record.values():
-            if (entry["engine"] in ("Redis", "Valkey")) is not (family == "redis") or not entry["others"]:
+            if (entry["engine"] in ("Redis", "Valkey")) is not (family == "redis"):
                 continue
-            server = f"{entry['engine']} {'.'.join(entry['version'].split('.')[:2])}"
+            server = f"{entry['engine']} {'.'.join(versions[entry['engine']].split('.')[:2])}"
             said = tuple(entry["others"][name] for name in OTHERS[family])
             found[entry["trap"], server] = Row(
                 entry["trap"], server, entry["state"], entry["check"], said, entry["test"]
@@ -74,8 +81,8 @@ def line(group: Sequence[Row]) -> str:
     for index, word in enumerate(first.others):
         if len({row.others[index] for row in group}) > 1:
             word = "well" if well(word) else "ill"
-        fooled = well(word) and first.state != "healthy"
-        said.append(f"**{word}**" if fooled else word)
+        wrong = well(word) is not first.fine
+        said.append(f"**{word}**" if wrong else word)
     state = f"`{first.state}`" + (f" ({first.check})" if first.check and first.state != "healthy" else "")
     servers = ", ".join(row.server for row in group)
     return f"| {first.trap} | {servers} | {state} | {' | '.join(said)} | {first.test.partition('::')[2]} |"
@@ -87,9 +94,12 @@ def table(found: Sequence[Row], family: str) -> str:
     for row in sorted(found, key=lambda row: (traps.index(row.trap), row.server)):
         groups.setdefault(row.kind, []).append(row)
     names = OTHERS[family].values()
-    ill = [row for row in found if row.state != "healthy"]
-    fooled = [sum(well(row.others[index]) for row in ill) for index in range(len(OTHERS[family]))]
-    count = ", ".join(f"{name} {wrong}" for name, wrong in zip(names, fooled, strict=True))
+    ill, fine = [row for row in found if not row.fine], [row for row in found if row.fine]
+    ours = sum(row.state == "healthy" for row in ill), sum(row.state != "healthy" for row in fine)
+    counts = [
+        f"{name} {sum(well(row.others[index]) for row in ill)} and {sum(not well(row.others[index]) for row in fine)}"
+        for index, name in enumerate(names)
+    ]
     head = ["trap", "servers", "replication_status", *names, "test"]
     return "\n".join(
         [
@@ -97,7 +107,8 @@ def table(found: Sequence[Row], family: str) -> str:
             "|---" * len(head) + "|",
             *map(line, groups.values()),
             "",
-            f"Called well, of {len(ill)} cases that are not: {count}, replication_status 0.",
+            f"Of {len(ill)} ill replicas called well, and of {len(fine)} healthy ones called ill:"
+            f" {'; '.join(counts)}; replication_status {ours[0]} and {ours[1]}.",
         ]
     )
 

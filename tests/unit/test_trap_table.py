@@ -42,8 +42,14 @@ def test_servers_that_agree_share_a_line_and_fooled_checks_are_bold() -> None:
         " | **well (Yes/Yes)** | **well** | ill (no) | test_frozen |"
     ) in text
     assert "| frozen primary | MySQL 9.7 | `lagging` (lag) | **well (Yes/Yes)** | **well (0)** | ill (no) |" in text
-    assert "| healthy | MariaDB 11.8 | `healthy` | well (Yes/Yes) | well (0) | ill (no) |" in text
-    assert "of 3 cases that are not: replication module 3, Seconds_Behind 3, check_mysql -S 0" in text
+    assert "| healthy | MariaDB 11.8 | `healthy` | well (Yes/Yes) | well (0) | **ill (no)** |" in text
+    assert "Of 3 ill replicas called well, and of 1 healthy ones called ill: replication module 3 and 0" in text
+    assert "check_mysql -S 0 and 1; replication_status 0 and 0" in text
+
+
+def test_a_server_that_did_not_answer_has_the_version_of_its_engine() -> None:
+    text = trap_table.section([{"a": entry(trap="full disk", version=""), "b": entry()}])
+    assert "| full disk | MariaDB 11.8 |" in text
 
 
 def test_a_release_without_a_record_is_named(tmp_path: Path) -> None:

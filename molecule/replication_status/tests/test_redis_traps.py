@@ -74,7 +74,7 @@ class Pair:
     def others(self) -> dict[str, str]:
         """Ask three well-known checks about the replica and put their answers into a word."""
         found = module(self.replica, "community.general.redis_info", **ADMIN)
-        link = (found.get("info") or {}).get("master_link_status") or found.get("msg", "").strip()[:60]
+        link = (found.get("info") or {}).get("master_link_status") or found.get("msg", "").strip()[:60] or "none"
         offsets = {}
         for name, field in ((self.primary, "master_repl_offset"), (self.replica, "slave_repl_offset")):
             host = on(name)
