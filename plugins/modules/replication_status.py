@@ -723,11 +723,16 @@ raw:
   type: dict
 """
 
+import gc
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+# Else the collector goes through all of Ansible's objects again and again while the modules below are compiled.
+gc.freeze()
+
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     CHECKS,
@@ -980,6 +985,7 @@ def looker(
 
 
 def main() -> None:
+    gc.freeze()
     module = AnsibleModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("login_host", "login_unix_socket")],
