@@ -9,14 +9,13 @@ Only what a login on the server's own host needs: passwords of the usual plugins
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import pwd
 import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
     SESSION,
@@ -25,6 +24,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base imp
     Row,
     Rows,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Asker
 
 # Where distributions put it.
 SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
@@ -61,22 +63,6 @@ def _account() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         raise UnsupportedLoginError("a user, and this process has none") from None
-
-
-def scramble(plugin: str, password: str, seed: bytes) -> bytes:
-    """Return what proves the password; nothing proves none."""
-    secret = password.encode("utf-8")
-    if not secret:
-        return b""
-    if plugin == "caching_sha2_password":
-        first = hashlib.sha256(secret).digest()
-        mask = hashlib.sha256(hashlib.sha256(first).digest() + seed).digest()
-    else:
-        # The server fixes the algorithm; nothing here relies on SHA-1 being strong.
-        first = hashlib.sha1(secret, usedforsecurity=False).digest()
-        twice = hashlib.sha1(first, usedforsecurity=False).digest()
-        mask = hashlib.sha1(seed + twice, usedforsecurity=False).digest()
-    return bytes(left ^ right for left, right in zip(first, mask))
 
 
 def _broken(what: str) -> MysqlError:
@@ -216,7 +202,7 @@ class MysqlWire:
         plugin = hello.line().decode("ascii", "replace")
         if plugin not in ("mysql_native_password", "caching_sha2_password"):
             plugin = "mysql_native_password"
-        proof = scramble(plugin, self.login.password or "", seed)
+        proof = self._proof(plugin, seed)
         user = (self.login.user or _account()).encode("utf-8")
         self._send(
             CAPABILITIES.to_bytes(4, "little")
@@ -233,8 +219,15 @@ class MysqlWire:
         self._authenticate(plugin)
         self._command(SESSION)
 
+    def _proof(self, plugin: str, seed: bytes) -> bytes:
+        """Return what proves the password; nothing where there is none."""
+        if not self.login.password:
+            return b""
+        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_proof import scramble
+
+        return scramble(plugin, self.login.password, seed)
+
     def _authenticate(self, plugin: str) -> None:
-        password = self.login.password or ""
         # A server asks for another plugin once, and for the password itself once.
         for _step in range(4):
             answer = self._receive()
@@ -250,13 +243,13 @@ class MysqlWire:
                     # The server knows who we are.
                     self._send(b"")
                 elif plugin in ("mysql_native_password", "caching_sha2_password"):
-                    self._send(scramble(plugin, password, answer.rest()[:20]))
+                    self._send(self._proof(plugin, answer.rest()[:20]))
                 else:
                     raise UnsupportedLoginError(f"the log-in plugin {plugin[:64]}")
             elif first == b"\1" and plugin == "caching_sha2_password":
                 if answer.data[1:2] == b"\4":
                     # Nobody listens on a unix socket, so the server takes the password as it is.
-                    self._send(password.encode("utf-8") + b"\0")
+                    self._send((self.login.password or "").encode("utf-8") + b"\0")
             else:
                 raise UnsupportedLoginError("another kind of log-in")
         raise _broken("the log-in does not end")
@@ -335,16 +328,6 @@ def fits(login: MysqlLogin) -> bool:
     if not login.user and login.password is None and Path("~/.my.cnf").expanduser().exists():
         return False
     return any(Path(path).is_socket() for path in ([login.unix_socket] if login.unix_socket else SOCKETS))
-
-
-class Asker(Protocol):
-    """As much of a client as is needed to ask."""
-
-    timeout: float
-
-    def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]: ...
-
-    def close(self) -> None: ...
 
 
 class MysqlAuto:

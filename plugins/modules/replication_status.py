@@ -732,19 +732,17 @@ from ansible.module_utils.basic import AnsibleModule
 
 # Else the collector goes through all of Ansible's objects again and again while the modules below are compiled.
 gc.freeze()
-
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     CHECKS,
     UNHEALTHY,
     Expectation,
-    parse_expected_primary,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Plan, Watch
 
 if TYPE_CHECKING:
     from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlLogin
     from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
 
 CANARY_NAME = r"[A-Za-z0-9._:-]{1,64}\Z"
@@ -854,11 +852,21 @@ def canary_errors(params: dict[str, Any]) -> list[str]:
     return errors
 
 
+def expected_primary(value: Any) -> tuple[dict[str, Any], ...]:
+    if value is None:
+        return ()
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
+        parse_expected_primary,
+    )
+
+    return parse_expected_primary(value)
+
+
 def expectation(params: dict[str, Any]) -> Expectation:
     """Return what the parameters expect; raises ValueError with a sentence."""
     return Expectation(
         role=params["expect_role"],
-        primary=parse_expected_primary(params["expect_primary"]),
+        primary=expected_primary(params["expect_primary"]),
         read_only=params["expect_read_only"],
         max_lag=params["max_lag"] if params["max_lag"] >= 0 else None,
         max_lag_bytes=params["max_lag_bytes"],
@@ -877,6 +885,8 @@ def canary(params: dict[str, Any]) -> Canary | None:
     if params["canary"] == "none":
         return None
     import uuid
+
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 
     return Canary(
         mode=params["canary"],

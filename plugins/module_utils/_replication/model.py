@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Sighting
 
 Raw = dict[str, Any]
 
@@ -162,62 +165,11 @@ class Failure(Record):
     errno: int | None = None
 
 
-class Canary(Record):
-    """What to write or look for.
+class Answer(Record):
+    """What one look found, and what became of the canary."""
 
-    mode: write or read. expire: whether what is old may go; ttl: after how many seconds. absent_below: the replica that
-    has to receive it has no table for it.
-    """
-
-    mode: str
-    token: str
-    schema: str = "ansible_canary"
-    table: str = "probe"
-    create: bool = False
-    key: str = "ansible:canary"
-    ttl: int = 120
-    expire: bool = True
-    absent_below: bool = False
-
-
-class Sighting(Record):
-    """What became of a canary at one server.
-
-    seen: whether the token is there. written_at: when, by the primary's clock. age_ms: since then, by the clock of the
-    server that was asked. took_ms: how long the primary took, with its replicas where the engine waits for them.
-    trouble: why it could not be written or read, in the verdict's words.
-    """
-
-    seen: bool | None = None
-    written_at: str | None = None
-    age_ms: int | None = None
-    took_ms: int | None = None
-    trouble: Trouble | None = None
-
-
-class Trouble(Record):
-    """A refused canary: the state that follows from it, a sentence, what mends it, the server's number.
-
-    absent: there is no table for it where it should have been read.
-    """
-
-    state: str
-    message: str
-    hint: str | None = None
-    errno: int | None = None
-    absent: bool = False
-
-
-class CanaryResult(Record):
-    """The whole way of a canary. skipped: check mode writes nothing. trouble: what kept it from being written or read."""
-
-    mode: str
-    token: str
-    skipped: bool = False
-    seen: bool | None = None
-    written_at: str | None = None
-    latency_ms: int | None = None
-    trouble: Trouble | None = None
+    found: Snapshot | Failure
+    sighting: Sighting | None = None
 
 
 def place(host: str | None, port: int | None) -> str:

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,
     Identity,
@@ -27,6 +26,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
     Thread,
     address_of,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
 
 SYSTEM_SCHEMAS = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
 
@@ -159,13 +161,6 @@ STEPS = (
     Step("workers", _chosen("DO 0", ("/*!50700", _WORKERS))),
 )
 
-# Asked one after the other where a server rejects the statement that its own version chose.
-CHANNEL_FALLBACKS = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS", "SHOW ALL SLAVES STATUS")
-
-
-class Client(Protocol):
-    def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]: ...
-
 
 class Found(Record):
     """The rows of one look, by step, and the errors of the steps that were refused."""
@@ -201,24 +196,14 @@ def read(client: Client, steps: Sequence[Step] = STEPS, found: Found | None = No
         if error.kind not in ("privilege", "syntax", "other") or error.errno is None:
             raise error
         if failed.name == "channels" and error.kind == "syntax":
-            found.rows["channels"] = _read_channels(client, error)
+            from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_odd import read_channels
+
+            found.rows["channels"] = read_channels(client, error)
         elif not failed.optional:
             raise error
         else:
             found.refused[failed.name] = error
     return found
-
-
-def _read_channels(client: Client, first: MysqlError) -> Rows:
-    error = first
-    for statement in CHANNEL_FALLBACKS:
-        results, failed = client.try_query([statement])
-        if failed is None:
-            return results[0]
-        error = failed
-        if failed.kind != "syntax":
-            break
-    raise error
 
 
 # Canonical name -> the column names of MySQL from 8.0.22 (Source, Replica), before it and of MariaDB (Master, Slave).
@@ -306,7 +291,7 @@ def _squeezed(value: Any) -> str | None:
 
 def error_text(value: Any) -> str | None:
     """Return a thread's error without the statement it may quote: that can hold data."""
-    return text(re.split(r"\s(?:Default database|Query): '", str(value))[0].strip()) if value is not None else None
+    return text(re.split(r"\s(?:Default database|Query): '", str(value))[0].strip()) if value else None
 
 
 def significant_filters(row: Mapping[str, Any]) -> dict[str, str]:
@@ -338,8 +323,10 @@ def _workers(rows: Rows, name: str) -> list[Raw]:
 
 def _attempts(error: str | None, retry_count: int | None) -> str | None:
     """Return how often the connection was tried, where the server's message says it."""
-    tried = re.search(r"\bretries: (\d+)", error or "")
-    if not tried or re.search(r"maximum-retries", error or ""):
+    if not error or "maximum-retries" in error:
+        return None
+    tried = re.search(r"\bretries: (\d+)", error)
+    if not tried:
         return None
     return f"{tried.group(1)} of {retry_count}" if retry_count else tried.group(1)
 
@@ -416,24 +403,15 @@ def _place_heartbeats(channels: list[Channel], threads: Rows, status: Mapping[st
         io = running[0].io
         if io.heartbeat_age is None and len(ages) == 1:
             io.heartbeat_age = round(ages[0], 1)
-        elif io.heartbeat_age is None:
-            io.heartbeat_age = _seconds_between(status.get("slave_last_heartbeat"), now)
+        elif io.heartbeat_age is None and status.get("slave_last_heartbeat"):
+            from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_odd import (
+                seconds_between,
+            )
+
+            io.heartbeat_age = seconds_between(status["slave_last_heartbeat"], now)
         io.heartbeat_period = io.heartbeat_period or _seconds(status.get("slave_heartbeat_period"))
         return []
     return [round(age, 1) for age in ages]
-
-
-def _seconds_between(earlier: Any, later: Any) -> float | None:
-    """Return the seconds between two of the server's times; None where one of them is none."""
-    if not earlier or not later:
-        return None
-    from datetime import datetime
-
-    try:
-        begin, end = (datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S") for value in (earlier, later))
-    except ValueError:
-        return None
-    return max(0.0, (end - begin).total_seconds())
 
 
 def _host(variables: Mapping[str, Any]) -> str | None:
@@ -499,12 +477,15 @@ def _empty(content: Rows, variables: Mapping[str, Any]) -> bool | None:
         return None
     if integer(content[0].get("user_schemas")):
         return False
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid, mariadb_gtid
+
     try:
         own = str(variables.get("server_uuid") or "").lower()
         if any(gtid.source_of(key) == own for key in gtid.parse_set(variables.get("gtid_executed"))):
             return False
         server_id = integer(variables.get("server_id"))
-        return not any(item.server_id == server_id for item in gtid.parse_position(variables.get("gtid_binlog_state")))
+        wrote = mariadb_gtid.parse_position(variables.get("gtid_binlog_state"))
+        return not any(item.server_id == server_id for item in wrote)
     except ValueError:
         return None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from string import Template
+from typing import TYPE_CHECKING
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
     MysqlError,
@@ -20,16 +21,18 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base imp
     quote,
     quote_name,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Canary, Sighting, Trouble
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting, Trouble
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql import (
     STEPS,
-    Client,
     Found,
     Step,
     integer,
     read,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant_canary
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
 
 # About 2 MB. Checks once a minute fill that in a fortnight.
 MOST_ROWS = 20000

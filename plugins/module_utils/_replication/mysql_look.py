@@ -7,35 +7,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, refusal
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Canary,
-    Comparison,
-    Sighting,
-    Snapshot,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Answer, Comparison, Snapshot
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Asker
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting
 
 # A write that takes longer has met a full disk or a lock.
 WRITE_SECONDS = 10.0
 
 
-class MysqlAsker(mysql.Client, Protocol):
-    """A client that stays connected between the queries and gives up on one after timeout seconds."""
-
-    timeout: float
-
-    def close(self) -> None: ...
-
-
 class MysqlLooker:
     def __init__(
         self,
-        client: MysqlAsker,
+        client: Asker,
         channel: str | None = None,
         steps: Sequence[mysql.Step] = mysql.STEPS,
         clock: Callable[[], float] = time.monotonic,
@@ -61,6 +51,7 @@ class MysqlLooker:
 
     def _send(self, canary: Canary, found: mysql.Found) -> Sighting:
         from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_canary
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import refusal
 
         before = mysql.normalise(found.rows)
         usual, self.client.timeout = self.client.timeout, WRITE_SECONDS

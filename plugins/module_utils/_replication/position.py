@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid, mariadb_gtid
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Raw
 
 KINDS = {"mysql": ("gtid", "mariadb_gtid", "file"), "redis": ("redis",)}
@@ -37,7 +37,7 @@ def parse_wait_for(value: Any, engine: str) -> Raw | None:
         match = re.match(r"([^:,]+\.\d+):(\d{1,19})\Z", text)
         if match:
             return {"kind": "file", "value": None, "file": match.group(1), "pos": int(match.group(2))}
-        for kind, parse in (("gtid", gtid.parse_set), ("mariadb_gtid", gtid.parse_position)):
+        for kind, parse in (("gtid", gtid.parse_set), ("mariadb_gtid", mariadb_gtid.parse_position)):
             try:
                 parse(text)
             except ValueError:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Canary, Sighting, Trouble
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting, Trouble
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis import Client, integer
 
 Clock = Callable[[], float]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
     RedisClient,
@@ -14,13 +14,14 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client i
     RedisLogin,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import redis
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, refusal
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Canary,
+    Answer,
     Comparison,
-    Sighting,
     Snapshot,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting
 
 ACKNOWLEDGE_MS = 1000
 
@@ -50,6 +51,7 @@ class RedisLooker:
 
     def _send(self, canary: Canary, snapshot: Snapshot, user: str | None) -> Sighting:
         from ansible_collections.siteops.webcluster.plugins.module_utils._replication import redis_canary
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import refusal
 
         if canary.mode == "read":
             return redis_canary.look(self.client, canary, user)

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    CanaryResult,
     Channel,
     Comparison,
     Identity,
@@ -20,6 +20,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
     lag_bytes,
     lag_seconds,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import CanaryResult
 
 
 def version_info(version: str | None) -> list[int]:
@@ -74,14 +77,14 @@ def _lag(snapshot: Snapshot, comparison: Comparison, canary: CanaryResult | None
 
 
 def _canary(canary: CanaryResult | None) -> Raw:
-    found = canary or CanaryResult("none", "")
+    found = vars(canary) if canary else {}
     return {
-        "token": found.token or None,
-        "written_at": found.written_at,
-        "seen": found.seen,
-        "latency_ms": found.latency_ms,
-        "error": found.trouble.message if found.trouble else None,
-        "skipped": found.skipped,
+        "token": found.get("token"),
+        "written_at": found.get("written_at"),
+        "seen": found.get("seen"),
+        "latency_ms": found.get("latency_ms"),
+        "error": canary.trouble.message if canary and canary.trouble else None,
+        "skipped": found.get("skipped", False),
     }
 
 

@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Union
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.findings import judge_failure
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Comparison,
@@ -36,7 +37,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
     Expectation,
     Verdict,
     judge,
-    judge_failure,
     lag_seconds,
 )
 

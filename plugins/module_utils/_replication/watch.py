@@ -1,36 +1,35 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Look until it is well, hopeless or too late: waiting, the canary's way, and the final report."""
+"""Look until it is well, hopeless or too late: waiting, the given primary, and the final report."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh, replace
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer, Looker
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Canary,
-    CanaryResult,
     Comparison,
     Failure,
     Raw,
-    Sighting,
     Snapshot,
-    Trouble,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     Expectation,
-    Reason,
     Verdict,
     judge,
-    judge_failure,
-    parse_expected_primary,
-    sort_reasons,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import (
+        Canary,
+        CanaryResult,
+        Journey,
+    )
+    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
 
 # What the primary just had is looked for more often at first: the canary's way is to be measured.
 FIRST_PAUSE = 0.005
@@ -64,17 +63,6 @@ class Plan(Record):
     skip_canary: bool = False
 
 
-class _Journey(Record):
-    """How far the canary has come. refused: why the primary did not take it. own: what the server itself said last."""
-
-    written: Sighting | None = None
-    left_at: float | None = None
-    refused: Trouble | None = None
-    own: Sighting | None = None
-    seen: Sighting | None = None
-    latency_ms: int | None = None
-
-
 class Watch:
     """One run of the check. primary: the server above, where it can be asked as well."""
 
@@ -86,11 +74,19 @@ class Watch:
         self.looker = looker
         self.primary = primary
         self.clock = clock or Clock()
-        self.journey = _Journey()
+        self.journey = self._journey()
         self.position = plan.position
         self.source: Snapshot | None = None
         self.source_failure: Failure | None = None
         self.errant: Comparison | None = None
+
+    def _journey(self) -> Journey | None:
+        plan = self.plan
+        if plan.canary is None:
+            return None
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Journey
+
+        return Journey(plan.canary, plan.skip_canary, self.primary is None, self.clock.now)
 
     def run(self) -> Raw:
         """Look until the verdict holds; return the report."""
@@ -118,11 +114,13 @@ class Watch:
             if self.primary:
                 self.primary.close()
         if verdict.healthy and not stable:
-            verdict = _unstable(verdict, clock.now() - (since or begin), plan.stable_for, changes)
+            from ansible_collections.siteops.webcluster.plugins.module_utils._replication.findings import unstable
+
+            verdict = unstable(verdict, clock.now() - (since or begin), plan.stable_for, changes)
         elif plan.stable_for:
             verdict.checks["stable"] = {"ok": verdict.healthy, "value": changes, "expected": 0}
         waited = round(clock.now() - begin, 3)
-        return report(self.engine, verdict, snapshot, comparison, self._canary(), waited, attempts)
+        return report(self.engine, verdict, snapshot, comparison, self._result(), waited, attempts)
 
     def _patience(self, verdict: Verdict, snapshot: Snapshot | None) -> float:
         timeout = self.plan.timeout
@@ -144,28 +142,44 @@ class Watch:
 
     def _attempt(self) -> tuple[Verdict, Snapshot | None, Comparison]:
         found = self._look()
-        if isinstance(found, Snapshot) and self.primary and (self.source is None or self._must_write()):
+        if (
+            isinstance(found, Snapshot)
+            and self.primary
+            and (self.source is None or (self.journey and self.journey.must_write()))
+        ):
             self._ask_primary(self.primary, found)
             if self.source is not None:
                 # What the primary had a moment ago is to be reached by a later look.
                 found = self._look()
         if isinstance(found, Failure):
+            from ansible_collections.siteops.webcluster.plugins.module_utils._replication.findings import judge_failure
+
             return judge_failure(found), None, Comparison()
         comparison = self._compare(found)
-        verdict = judge(found, self._expectation(), comparison, self._canary(), self.source_failure)
+        verdict = judge(found, self._expectation(), comparison, self._result(), self.source_failure)
         if self.primary and self.source_failure is None:
             verdict.checks["primary_reachable"] = {"ok": True, "value": "yes", "expected": "yes"}
         return verdict, found, comparison
 
     def _look(self) -> Snapshot | Failure:
-        answer = self.looker.look(self._own_canary())
-        self._note_own(answer)
+        answer = self.looker.look(self.journey.own_part() if self.journey else None)
+        if self.journey and answer.sighting:
+            self.journey.note_own(answer.sighting)
         return answer.found
+
+    def _result(self) -> CanaryResult | None:
+        return self.journey.result() if self.journey else None
 
     def _expectation(self) -> Expectation:
         expect = self.plan.expect
         known = {name: value for name, value in vars(self.source.identity).items() if value} if self.source else {}
-        return expect if expect.primary or not known else replace(expect, primary=parse_expected_primary(known))
+        if expect.primary or not known:
+            return expect
+        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
+            parse_expected_primary,
+        )
+
+        return replace(expect, primary=parse_expected_primary(known))
 
     def _compare(self, snapshot: Snapshot) -> Comparison:
         if not snapshot.channels:
@@ -177,9 +191,9 @@ class Watch:
 
     def _ask_primary(self, primary: Looker, before: Snapshot) -> None:
         """Ask the primary after the replica: what only the replica has by then did not come from it."""
-        answer = primary.look(self._primary_canary())
-        if answer.sighting:
-            self._note_written(answer.sighting)
+        answer = primary.look(self.journey.primary_part() if self.journey else None)
+        if self.journey and answer.sighting:
+            self.journey.note_written(answer.sighting)
         if isinstance(answer.found, Failure):
             self.source, self.source_failure = None, answer.found
             return
@@ -200,86 +214,3 @@ class Watch:
             if isinstance(again, Snapshot):
                 found = self.looker.compare(before, {**again.position, "in_flight": False}, allowed)
         return found
-
-    # --- The canary -------------------------------------------------------------------------------------------------
-
-    def _active(self) -> Canary | None:
-        return None if self.plan.skip_canary else self.plan.canary
-
-    def _must_write(self) -> bool:
-        canary = self._active()
-        return canary is not None and canary.mode in ("write", "both") and self.journey.written is None
-
-    def _primary_canary(self) -> Canary | None:
-        canary, own = self._active(), self.journey.own
-        if canary is None or canary.mode != "both" or not self._must_write():
-            return None
-        return replace(canary, mode="write", absent_below=bool(own and own.trouble and own.trouble.absent))
-
-    def _own_canary(self) -> Canary | None:
-        """Return what the server itself has to do next for the canary."""
-        canary = self._active()
-        if canary is None or self.journey.seen is not None:
-            return None
-        if self._writes_itself(canary):
-            return replace(canary, mode="write") if self._must_write() else None
-        return replace(canary, mode="read")
-
-    def _writes_itself(self, canary: Canary) -> bool:
-        return canary.mode == "write" or (canary.mode == "both" and self.primary is None)
-
-    def _note_written(self, sighting: Sighting) -> None:
-        self.journey.refused = sighting.trouble
-        if sighting.seen:
-            self.journey.written, self.journey.left_at = sighting, self.clock.now()
-
-    def _note_own(self, answer: Answer) -> None:
-        sighting, journey, canary = answer.sighting, self.journey, self.plan.canary
-        if sighting is None or canary is None:
-            return
-        if not self._writes_itself(canary):
-            journey.own = sighting
-            if sighting.seen:
-                journey.seen, journey.latency_ms = sighting, self._latency(sighting)
-            return
-        self._note_written(sighting)
-        if sighting.seen:
-            # Where replicas have acknowledged it, that is worth more than the way back to ourselves.
-            own = sighting.age_ms if canary.mode == "both" else None
-            journey.seen, journey.latency_ms = sighting, own if sighting.took_ms is None else sighting.took_ms
-
-    def _latency(self, sighting: Sighting) -> int | None:
-        """Return the canary's way in milliseconds, by one clock where both ends were seen from here."""
-        journey = self.journey
-        if journey.left_at is not None:
-            way = round((self.clock.now() - journey.left_at) * 1000)
-            took = journey.written.took_ms if journey.written else None
-            return way if took is None else min(way, took)
-        return sighting.age_ms if sighting.age_ms is not None and sighting.age_ms >= 0 else None
-
-    def _canary(self) -> CanaryResult | None:
-        canary, journey = self.plan.canary, self.journey
-        if canary is None:
-            return None
-        if self.plan.skip_canary:
-            return CanaryResult(canary.mode, canary.token, skipped=True)
-        own = journey.own.trouble if journey.own else None
-        written = journey.written or journey.seen
-        return CanaryResult(
-            canary.mode,
-            canary.token,
-            seen=journey.seen is not None if written or journey.own or journey.refused else None,
-            written_at=written.written_at if written else None,
-            latency_ms=journey.latency_ms,
-            trouble=None if journey.seen else journey.refused or own,
-        )
-
-
-def _unstable(verdict: Verdict, seconds: float, wanted: float, changes: int) -> Verdict:
-    """A server that was well at the last look, but not long enough."""
-    message = f"healthy for the last {seconds:.1f} s only, {wanted:g} s are wanted"
-    if changes:
-        message += f"; it turned unhealthy {changes} time(s) meanwhile"
-    reason = Reason("stable", "catching_up", message, "Wait longer (timeout), and look why it changes.")
-    checks = {**verdict.checks, "stable": {"ok": False, "value": changes, "expected": 0}}
-    return Verdict("catching_up", message, sort_reasons([reason, *verdict.reasons]), checks)

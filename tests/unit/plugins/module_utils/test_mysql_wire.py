@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_wire as wire
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_proof import scramble
 from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,7 +201,7 @@ def test_a_server_may_ask_for_another_plugin(make: Make) -> None:
     switch = b"\xfecaching_sha2_password\0" + SEED + b"\0"
     server, client = make(greeting(), switch, [b"\1\3", OK], OK)
     assert client.try_query([]) == ([], None)
-    assert server.got[1] == wire.scramble("caching_sha2_password", "secret", SEED)
+    assert server.got[1] == scramble("caching_sha2_password", "secret", SEED)
 
 
 @pytest.mark.parametrize("plugin", ["auth_socket", "unix_socket"])

@@ -23,14 +23,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication im
     redis_canary,
     redis_look,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Canary,
-    Channel,
-    Replica,
-    Sighting,
-    Snapshot,
-    Trouble,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting, Trouble
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Channel, Replica, Snapshot
 
 WRITE = Canary("write", "tok", schema="can`ary", table="probe", ttl=60)
 READ = Canary("read", "tok")

@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import parse_info
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, mysql_compare, redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
+    parse_expected_primary,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Comparison, Raw, Snapshot
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     Expectation,
     Verdict,
     judge,
-    parse_expected_primary,
 )
 
 OURS = Path(__file__).resolve().parents[2] / "fixtures" / "replication"

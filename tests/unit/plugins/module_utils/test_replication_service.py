@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import service
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+    Answer,
     Channel,
     Failure,
     Replica,

@@ -20,6 +20,10 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication im
     redis,
     redis_look,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
+    parse_expected_primary,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.findings import judge_failure
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,
     Comparison,
@@ -38,8 +42,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
     Expectation,
     Verdict,
     judge,
-    judge_failure,
-    parse_expected_primary,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st

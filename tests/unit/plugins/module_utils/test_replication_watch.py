@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_compare
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting, Trouble
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
+    parse_expected_primary,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Canary,
+    Answer,
     Channel,
     Comparison,
     Failure,
     Identity,
     Raw,
-    Sighting,
     Snapshot,
     Thread,
-    Trouble,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     Expectation,
-    parse_expected_primary,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Clock, Plan, Watch
 

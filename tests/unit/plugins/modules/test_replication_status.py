@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import yaml
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Answer
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Canary,
+    Answer,
     Channel,
     Comparison,
     Failure,
     Raw,
-    Sighting,
     Snapshot,
     Thread,
 )
@@ -256,3 +258,69 @@ def test_examples_use_documented_options() -> None:
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
     for task in yaml.safe_load(module.EXAMPLES):
         assert set(task["siteops.webcluster.replication_status"]) <= set(options)
+
+
+# --- What a look loads ----------------------------------------------------------------------------------------------
+
+HEALTHY_LOOK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_look
+rows = json.loads(sys.argv[2])
+
+class Client:
+    timeout = 1.0
+    def try_query(self, statements):
+        found = []
+        for step in mysql_look.mysql.STEPS:
+            found += [[]] * (len(step.statements) - 1) + [rows.get(step.name, [])]
+        return found, None
+    def close(self):
+        pass
+
+params = {name: option.get("default") for name, option in module.argument_spec().items()}
+plan = module.plan({**params, "engine": "mysql"}, False)
+result = module.Watch("mysql", plan, mysql_look.MysqlLooker(Client())).run()
+here = "ansible_collections.siteops.webcluster.plugins.module_utils."
+loaded = [name[len(here):] for name in sys.modules if name.startswith(here)]
+print(json.dumps([result["state"], [name.rpartition(".")[2] for name in loaded]]))
+"""
+COMMON = {
+    "_mysql_base",
+    "_record",
+    "_replication",
+    "model",
+    "mysql",
+    "mysql_compare",
+    "mysql_look",
+    "pulse",
+    "report",
+    "verdict",
+    "watch",
+}
+
+
+@pytest.mark.parametrize(
+    ("flavor", "more"),
+    [("11.8.6-MariaDB", {"mysql_compare_positions", "mariadb_gtid"}), ("9.7.4", {"mysql_compare_sets", "gtid"})],
+)
+def test_a_healthy_look_loads_no_more_than_it_needs(flavor: str, more: set[str]) -> None:
+    """Python compiles every module anew at each run on the managed host, which costs more than the look itself."""
+    mariadb = "MariaDB" in flavor
+    threads = {"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": "0"}
+    used = {"Using_Gtid": "Slave_Pos"} if mariadb else {"Auto_Position": "1"}
+    variables = {
+        "read_only": "ON",
+        "super_read_only": None if mariadb else "ON",
+        "gtid_mode": None if mariadb else "ON",
+    }
+    rows = {
+        "versions": [{"version": flavor}],
+        "variables": [{"Variable_name": name, "Value": value} for name, value in variables.items()],
+        "channels": [{"Master_Host": "10.0.0.4", "Master_Port": "3306", **threads, **used}],
+    }
+    command = [sys.executable, "-c", HEALTHY_LOOK, str(Path(module.__file__).parents[5]), json.dumps(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    state, loaded = json.loads(done.stdout)
+    assert (state, set(loaded)) == ("healthy", COMMON | more)
