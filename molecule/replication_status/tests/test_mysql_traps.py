@@ -641,7 +641,9 @@ def test_a_password_that_only_the_cache_lets_in(note: Notes) -> None:
     password = literal(VARIABLES["mysql_server_replication_password"])
     back = f"SOURCE_USER = 'replication', SOURCE_PASSWORD = {password}, SOURCE_SSL = 1, GET_SOURCE_PUBLIC_KEY = 1"
     try:
-        with changed("SOURCE_USER = 'plain', SOURCE_PASSWORD = 'molecule-1', SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 0", back):
+        with changed(
+            "SOURCE_USER = 'plain', SOURCE_PASSWORD = 'molecule-1', SOURCE_SSL = 0, GET_SOURCE_PUBLIC_KEY = 0", back
+        ):
             assert until(lambda: column(REPLICA, "Last_IO_Errno") == "2061")
             result = judge()
             assert (result["state"], result["reasons"][0]["errno"]) == ("auth_failed", 2061)
