@@ -275,8 +275,8 @@ def test_a_server_that_is_loading(pair: Pair, note: Notes) -> None:
     pair.well()
     pair.ask(pair.replica, "SAVE")
     folder = f"/etc/systemd/system/{pair.unit}.service.d"
-    # Half a millisecond for each key, and a look at its clients now and then.
-    slow = "--appendonly no --key-load-delay 500 --loading-process-events-interval-bytes 1024"
+    # A millisecond and a half for each key, and a look at its clients now and then.
+    slow = "--appendonly no --key-load-delay 1500 --loading-process-events-interval-bytes 1024"
     override = f"[Service]\\nExecStart=\\n$(grep -h ^ExecStart=/ {folder}/webcluster.conf) {slow}\\n"
     try:
         shell(pair.replica, f'printf "{override}" > {folder}/zz-slow.conf && systemctl daemon-reload')
@@ -285,7 +285,9 @@ def test_a_server_that_is_loading(pair: Pair, note: Notes) -> None:
         result = pair.judge()
         assert (result["state"], result["checks"]["reachable"]["value"]) == ("syncing", "loading"), hints(result)
         note(pair, "server that is loading its data", result)
-        assert pair.judge(timeout=60)["healthy"]
+        # The others were asked in time as well.
+        assert pair.judge()["checks"]["reachable"]["value"] == "loading"
+        assert pair.judge(timeout=90)["healthy"]
     finally:
         shell(pair.replica, f"rm -f {folder}/zz-slow.conf && systemctl daemon-reload && systemctl restart {pair.unit}")
         assert until(lambda: "loading:0" in pair.ask(pair.replica, "INFO", "persistence"))
