@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable
@@ -153,7 +154,7 @@ def finished_results(output: bytes, count: int) -> list[Rows]:
         return []
 
 
-class MysqlConnection:
+class MysqlConnection(ABC):
     """What both ways to run the command line client share."""
 
     def __init__(self, login: MysqlLogin, timeout: float = 30.0) -> None:
@@ -271,12 +272,12 @@ class MysqlConnection:
             line += body.count("\n") + 2
         return "".join(text), starts
 
+    @abstractmethod
     def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
         """Run the statements in one session and return one row list for each, [] where it has no result set.
 
         The first error raises MysqlError. secrets: texts inside the statements that no error message may show.
         """
-        raise NotImplementedError
 
     def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
         """Run the statements; return the row lists up to the first error, and that error."""
