@@ -470,7 +470,8 @@ def test_a_full_disk_on_the_primary(note: Notes) -> None:
         found = (result["state"], result["reasons"][0]["check"])
         assert found in (("broken", "canary"), ("broken", "reachable"), ("unreachable", "reachable"))
         assert "df -h" in str(result["reasons"][0]["hint"])
-        assert judge()["healthy"]
+        # MySQL may end itself when it cannot write its binary log; its replica has no primary then.
+        assert result["checks"]["reachable"]["value"] == "no_socket" or judge()["healthy"]
         assert until(lambda: said(PRIMARY, "primary") == 503, 5)
         note("full disk on the primary", result)
 

@@ -19,7 +19,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.wo
 
 _UNREACHABLE_HINTS = {
     "not_installed": "Install the server with its client, or run this on the database host.",
-    "no_socket": "Start the server, or give login_unix_socket or login_host.",
+    "no_socket": "Start the server (its log and 'df -h' tell why it ended), or give login_unix_socket or login_host.",
     "refused": "Start the server, and check login_host, login_port and its bind_address.",
     "timeout": "The server or the network does not answer: check the host, its disk ('df -h'), its load and its firewall.",
     "permission": "Run as root, or as a user who may open the server's socket.",
