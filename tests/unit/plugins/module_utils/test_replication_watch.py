@@ -209,7 +209,8 @@ def test_a_position_that_cannot_be_compared_is_not_healthy() -> None:
 
 
 def test_the_primary_is_asked_after_the_replica() -> None:
-    clock, log = FakeClock(), []  # type: ignore[var-annotated]
+    clock = FakeClock()
+    log: list[str] = []
     result = watch(clock, FakeLooker(clock, replica(), log=log), FakeLooker(clock, primary(), log=log, name="primary"))
     assert log == ["replica", "primary", "replica"]
     assert result["healthy"]
@@ -242,7 +243,8 @@ def test_what_only_the_replica_has_is_exact() -> None:
 
 
 def test_a_commit_that_the_primary_has_not_finished_is_not_errant() -> None:
-    clock, log = FakeClock(), []  # type: ignore[var-annotated]
+    clock = FakeClock()
+    log: list[str] = []
     above = FakeLooker(clock, primary(), primary(f"{PRIMARY}:1-12"), log=log, name="primary")
     result = watch(clock, FakeLooker(clock, replica(f"{PRIMARY}:1-12"), log=log), above)
     assert result["healthy"]
@@ -288,7 +290,8 @@ def test_a_primary_that_comes_back_is_asked_again() -> None:
 
 
 def test_a_canary_from_the_primary_to_the_replica() -> None:
-    clock, log = FakeClock(), []  # type: ignore[var-annotated]
+    clock = FakeClock()
+    log: list[str] = []
     looker = FakeLooker(clock, *[replica(sighting=NOT_YET)] * 4, replica(sighting=ARRIVED), log=log)
     above = FakeLooker(clock, primary(sighting=ARRIVED), log=log, name="primary")
     # The position is not reached before the canary is there, else filters would be to blame.
@@ -350,7 +353,8 @@ def test_a_delayed_replica_need_not_have_the_canary_yet() -> None:
 
 def test_a_refused_write_is_tried_again_and_told() -> None:
     refused = Sighting(trouble=Trouble("broken", "the primary has no space left", "Free space.", 1021))
-    clock, log = FakeClock(), []  # type: ignore[var-annotated]
+    clock = FakeClock()
+    log: list[str] = []
     above = FakeLooker(clock, primary(sighting=refused), log=log, name="primary")
     result = watch(clock, FakeLooker(clock, replica(), log=log), above, canary="both", timeout=5, fail_fast=False)
     assert result["state"] == "broken"
@@ -388,7 +392,8 @@ def test_a_replica_without_the_table_is_waited_for_and_never_written_to() -> Non
 
 
 def test_writing_alone() -> None:
-    clock, log = FakeClock(), []  # type: ignore[var-annotated]
+    clock = FakeClock()
+    log: list[str] = []
     looker = FakeLooker(clock, primary(sighting=Sighting(seen=True, written_at="now", took_ms=3, age_ms=2)), log=log)
     expect = Expectation(role="primary")
     result = watch(clock, looker, canary="write", expect=expect)
@@ -406,7 +411,8 @@ def test_reading_alone_goes_by_the_servers_clocks() -> None:
 
 
 def test_check_mode_writes_no_canary() -> None:
-    clock, log = FakeClock(), []  # type: ignore[var-annotated]
+    clock = FakeClock()
+    log: list[str] = []
     result = watch(clock, FakeLooker(clock, replica(), log=log), canary="both", skip_canary=True)
     assert (result["healthy"], log) == (True, ["replica"])
     assert (result["canary"]["skipped"], result["canary"]["token"], result["canary"]["seen"]) == (True, "token", None)
