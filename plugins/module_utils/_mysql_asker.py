@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Rows
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
 
 
 class Client(Protocol):

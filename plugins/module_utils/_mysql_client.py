@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Callable
 from xml.parsers import expat
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     SESSION,
     MysqlError,
     MysqlLogin,
     Rows,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_errors import classify, clean_message
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors import classify, clean_message
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
 
 

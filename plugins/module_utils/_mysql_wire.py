@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     SESSION,
     MysqlError,
     MysqlLogin,
@@ -170,7 +170,7 @@ class MysqlWire:
         self._link.sendall(len(payload).to_bytes(3, "little") + bytes([self._sequence]) + payload)
 
     def _error(self, packet: Packet, statement: int | None = None) -> MysqlError:
-        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_errors import classify, clean_message
+        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors import classify, clean_message
 
         packet.take(1)
         errno, message = packet.number(2), packet.rest().decode("utf-8", "replace")

@@ -11,13 +11,13 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     SESSION,
     MysqlError,
     MysqlLogin,
     Rows,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_errors import classify, clean_message
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors import classify, clean_message
 
 DEFAULT_SOCKET = "/run/mysqld/mysqld.sock"
 

@@ -158,9 +158,9 @@ accounts:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_accounts as accounts
-from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_server as servers
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import quote
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import accounts as accounts
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
     MysqlClient,
     MysqlError,

@@ -142,8 +142,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_server as servers
-from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_source as source
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import source as source
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
     MysqlClient,
     MysqlError,

@@ -70,8 +70,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
     login_from,
@@ -79,7 +79,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node imp
     refuse_lost_snapshot,
     where,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_settings import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     Outcome,
     apply_settings,
     apply_users,

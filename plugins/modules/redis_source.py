@@ -114,12 +114,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
     RedisLogin,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
     listener,
@@ -129,7 +129,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node imp
     refuse_lost_snapshot,
     where,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_source import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import (
     Found,
     Source,
     Wanted,

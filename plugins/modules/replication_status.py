@@ -740,8 +740,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Plan, Watch
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlLogin
-    from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisLogin
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
 
@@ -922,7 +922,7 @@ def plan(params: dict[str, Any], check_mode: bool) -> Plan:
 
 
 def mysql_login(params: dict[str, Any]) -> MysqlLogin:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
 
     return MysqlLogin(
         host=params["login_host"],
@@ -941,7 +941,7 @@ def mysql_login(params: dict[str, Any]) -> MysqlLogin:
 
 
 def redis_login(params: dict[str, Any]) -> RedisLogin:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisLogin
+    from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisLogin
 
     return RedisLogin(
         host=params["login_host"] or "127.0.0.1",
@@ -964,7 +964,7 @@ def looker(
 ) -> Looker:
     """Return the look that fits the engine. login: the options of the server to look at."""
     if params["engine"] == "redis":
-        from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient
+        from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient
         from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis_look import RedisLooker
 
         return RedisLooker(RedisClient(redis_login(login)), login["login_host"])

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
     Channel,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from string import Template
 from typing import TYPE_CHECKING
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     MysqlError,
     Row,
     Rows,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Failure
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql import (
     Found,

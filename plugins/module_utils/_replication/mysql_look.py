@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Answer, Comparison, Snapshot
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse

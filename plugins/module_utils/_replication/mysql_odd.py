@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
 
 if TYPE_CHECKING:
     from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client

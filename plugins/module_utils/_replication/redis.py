@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh, replace
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
     RedisLogin,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting, Trouble
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis import Client, integer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import quote, quote_name
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote, quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
 
 # Stands for what only the reader knows.

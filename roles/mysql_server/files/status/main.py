@@ -10,7 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlWire
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import service
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_accounts import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.accounts import (
     Grants,
     Plan,
     Present,
@@ -20,8 +20,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_accounts
     read_accounts,
     wanted_grants,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import caching_sha2, native_password
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import Rows
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_password import caching_sha2, native_password
 
 APP = ("app", "10.0.0.4")
 WHO = "'app'@'10.0.0.4'"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_base as base
 from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_client as client
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import client as base
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_password import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import (
     caching_sha2,
     native_password,
     new_salt,

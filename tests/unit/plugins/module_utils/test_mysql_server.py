@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_server import Server, own_data, read_server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, own_data, read_server
 
 SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"

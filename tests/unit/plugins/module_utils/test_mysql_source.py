@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_server import Server
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_source import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source import (
     Channel,
     Wanted,
     change_statement,
@@ -23,6 +22,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_source i
     source_login,
     source_problem,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
 
 OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
 SYSTEM = frozenset({"information_schema", "mysql", "performance_schema", "sys"})

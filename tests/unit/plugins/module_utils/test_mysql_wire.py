@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_wire as wire
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_proof import scramble
 from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
 from hypothesis import given, settings

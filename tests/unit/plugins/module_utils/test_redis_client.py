@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils import _redis_client as client
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis import client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     RefusedError,
     listener,
     missing_address,

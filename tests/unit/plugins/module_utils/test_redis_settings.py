@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import RefusedError
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_settings import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     Outcome,
     apply_settings,
     apply_users,

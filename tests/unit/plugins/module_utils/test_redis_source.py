@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisError, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import RefusedError
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_source import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import (
     Found,
     Plan,
     Source,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
     RedisLogin,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Channel, Snapshot, Thread
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse

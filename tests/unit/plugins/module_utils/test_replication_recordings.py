@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import parse_info
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import parse_info
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, mysql_compare, redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
     parse_expected_primary,

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     MysqlError,
     MysqlLogin,
     Row,
     Rows,
     quote,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, own_data
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlClient
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_server import Server, own_data
 from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 READ_CHANNELS_MARIADB = "SHOW ALL SLAVES STATUS"

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import Rows, quote, quote_name
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_password import password_hash
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Rows, quote, quote_name
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import password_hash
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_canary import (
     create_schema,
     create_table,

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import RedisClient, RedisError
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import RefusedError, config_get
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
 
 SECRETS = frozenset({"masterauth", "requirepass", "tls-key-file-pass", "tls-client-key-file-pass"})
 

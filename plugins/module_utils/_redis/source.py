@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
     RedisLogin,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis_node import RefusedError, config_get
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
 from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 Resolver = Callable[[str], set[str]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import quote
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote
 
 _OS_ERROR = r"(?:\(|system error: |\[Errno )(\d+)\b"
 

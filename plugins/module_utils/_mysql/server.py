@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_base import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
 
 VARIABLES = (
     "bind_address",
