@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote, quote_name
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
 
 # Stands for what only the reader knows.
 BLANK = "'...'"
 
 
-class Words(Record):
+@dataclass(frozen=True)
+class Statements:
     """dialect: source (MySQL from 8.0.23 on), master (MySQL before), mariadb or redis."""
 
     dialect: str
@@ -73,9 +74,6 @@ class Words(Record):
         if self.dialect == "redis":
             return "CONFIG SET replica-read-only yes"
         return "SET GLOBAL read_only = 1" if self.dialect == "mariadb" else "SET GLOBAL super_read_only = 1"
-
-    def grant(self, flavor: str | None, current_user: str | None, message: str) -> str:
-        return grant(flavor, current_user, message)
 
     def open(self) -> str:
         return "SET GLOBAL read_only = 0"

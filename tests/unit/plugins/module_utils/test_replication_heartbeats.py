@@ -10,56 +10,58 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Channel, Snapshot, Thread
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Channel, Snapshot, Thread
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.heartbeats import Heartbeats
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql import MysqlProbe
 
 
-def look(pulse: Pulse, now: float, *counts: int | None, age: float | None = 100.0, links: Sequence[float] = ()) -> Any:
+def look(
+    heard: Heartbeats, now: float, *counts: int | None, age: float | None = 100.0, links: Sequence[float] = ()
+) -> Any:
     """Return the ages after a look at channels with these counts of heartbeats, and the connections left over."""
     channels = [
         Channel(name=str(index), io=Thread("Yes", heartbeat_age=age, heartbeat_period=5.0, heartbeats=count))
         for index, count in enumerate(counts)
     ]
-    snapshot = Snapshot("mysql", "mariadb", channels=channels, links=list(links))
-    pulse.listen(snapshot, now)
+    snapshot = Snapshot("mysql", "mariadb", channels=channels, link_ages=list(links))
+    heard.listen(snapshot, now)
     ages = [channel.io.heartbeat_age for channel in channels]
-    return (ages, snapshot.links) if links else ages
+    return (ages, snapshot.link_ages) if links else ages
 
 
 def test_one_more_heartbeat_is_a_sign_of_life_from_then_on() -> None:
-    pulse = Pulse()
-    assert look(pulse, 10, 7) == [100.0]
-    assert look(pulse, 11, 7, age=101.0) == [101.0]
-    assert look(pulse, 12, 8, age=102.0) == [0]
-    assert look(pulse, 15, 8, age=105.0) == [3]
-    assert look(pulse, 40, 8, age=130.0) == [28]
+    heard = Heartbeats()
+    assert look(heard, 10, 7) == [100.0]
+    assert look(heard, 11, 7, age=101.0) == [101.0]
+    assert look(heard, 12, 8, age=102.0) == [0]
+    assert look(heard, 15, 8, age=105.0) == [3]
+    assert look(heard, 40, 8, age=130.0) == [28]
 
 
 def test_an_event_that_came_later_counts_more() -> None:
-    pulse = Pulse()
-    look(pulse, 10, 7)
-    look(pulse, 11, 8)
-    assert look(pulse, 20, 8, age=2.0) == [2.0]
+    heard = Heartbeats()
+    look(heard, 10, 7)
+    look(heard, 11, 8)
+    assert look(heard, 20, 8, age=2.0) == [2.0]
 
 
 def test_a_new_connection_counts_anew() -> None:
-    pulse = Pulse()
-    look(pulse, 10, 7)
-    assert look(pulse, 11, 0, age=100.0) == [0]
+    heard = Heartbeats()
+    look(heard, 10, 7)
+    assert look(heard, 11, 0, age=100.0) == [0]
 
 
 def test_a_server_that_does_not_count_is_left_alone() -> None:
-    pulse = Pulse()
-    assert look(pulse, 10, None, age=3.0) == look(pulse, 11, None, age=3.0) == [3.0]
+    heard = Heartbeats()
+    assert look(heard, 10, None, age=3.0) == look(heard, 11, None, age=3.0) == [3.0]
 
 
 def test_each_of_several_connections_must_be_heard() -> None:
-    pulse = Pulse()
-    first = look(pulse, 10, 7, 3, age=None, links=[100, 101])
+    heard = Heartbeats()
+    first = look(heard, 10, 7, 3, age=None, links=[100, 101])
     assert first == ([None, None], [100, 101])
-    assert look(pulse, 11, 8, 3, age=None, links=[101, 102]) == ([0, None], [101, 102])
-    assert look(pulse, 13, 8, 4, age=None, links=[103, 104]) == ([2, 0], [])
+    assert look(heard, 11, 8, 3, age=None, links=[101, 102]) == ([0, None], [101, 102])
+    assert look(heard, 13, 8, 4, age=None, links=[103, 104]) == ([2, 0], [])
 
 
 class Idle:
@@ -88,11 +90,11 @@ class Idle:
         """Nothing is open."""
 
 
-def test_a_looker_remembers_from_look_to_look() -> None:
-    looker = MysqlLooker(Idle(), clock=iter([10.0, 11.0]).__next__)
+def test_a_probe_remembers_from_look_to_look() -> None:
+    probe = MysqlProbe(Idle(), clock=iter([10.0, 11.0]).__next__)
     ages = []
     for _look in range(2):
-        found = looker.look().found
+        found = probe.look().found
         assert isinstance(found, Snapshot)
         ages.append(found.channels[0].io.heartbeat_age)
     assert ages == [pytest.approx(100), 0]

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.position import parse_wait_for
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import (
-    Words,
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import parse_wait_for
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.statements import (
+    Statements,
     account,
     grant,
     grant_canary,
@@ -44,20 +44,24 @@ UUID = "511c0cf4-e659-11f1-a016-02fc00000001"
     ],
 )
 def test_statements(dialect: str, tls: str, start: str, point: str) -> None:
-    words = Words(dialect)
-    assert words.tls("c") == tls
-    assert words.start() == start
-    assert words.point("h") == point
+    statements = Statements(dialect)
+    assert statements.tls("c") == tls
+    assert statements.start() == start
+    assert statements.point("h") == point
 
 
 def test_other_statements() -> None:
-    assert "GET_SOURCE_PUBLIC_KEY = 1" in Words("source").change({"PUBLIC_KEY": "1"})
-    assert "GET_MASTER_PUBLIC_KEY = 1" in Words("master").change({"PUBLIC_KEY": "1"})
-    assert Words("source").semi_sync(True).startswith("SET GLOBAL rpl_semi_sync_replica_enabled = 1; STOP REPLICA IO_")
-    assert Words("mariadb").semi_sync(False) == "SET GLOBAL rpl_semi_sync_master_enabled = 1"
-    assert Words("mariadb").by_gtid().count("MASTER_USE_GTID = slave_pos") == 1
-    assert Words("redis").start() == Words("redis").point()
-    assert Words("redis").close() == "CONFIG SET replica-read-only yes"
+    assert "GET_SOURCE_PUBLIC_KEY = 1" in Statements("source").change({"PUBLIC_KEY": "1"})
+    assert "GET_MASTER_PUBLIC_KEY = 1" in Statements("master").change({"PUBLIC_KEY": "1"})
+    assert (
+        Statements("source")
+        .semi_sync(True)
+        .startswith("SET GLOBAL rpl_semi_sync_replica_enabled = 1; STOP REPLICA IO_")
+    )
+    assert Statements("mariadb").semi_sync(False) == "SET GLOBAL rpl_semi_sync_master_enabled = 1"
+    assert Statements("mariadb").by_gtid().count("MASTER_USE_GTID = slave_pos") == 1
+    assert Statements("redis").start() == Statements("redis").point()
+    assert Statements("redis").close() == "CONFIG SET replica-read-only yes"
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ MariaDB 10 tells when the last event came, not the last heartbeat: one look cann
 
 from __future__ import annotations
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Snapshot
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Snapshot
 
 
-class Pulse:
+class Heartbeats:
     def __init__(self) -> None:
-        # By channel: how many heartbeats there were, and when one more was heard.
+        # By channel: how many there were, and when one more was heard.
         self._heard: dict[str, tuple[int, float | None]] = {}
 
     def listen(self, snapshot: Snapshot, now: float) -> None:
@@ -27,6 +27,6 @@ class Pulse:
             self._heard[channel.name] = (count, heard)
             if heard is not None and (channel.io.heartbeat_age is None or now - heard < channel.io.heartbeat_age):
                 channel.io.heartbeat_age = round(now - heard, 1)
-        if snapshot.links and all(self._heard.get(channel.name, (0, None))[1] for channel in snapshot.channels):
+        if snapshot.link_ages and all(self._heard.get(channel.name, (0, None))[1] for channel in snapshot.channels):
             # Each connection has been heard by itself, so their ages need not be told apart any more.
-            snapshot.links.clear()
+            snapshot.link_ages.clear()

@@ -1,22 +1,19 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one look at a server found, in the same words for every engine and version."""
+"""What one look at a server found, the same for every engine and version."""
 
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
-
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
-
-if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Sighting
+from dataclasses import dataclass, field
+from typing import Any
 
 Raw = dict[str, Any]
 
 
-class Thread(Record):
+@dataclass
+class Thread:
     """The connection to the primary (io) or the applier (sql).
 
     state: the server's own word. cause: kind of the error, where the engine has no numbers (auth, unreachable, ...).
@@ -34,8 +31,9 @@ class Thread(Record):
     heartbeats: int | None = None
 
 
-class Channel(Record):
-    """One replication connection of a replica. gtid_mode: auto_position, Slave_Pos, Current_Pos or No."""
+@dataclass
+class Channel:
+    """One connection of a replica to a primary. gtid_mode: auto_position, Slave_Pos, Current_Pos or No."""
 
     name: str = ""
     host: str | None = None
@@ -44,11 +42,11 @@ class Channel(Record):
     server_id: int | None = None
     uuid: str | None = None
     replid: str | None = None
-    io: Thread = fresh(factory=Thread)
-    sql: Thread = fresh(factory=Thread)
-    workers: list[Raw] = fresh(factory=list)
+    io: Thread = field(default_factory=Thread)
+    sql: Thread = field(default_factory=Thread)
+    workers: list[Raw] = field(default_factory=list)
     delay: int = 0
-    filters: dict[str, str] = fresh(factory=dict)
+    filters: dict[str, str] = field(default_factory=dict)
     lag_seconds: int | None = None
     lag_bytes: int | None = None
     tls: bool | None = None
@@ -59,8 +57,19 @@ class Channel(Record):
     file: str | None = None
     pos: int | None = None
 
+    @property
+    def primary(self) -> str:
+        """The primary's address, for a sentence."""
+        return address(self.host, self.port)
 
-class Replica(Record):
+    @property
+    def running(self) -> bool:
+        # "Connecting" and "Preparing" are truthy words, only "Yes" means that it runs.
+        return self.io.state == "connected" or (self.io.state == "Yes" and self.sql.state == "Yes")
+
+
+@dataclass
+class Replica:
     """One replica as its primary sees it."""
 
     host: str | None = None
@@ -72,7 +81,8 @@ class Replica(Record):
     online: bool = True
 
 
-class Note(Record):
+@dataclass
+class Note:
     """What could not be asked, and what mends that."""
 
     text: str
@@ -80,7 +90,8 @@ class Note(Record):
     errno: int | None = None
 
 
-class Identity(Record):
+@dataclass
+class Identity:
     host: str | None = None
     port: int | None = None
     server_id: int | None = None
@@ -89,13 +100,14 @@ class Identity(Record):
     replid: str | None = None
 
 
-class Snapshot(Record):
-    """One look.
+@dataclass
+class Snapshot:
+    """A server that answered.
 
-    read_only: whether ordinary clients may not write. replicas None: they cannot be seen. dialect: which words the
-    server's statements use, source, master or mariadb. account: who asked. links: ages of the connections to several
-    primaries that cannot be told apart. peers: who the other channels follow, where only one is judged. writers:
-    accounts that read_only does not stop.
+    read_only: whether ordinary clients may not write. replicas None: they cannot be seen. dialect: whose statements it
+    knows, those of source, master, mariadb or redis. account: who asked. link_ages: those of connections to several
+    primaries that cannot be told apart. peers: who the other channels follow, where only one is judged. writers: accounts
+    that read_only does not stop.
     """
 
     engine: str
@@ -103,13 +115,13 @@ class Snapshot(Record):
     version: str | None = None
     dialect: str = "source"
     account: str | None = None
-    identity: Identity = fresh(factory=Identity)
+    identity: Identity = field(default_factory=Identity)
     read_only: bool | None = None
     super_read_only: bool | None = None
-    writers: list[str] = fresh(factory=list)
-    channels: list[Channel] = fresh(factory=list)
-    peers: list[str] = fresh(factory=list)
-    links: list[float] = fresh(factory=list)
+    writers: list[str] = field(default_factory=list)
+    channels: list[Channel] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
+    link_ages: list[float] = field(default_factory=list)
     replicas: list[Replica] | None = None
     writes_refused: str | None = None
     loading: bool = False
@@ -121,11 +133,11 @@ class Snapshot(Record):
     offset: int | None = None
     replid2: str | None = None
     replid2_offset: int | None = None
-    binlog_filters: dict[str, str] = fresh(factory=dict)
+    binlog_filters: dict[str, str] = field(default_factory=dict)
     semi_sync: bool | None = None
-    position: Raw = fresh(factory=dict)
-    notes: list[Note] = fresh(factory=list)
-    raw: Raw = fresh(factory=dict)
+    position: Raw = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    raw: Raw = field(default_factory=dict)
 
     @property
     def role(self) -> str:
@@ -133,30 +145,18 @@ class Snapshot(Record):
             return "intermediate" if self.replicas else "replica"
         return "primary" if self.replicas else "standalone"
 
-
-class Comparison(Record):
-    """A replica against a position of its primary; None where that cannot be told.
-
-    received: whether everything has arrived, applied or not. wanted and present: both positions, for people. asked:
-    whether somebody waits for the position.
-    """
-
-    reached: bool | None = None
-    received: bool | None = None
-    wanted: str | None = None
-    present: str | None = None
-    missing: str | None = None
-    behind_transactions: int | None = None
-    behind_bytes: int | None = None
-    errant: str | None = None
-    errant_count: int | None = None
-    exact: bool = False
-    asked: bool = False
-    why: str | None = None
+    @property
+    def lag_seconds(self) -> int | None:
+        """The worst lag; None as soon as one channel does not run or does not tell."""
+        known = [
+            channel.lag_seconds for channel in self.channels if channel.running and channel.lag_seconds is not None
+        ]
+        return max(known) if known and len(known) == len(self.channels) else None
 
 
-class Failure(Record):
-    """Why there was no look. state: unreachable, auth_failed or unsupported; value: the word for checks.reachable."""
+@dataclass
+class Failure:
+    """A server that did not answer. state: what that makes of it; value: the word for checks.reachable."""
 
     state: str
     value: str
@@ -165,20 +165,50 @@ class Failure(Record):
     errno: int | None = None
 
 
-class Answer(Record):
-    """What one look found, and what became of the canary."""
+@dataclass
+class Refusal:
+    """Why a canary was not written or read: the state that follows, a sentence, what mends it, the server's number.
+
+    absent: there is no table for it where it should have been read.
+    """
+
+    state: str
+    message: str
+    hint: str | None = None
+    errno: int | None = None
+    absent: bool = False
+
+
+@dataclass
+class CanaryReply:
+    """What one server answered to a canary.
+
+    seen: whether the token is there. written_at: when, by the primary's clock. age_ms: since then, by the clock of the
+    server that was asked. took_ms: how long the primary took, with its replicas where the engine waits for them.
+    """
+
+    seen: bool | None = None
+    written_at: str | None = None
+    age_ms: int | None = None
+    took_ms: int | None = None
+    refusal: Refusal | None = None
+
+
+@dataclass
+class Look:
+    """What one look found, and what became of the canary that went with it."""
 
     found: Snapshot | Failure
-    sighting: Sighting | None = None
+    canary: CanaryReply | None = None
 
 
-def place(host: str | None, port: int | None) -> str:
+def address(host: str | None, port: int | None) -> str:
     """Return host:port for a sentence."""
     shown = f"[{host}]" if host and ":" in host else host or "an unknown host"
     return f"{shown}:{port}" if port else shown
 
 
-def address_of(text: str) -> str | None:
+def reachable_address(text: str) -> str | None:
     """Return an IP address that others can reach, or None for another text, every address and loopback."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:

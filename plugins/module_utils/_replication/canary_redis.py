@@ -9,65 +9,64 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting, Trouble
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis import Client, integer
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import integer
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import Client, RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import CanaryReply, Refusal
+
+# The token follows after a colon: a key for each check, so that two at the same time do not hide each other's.
+KEY = "ansible:canary"
+TTL_SECONDS = 120
+ACKNOWLEDGE_MS = 1000
 
 Clock = Callable[[], float]
 
 
-def key_of(canary: Canary) -> str:
-    """A key for each check, so that two at the same time do not hide each other's."""
-    return f"{canary.key}:{canary.token}"
-
-
-def write(
-    client: Client, canary: Canary, user: str | None, replicas: int, wait_ms: int, clock: Clock = time.time
-) -> Sighting:
+def write(client: Client, canary: Canary, user: str | None, replicas: int, clock: Clock = time.time) -> CanaryReply:
     """Write the canary and wait until the replicas that are in sync have acknowledged it."""
     begin = clock()
     value = f"{begin:.6f}"
     try:
-        client.command("SET", key_of(canary), value, *(("EX", str(canary.ttl)) if canary.expire else ()))
+        client.command("SET", f"{KEY}:{canary.token}", value, "EX", str(TTL_SECONDS))
     except RedisError as error:
-        return Sighting(trouble=trouble(error, canary, user))
+        return CanaryReply(refusal=refusal(error, canary, user))
     acknowledged = None
     if replicas:
         try:
-            acknowledged = integer(client.command("WAIT", str(replicas), str(wait_ms)))
+            acknowledged = integer(client.command("WAIT", str(replicas), str(ACKNOWLEDGE_MS)))
         except RedisError as error:
             if error.kind in ("unreachable", "protocol"):
-                return Sighting(trouble=trouble(error, canary, user))
+                return CanaryReply(refusal=refusal(error, canary, user))
     took = round((clock() - begin) * 1000) if acknowledged == replicas else None
-    return Sighting(seen=True, written_at=_moment(begin), age_ms=0, took_ms=took)
+    return CanaryReply(seen=True, written_at=_moment(begin), age_ms=0, took_ms=took)
 
 
-def look(client: Client, canary: Canary, user: str | None, clock: Clock = time.time) -> Sighting:
+def read(client: Client, canary: Canary, user: str | None, clock: Clock = time.time) -> CanaryReply:
     """Look for the canary."""
     try:
-        value = client.command("GET", key_of(canary))
+        value = client.command("GET", f"{KEY}:{canary.token}")
     except RedisError as error:
-        return Sighting(trouble=trouble(error, canary, user))
+        return CanaryReply(refusal=refusal(error, canary, user))
     if value is None:
-        return Sighting(seen=False)
+        return CanaryReply(seen=False)
     try:
         written = float(str(value))
-        return Sighting(seen=True, written_at=_moment(written), age_ms=round((clock() - written) * 1000))
+        return CanaryReply(seen=True, written_at=_moment(written), age_ms=round((clock() - written) * 1000))
     except (ValueError, OverflowError, OSError):
-        return Sighting(seen=True)
+        return CanaryReply(seen=True)
 
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def trouble(error: RedisError, canary: Canary, user: str | None) -> Trouble:
+def refusal(error: RedisError, canary: Canary, user: str | None) -> Refusal:
     """Say what a refused canary means."""
     said = f" ({error.message})"
     if error.kind == "noperm":
         rights = "+set +get +wait" if canary.mode == "write" else "+get"
-        hint = f"ACL SETUSER {user or 'default'} {rights} ~{canary.key}:*"
-        return Trouble("auth_failed", f"the login may not use the canary's key{said}", hint)
+        hint = f"ACL SETUSER {user or 'default'} {rights} ~{KEY}:*"
+        return Refusal("auth_failed", f"the login may not use the canary's key{said}", hint)
     known = {
         "READONLY": ("broken", "this server is a replica and refuses writes", "Write the canary on the primary."),
         "NOREPLICAS": (
@@ -95,6 +94,6 @@ def trouble(error: RedisError, canary: Canary, user: str | None) -> Trouble:
     code = error.code or error.message.split(" ", 1)[0]
     if code in known:
         state, message, hint = known[code]
-        return Trouble(state, message + said, hint)
+        return Refusal(state, message + said, hint)
     verb = "written" if canary.mode == "write" else "read"
-    return Trouble("broken", f"the canary could not be {verb}{said}")
+    return Refusal("broken", f"the canary could not be {verb}{said}")
