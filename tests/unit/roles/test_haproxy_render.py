@@ -147,7 +147,10 @@ BAD: dict[str, tuple[Variables, str]] = {
         {"haproxy_data_services": [service("db", 3306)], "test_listeners": ["LISTEN 0 80 127.0.0.1:3306 0.0.0.0:*"]},
         "already taken by another program on 127.0.0.1: stop that program, or choose another port with bind_port",
     ),
-    "system": ({**WEB, "test_release": "11"}, "lb1 runs Debian 11, but haproxy supports Debian 12, Debian 13, Debian sid: use"),
+    "system": (
+        {**WEB, "test_release": "11"},
+        "lb1 runs Debian 11, but haproxy supports Debian 12, Debian 13, Debian sid: use",
+    ),
 }
 # One task for all inputs: a task for each would cost a second each.
 PLAY = """
