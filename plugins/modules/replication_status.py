@@ -21,8 +21,7 @@ description:
     long it takes.
   - The return keys are the same for every engine and version. Changes nothing but its own canary.
 notes:
-  - MySQL and MariaDB are asked over their unix socket, or through the C(mariadb) or C(mysql) client of the server, one process
-    for all looks; Redis and Valkey over a socket. Nothing needs to be installed on the host for this module.
+  - MySQL and MariaDB are asked through PyMySQL, one connection for all looks; Redis and Valkey over a socket, without any package.
   - Without login options MySQL and MariaDB are asked as the operating system's root over the unix socket.
   - "Privileges of a separate account: on MySQL C(REPLICATION CLIENT), C(PROCESS) and C(SELECT) on
     C(performance_schema.*); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS); on Redis and Valkey
@@ -34,6 +33,8 @@ notes:
   - The reason of a refused replica of Redis or Valkey can be named only by a login with C(+config|get), which may read
     passwords as well; the module uses the replica's own password for one login at its primary and never shows it.
   - Works with MySQL from 5.6, MariaDB from 10.5, Redis from 6 and Valkey from 7.2. A newer version is asked like the newest known.
+requirements:
+  - PyMySQL of the host's Python (Debian's package python3-pymysql) for O(engine=mysql)
 extends_documentation_fragment:
   - siteops.webcluster.replication_login
 attributes:
@@ -340,7 +341,7 @@ reasons:
 checks:
   description:
     - Every check by name, with C(ok) (null where it was not judged), C(value) and C(expected).
-    - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_socket), V(refused), V(timeout),
+    - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_client), V(no_socket), V(refused), V(timeout),
       V(hangs), V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
       V(wrongpass), V(noperm), V(privilege), V(syntax), V(protocol) or V(other).
   returned: always
@@ -612,14 +613,10 @@ raw:
 
 import re
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Asker
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import MysqlSession, module_spawner
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlAuto, MysqlWire, fits
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
@@ -802,18 +799,11 @@ def redis_login(login: dict[str, Any]) -> RedisLogin:
     )
 
 
-def mysql_client(login: MysqlLogin, run_command: Callable[..., object]) -> Asker:
-    def session() -> MysqlSession:
-        return MysqlSession(login, module_spawner(run_command))
-
-    return MysqlAuto(MysqlWire(login), session) if fits(login) else session()
-
-
-def probe(engine: str, login: dict[str, Any], run_command: Callable[..., object], channel: str | None = None) -> Probe:
+def probe(engine: str, login: dict[str, Any], channel: str | None = None) -> Probe:
     """Return who asks the server that the login options name."""
     if engine == "redis":
         return RedisProbe(RedisClient(redis_login(login)), login["login_host"])
-    return MysqlProbe(mysql_client(mysql_login(login), run_command), channel)
+    return MysqlProbe(MysqlClient(mysql_login(login)), channel)
 
 
 def main() -> None:
@@ -832,8 +822,8 @@ def main() -> None:
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
     engine = params["engine"]
-    server = probe(engine, params, module.run_command, params["channel"])
-    primary = probe(engine, params["primary"], module.run_command) if params["primary"] else None
+    server = probe(engine, params, params["channel"])
+    primary = probe(engine, params["primary"]) if params["primary"] else None
     result = Wait(engine, wanted, server, primary).run()
     fail_on = UNHEALTHY if params["fail_on"] is None else params["fail_on"]
     failing = next((reason for reason in result["reasons"] if reason["state"] in fail_on), None)

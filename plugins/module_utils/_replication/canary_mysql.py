@@ -13,13 +13,13 @@ from __future__ import annotations
 from string import Template
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlError,
     Rows,
     quote,
     quote_name,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import integer
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import CanaryReply, Refusal
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.statements import grant_canary
@@ -29,11 +29,6 @@ MOST_ROWS = 20000
 # A write that takes longer has met a full disk or a lock.
 WRITE_SECONDS = 10.0
 
-_CREATE_SCHEMA = Template("CREATE DATABASE IF NOT EXISTS $schema")
-_CREATE_TABLE = Template(
-    "CREATE TABLE IF NOT EXISTS $table (token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,"
-    " written_at DATETIME(6) NOT NULL) ENGINE = InnoDB"
-)
 _LOOK = Template(
     "SELECT DATE_FORMAT(written_at, '%Y-%m-%dT%H:%i:%s.%fZ') AS written_at,"
     " TIMESTAMPDIFF(MICROSECOND, written_at, UTC_TIMESTAMP(6)) AS age FROM $table WHERE token = $token"
@@ -43,10 +38,28 @@ _EMPTY = Template("TRUNCATE TABLE $table")
 _INSERT = Template("INSERT INTO $table (token, written_at) VALUES ($token, UTC_TIMESTAMP(6))")
 
 
+def create_schema(schema: str) -> str:
+    return f"CREATE DATABASE IF NOT EXISTS {quote_name(schema)}"
+
+
+def create_table(schema: str, table: str) -> str:
+    return (
+        f"CREATE TABLE IF NOT EXISTS {_name(schema, table)} (token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
+        " NOT NULL PRIMARY KEY, written_at DATETIME(6) NOT NULL) ENGINE = InnoDB"
+    )
+
+
+def _name(schema: str, table: str) -> str:
+    return f"{quote_name(schema)}.{quote_name(table)}"
+
+
+def _creation(canary: Canary) -> list[str]:
+    return [create_schema(canary.schema), create_table(canary.schema, canary.table)]
+
+
 def _filled(canary: Canary, *statements: Template) -> list[str]:
-    schema = quote_name(canary.schema)
-    table = f"{schema}.{quote_name(canary.table)}"
-    return [item.substitute(schema=schema, table=table, token=quote(canary.token)) for item in statements]
+    table = _name(canary.schema, canary.table)
+    return [item.substitute(table=table, token=quote(canary.token)) for item in statements]
 
 
 def write(client: Client, canary: Canary, account: str | None) -> CanaryReply:
@@ -59,7 +72,7 @@ def write(client: Client, canary: Canary, account: str | None) -> CanaryReply:
             # Where that is not allowed, or somebody holds the table, the next one may do it.
             client.try_query(["SET SESSION lock_wait_timeout = 1", *_filled(canary, _EMPTY)])
     elif error.errno in _ABSENT and canary.create:
-        _results, error = client.try_query(_filled(canary, _CREATE_SCHEMA, _CREATE_TABLE))
+        _results, error = client.try_query(_creation(canary))
     if error is None:
         insert, look = _filled(canary, _INSERT, _LOOK)
         results, error = client.try_query([insert, "COMMIT", look])
@@ -118,6 +131,6 @@ def _absent(canary: Canary, message: str, errno: int) -> Refusal:
         return Refusal("broken", message, hint, errno)
     hint = (
         "Where a filter that is gone kept it away, make it here without a trace in the binary log: SET SESSION"
-        f" sql_log_bin = 0; {'; '.join(_filled(canary, _CREATE_SCHEMA, _CREATE_TABLE))}"
+        f" sql_log_bin = 0; {'; '.join(_creation(canary))}"
     )
     return Refusal("broken", message, hint, errno, absent=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
     READ_STATUS,
@@ -34,7 +34,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status i
     squeezed,
     text,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Asker, Client
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql, gtid
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
@@ -59,7 +58,7 @@ class MysqlProbe:
 
     def __init__(
         self,
-        client: Asker,
+        client: Client,
         channel: str | None = None,
         questions: Sequence[Question] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -573,7 +572,8 @@ def _notes(refused: Mapping[str, MysqlError], flavor: str, account: str | None) 
 # --- Why there was no answer --------------------------------------------------------------------------------------
 
 _UNREACHABLE_HINTS = {
-    "not_installed": "Install the server with its client, or run this on the database host.",
+    "not_installed": "Install the server, or run this on the database host.",
+    "no_client": "apt install python3-pymysql",
     "no_socket": "Start the server (its log and 'df -h' tell why it ended), or give login_unix_socket or login_host.",
     "refused": "Start the server, and check login_host, login_port and its bind_address.",
     "timeout": "The server or the network does not answer: check the host, its disk ('df -h'), its load and its firewall.",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin, Reply
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import Case, Result
@@ -462,8 +462,10 @@ def test_a_position_that_is_none_is_no_crash() -> None:
 # --- MySQL and MariaDB: reading ------------------------------------------------------------------------------------
 
 
-class FakeMysql:
-    """Fail where told, answer [] everywhere else; count the client processes."""
+class FakeMysql(Client):
+    """Fail where told, answer [] everywhere else; count the questions."""
+
+    timeout = 15.0
 
     def __init__(self, failures: dict[str, MysqlError]) -> None:
         self.failures = failures
@@ -477,8 +479,11 @@ class FakeMysql:
                     return [[{"n": item[:9]}] for item in statements[:index]], error
         return [[{"n": item[:9]}] for item in statements], None
 
+    def close(self) -> None:
+        """Nothing to close."""
 
-def test_one_process_for_a_privileged_login() -> None:
+
+def test_one_question_for_a_privileged_login() -> None:
     client = FakeMysql({})
     found = ask(client)
     assert len(client.runs) == 1

@@ -39,7 +39,6 @@ class FakeModule:
 
     given: ClassVar[Raw] = {}
     check_mode = False
-    run_command = None
 
     def __init__(self, argument_spec: Raw, **_kwargs: Any) -> None:
         self.params = {name: spec.get("default") for name, spec in argument_spec.items()} | self.given
@@ -189,7 +188,7 @@ def test_a_canary_and_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_primary_is_asked_with_its_own_login(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def probe(engine: str, login: Raw, _run_command: Any, channel: str | None = None) -> FakeProbe:
+    def probe(engine: str, login: Raw, channel: str | None = None) -> FakeProbe:
         asked.append((engine, login["login_host"], channel))
         return FakeProbe(replica())
 
@@ -234,7 +233,7 @@ def test_logins() -> None:
     assert (redis.host, redis.port, redis.tls) == ("127.0.0.1", 6379, False)
     assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
     for engine, kind in (("mysql", "MysqlProbe"), ("redis", "RedisProbe")):
-        assert type(module.probe(engine, params, print)).__name__ == kind
+        assert type(module.probe(engine, params)).__name__ == kind
 
 
 def documented_options() -> Raw:
