@@ -151,7 +151,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlError,
     MysqlLogin,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import wait_for_source
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import READ_STATUS
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import wait_for_primary
 
 Connect = Callable[[MysqlLogin], Client]
 
@@ -202,15 +204,16 @@ def read_channels(client: Client, server: servers.Server) -> list[source.Channel
     if server.is_mariadb:
         path = Path(server.variables.get("datadir", "/var/lib/mysql")) / "master.info"
         text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
-        return source.mariadb_channels(client.query([source.READ_CHANNELS_MARIADB])[0], text)
-    # The table with the stored password comes second: without it the status is still of use.
-    answers, error = client.try_query([source.READ_CHANNELS_MYSQL, source.READ_PASSWORDS_MYSQL])
-    if error and not answers:
+        return source.read_channels(client.query(READ_STATUS)[-1], source.stored_by_mariadb(text))
+    answers, error = client.try_query([*READ_STATUS, source.READ_STORED_MYSQL])
+    # Without the table that has the password the status is still of use.
+    if error and len(answers) < len(READ_STATUS):
         raise error
-    return source.mysql_channels(answers[0], answers[1] if len(answers) > 1 else [])
+    rows, *stored = answers[len(READ_STATUS) - 1 :]
+    return source.read_channels(rows, source.stored_by_mysql(stored[0] if stored else []))
 
 
-def wanted_source(params: dict[str, Any]) -> source.Wanted:
+def wanted_primary(params: dict[str, Any]) -> source.Wanted:
     return source.Wanted(
         params["host"],
         params["port"],
@@ -225,13 +228,13 @@ def wanted_source(params: dict[str, Any]) -> source.Wanted:
 
 def make_plan(client: Client, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
     """Ask the server and decide. asking: only a refusal is of interest, so a log-in need not be given."""
-    server = servers.read_server(*client.query([servers.READ_VARIABLES, servers.READ_SCHEMAS]))
+    server = servers.read_server(*client.query([servers.READ_VARIABLES, READ_SCHEMAS]))
     channels = read_channels(client, server)
     if params["state"] == "primary":
         return server, source.plan_primary(server, channels)
-    wanted = wanted_source(params)
+    wanted = wanted_primary(params)
     if asking and wanted.user is None:
-        refusal = source.refuse_source(server, channels, wanted, params["allow_repoint"])
+        refusal = source.refuse_replica(server, channels, wanted, params["allow_repoint"])
         return server, source.Plan(refusal=refusal)
     return server, source.plan_replica(server, channels, wanted, params["allow_repoint"])
 
@@ -261,13 +264,13 @@ def first_words(statement: str) -> str:
     return statement.split("=")[0].rsplit(" ", 1)[0] if "=" in statement else statement
 
 
-def source_refusal(server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect) -> str | None:
-    """Say why the source does not let this replica in, or None; a log-in that is not given cannot be tried."""
+def primary_refusal(server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect) -> str | None:
+    """Say why the primary does not let this replica in, or None; a log-in that is not given cannot be tried."""
     if not params["source_timeout"] or not params["user"] or not plan.statements:
         return None
-    login = source.source_login(server, wanted_source(params))
+    login = source.primary_login(server, wanted_primary(params))
     client = connect(login)
-    problem = wait_for_source(lambda: source.source_problem(client, login), params["source_timeout"], plan.connected)
+    problem = wait_for_primary(lambda: source.primary_problem(client, login), params["source_timeout"], plan.connected)
     client.close()
     return f"{problem.text}; the replication here was not touched" if problem else None
 
@@ -280,7 +283,7 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
         if plan.refusal:
             module.fail_json(msg=plan.refusal, flavor=server.flavor)
         if params["state"] == "replica" and not module.check_mode:
-            refusal = source_refusal(server, plan, params, connect)
+            refusal = primary_refusal(server, plan, params, connect)
             if refusal:
                 module.fail_json(msg=refusal, flavor=server.flavor)
         if plan.statements and not module.check_mode:

@@ -114,6 +114,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem, wait_for_primary
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
@@ -139,7 +140,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source i
     look,
     source_problem,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem, wait_for_source
 
 
 def look_before_install(module: AnsibleModule, login: RedisLogin) -> None:
@@ -183,7 +183,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
         plan = decide(found, wanted, where(login))
         if source and params["source_timeout"] and not module.check_mode and (plan.commands or not found.link_up):
             as_replica = login_at_source(login, source, found, wanted)
-            problem = wait_for_source(lambda: ask_source(as_replica), params["source_timeout"], found.link_up)
+            problem = wait_for_primary(lambda: ask_source(as_replica), params["source_timeout"], found.link_up)
             if problem:
                 raise RefusedError(f"{problem.text}. Nothing was changed.")
         if not module.check_mode:

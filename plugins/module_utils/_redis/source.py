@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem
 from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
@@ -18,7 +19,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisLogin,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 Resolver = Callable[[str], set[str]]
 
