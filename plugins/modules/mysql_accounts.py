@@ -93,9 +93,6 @@ options:
         no table.
     type: bool
     default: false
-  login_unix_socket:
-    description: Socket of the server, by default the one of the distribution's package.
-    type: path
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
@@ -105,8 +102,8 @@ attributes:
   diff_mode:
     description: Returns what has changed, without passwords and hashes.
     support: full
-requirements:
-  - PyMySQL of the host's Python (Debian's package python3-pymysql)
+extends_documentation_fragment:
+  - siteops.webcluster.mysql_login
 author:
   - siteops contributors (@siteops)
 """

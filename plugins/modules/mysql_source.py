@@ -2,20 +2,20 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give a MySQL or MariaDB server its source of replication, or make sure that it has none."""
+"""Make a MySQL or MariaDB server the replica of a given primary, or a primary that is open for writes."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_source
-short_description: Give a MySQL or MariaDB server its source of replication
+short_description: Make a MySQL or MariaDB server the replica of a primary, or a primary
 version_added: 0.1.0
 description:
-  - Makes the server on this host a replica of one source by GTID, or a primary that is open for writes.
+  - Makes the server on this host a replica of one primary by GTID, or a primary that is open for writes.
   - A replica is closed for writes (C(super_read_only) on MySQL, C(read_only) on MariaDB), a primary is opened.
     An option file keeps that over a restart.
   - Never removes data. A server that holds transactions or databases of its own is not made a replica, a server that
-    has another source is not moved without O(allow_repoint), and a server that has a source is not made a primary.
+    follows another primary is not moved without O(allow_repoint), and a server that follows one is not made a primary.
     Each refusal is one sentence, and nothing has changed before it.
   - In check mode it can be asked for a refusal before anything else is done on a host. When no server answers there
     yet, it looks whether one could listen at O(listen_address) and O(listen_port).
@@ -27,30 +27,30 @@ options:
     choices: [replica, primary]
     default: replica
   host:
-    description: Address of the source. Needed for O(state=replica).
+    description: Address of the primary. Needed for O(state=replica).
     type: str
   port:
-    description: Port of the source.
+    description: Port of the primary.
     type: int
     default: 3306
   user:
     description:
-      - Account on the source with C(REPLICATION SLAVE).
-      - When left out, a source that is set keeps its account, and a new one cannot be set.
+      - Account on the primary with C(REPLICATION SLAVE).
+      - When left out, a replica keeps the account that it has, and no server can be made one.
     type: str
   password:
     description: Password of that account, at most 32 characters (the servers' limit).
     type: str
   tls:
     description:
-      - Whether the connection to the source uses TLS.
+      - Whether the connection to the primary uses TLS.
       - V(auto) uses it where servers make their certificates themselves (MySQL, and MariaDB from 11.4 on).
       - MariaDB from 11.4 on verifies the certificate by the account's password; MySQL does not verify it.
     type: str
     choices: [auto, required, disabled]
     default: auto
   connect_retry:
-    description: Seconds between two attempts to reach the source.
+    description: Seconds between two attempts to reach the primary.
     type: int
     default: 5
   retry_count:
@@ -58,18 +58,18 @@ options:
     type: int
     default: 86400
   heartbeat_period:
-    description: Seconds without a transaction after which the source sends a sign of life.
+    description: Seconds without a transaction after which the primary sends a sign of life.
     type: float
     default: 5.0
   source_timeout:
     description:
-      - Seconds within which the source must let O(user) in, before anything is changed. V(0) does not ask it.
-      - Of use where source and replica are set up at the same moment. A password that the source refuses ends the wait
+      - Seconds within which the primary must let O(user) in, before anything is changed. V(0) does not ask it.
+      - Of use where primary and replica are set up at the same moment. A password that the primary refuses ends the wait
         after 15 seconds, unless the replica is connected at present and only its password is to change.
     type: int
     default: 0
   allow_repoint:
-    description: Whether a server that replicates from another source may be moved to this one.
+    description: Whether a server that replicates from another primary may be moved to this one.
     type: bool
     default: false
   read_only_file:
@@ -85,9 +85,6 @@ options:
     description: Port that the server on this host is going to use; looked at when no server answers yet.
     type: int
     default: 3306
-  login_unix_socket:
-    description: Socket of the server, by default the one of the distribution's package.
-    type: path
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
@@ -97,8 +94,8 @@ attributes:
   diff_mode:
     description: Returns what has changed, without passwords.
     support: full
-requirements:
-  - PyMySQL of the host's Python (Debian's package python3-pymysql)
+extends_documentation_fragment:
+  - siteops.webcluster.mysql_login
 author:
   - siteops contributors (@siteops)
 """
