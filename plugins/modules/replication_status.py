@@ -389,7 +389,7 @@ data:
   contains:
     empty:
       description:
-        - Whether there is no user schema and no transaction of its own (MySQL, MariaDB), or no key (Redis, Valkey).
+        - Whether there is no user schema and no transaction, its own or a primary's (MySQL, MariaDB), or no key (Redis, Valkey).
         - Null where the login may not see that.
       type: bool
   sample: {empty: false}

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
     READ_STATUS,
@@ -34,7 +35,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status i
     squeezed,
     text,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql, gtid
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     CanaryReply,
@@ -137,13 +138,11 @@ _STATUS = (
     "Slave_heartbeat_period",
     "Slave_last_heartbeat",
 )
-_CONTENT = """SELECT
- (SELECT COUNT(*) FROM information_schema.SCHEMATA
-  WHERE LOWER(SCHEMA_NAME) NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')) AS user_schemas,
- (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES
-  WHERE PRIVILEGE_TYPE = 'SHOW DATABASES' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_schemas,
- (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES
-  WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_processes"""
+# Without PROCESS a login sees its own threads only.
+_RIGHTS = (
+    "SELECT COUNT(*) AS sees_processes FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()"
+)
 # Threads that serve replicas, and MariaDB's connections to its primaries, whose time begins anew with each event.
 _THREADS = (
     "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE COMMAND LIKE ''Binlog Dump%''"
@@ -201,7 +200,8 @@ QUESTIONS = (
     Question("channels", READ_STATUS, optional=False),
     _ASK_BINLOG,
     Question("status", (_show("STATUS", _STATUS),)),
-    Question("content", (_CONTENT,)),
+    Question("schemas", (READ_SCHEMAS,)),
+    Question("rights", (_RIGHTS,)),
     Question("threads", chosen(_THREADS, ("/*!80022", _MYSQL_THREADS), ("/*M!100005", _MARIADB_THREADS))),
     Question("writers", (_WRITERS,)),
     Question(
@@ -309,7 +309,7 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         peers=[str(value) for item in every if item not in channels for value in (item.uuid, item.server_id) if value],
         link_ages=link_ages if channel is None else [],
         replicas=_replicas(rows, threads),
-        empty=_empty(rows.get("content", []), variables),
+        empty=read_content(variables, rows["schemas"]).empty if "schemas" in rows else None,
         gtid_mode=_gtid_mode(flavor, variables, channels),
         gtid_strict=on(variables.get("gtid_strict_mode")),
         executed=squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
@@ -465,7 +465,7 @@ def _dialect(flavor: str, variables: Mapping[str, Any], statuses: Sequence[Repli
 def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica] | None:
     if "threads" not in rows:
         return None
-    content = (rows.get("content") or [{}])[0]
+    rights = (rows.get("rights") or [{}])[0]
     replicas = []
     for item in threads:
         if not str(item.get("command") or "Binlog Dump").startswith("Binlog Dump"):
@@ -480,7 +480,7 @@ def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica]
             )
         )
     # Without PROCESS only own threads show, so an empty list would say nothing.
-    return replicas if replicas or integer(content.get("sees_processes")) else None
+    return replicas if replicas or integer(rights.get("sees_processes")) else None
 
 
 # Accounts of the server itself and of the system's administrator.
@@ -498,22 +498,6 @@ def _writers(rows: Rows) -> list[str]:
         and not re.match(_OWN_WRITERS, str(row["account"]))
         and (not named or "READ" in str(row.get("privileges")))
     )
-
-
-def _empty(content: Rows, variables: Mapping[str, Any]) -> bool | None:
-    """Whether the server holds no user schema and has written nothing itself."""
-    if not content or not (integer(content[0].get("sees_schemas")) or integer(content[0].get("user_schemas"))):
-        return None
-    if integer(content[0].get("user_schemas")):
-        return False
-    try:
-        own = str(variables.get("server_uuid") or "").lower()
-        if any(gtid.source_of(key) == own for key in gtid.parse_set(variables.get("gtid_executed"))):
-            return False
-        wrote = gtid.parse_position(variables.get("gtid_binlog_state"))
-        return not any(item.server_id == integer(variables.get("server_id")) for item in wrote)
-    except ValueError:
-        return None
 
 
 def _gtid_mode(flavor: str, variables: Mapping[str, Any], channels: list[Channel]) -> str | None:

@@ -551,30 +551,31 @@ def test_identity(variables: Raw, host: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "variables", "empty"),
+    ("schemas", "sees_all", "variables", "empty"),
     [
-        ([], {}, None),
-        ([{"user_schemas": "0", "sees_schemas": "1"}], {}, True),
-        ([{"user_schemas": "0", "sees_schemas": "0"}], {}, None),
-        ([{"user_schemas": "2", "sees_schemas": "0"}], {}, False),
-        ([{"user_schemas": "0", "sees_schemas": "1"}], {"gtid_binlog_state": "0-21-1"}, False),
-        ([{"user_schemas": "0", "sees_schemas": "1"}], {"gtid_binlog_state": "0-20-1"}, True),
-        ([{"user_schemas": "0", "sees_schemas": "1"}], {"server_uuid": OWN, "gtid_executed": f"{OWN}:1"}, False),
-        ([{"user_schemas": "0", "sees_schemas": "1"}], {"gtid_executed": "?"}, None),
+        ([], "1", {}, True),
+        ([], "0", {}, None),
+        (["shop"], "0", {}, False),
+        ([], "1", {"gtid_binlog_state": "0-21-1"}, False),
+        ([], "1", {"version": "9.7.4", "server_uuid": OWN, "gtid_executed": f"{OWN}:1"}, False),
+        # What came from a primary can be lost as well.
+        ([], "1", {"gtid_binlog_state": "0-20-1", "gtid_slave_pos": "0-20-1"}, False),
     ],
 )
-def test_empty(content: Rows, variables: Raw, empty: bool | None) -> None:
-    assert translate({**rows(**variables), "content": content}).empty is empty
+def test_empty(schemas: list[str], sees_all: str, variables: Raw, empty: bool | None) -> None:
+    shown: Rows = [{"name": name, "sees_all": sees_all} for name in ("mysql", "sys", *schemas)]
+    assert translate({**rows(**variables), "schemas": shown}).empty is empty
+    assert translate(rows(**variables)).empty is None
 
 
 def test_replicas_are_the_dump_threads() -> None:
     sees: Rows = [{"sees_processes": "1"}]
     threads: Rows = [{"HOST": "10.0.0.21:5000", "STATE": "sent all"}, {"HOST": "localhost"}]
-    found = translate({**rows(), "threads": threads, "content": sees}).replicas
+    found = translate({**rows(), "threads": threads, "rights": sees}).replicas
     assert found is not None
     assert [(item.host, item.port) for item in found] == [("10.0.0.21", 5000), ("localhost", None)]
-    assert translate({**rows(), "threads": [], "content": sees}).replicas == []
-    assert translate({**rows(), "threads": [], "content": [{"sees_processes": "0"}]}).replicas is None
+    assert translate({**rows(), "threads": [], "rights": sees}).replicas == []
+    assert translate({**rows(), "threads": [], "rights": [{"sees_processes": "0"}]}).replicas is None
     assert translate(rows()).replicas is None
 
 
