@@ -34,13 +34,13 @@ def need(program: str) -> None:
         pytest.skip(reason)
 
 
-def check(command: str, content: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def check(command: str, content: str, folder: Path, name: str = "checked") -> subprocess.CompletedProcess[str]:
     """Run a command on a file, which is named %s in it as in Ansible's `validate`."""
-    path = folder / "checked"
+    path = folder / name
     path.write_text(content, encoding="utf-8")
     # A file for another release of PHP is shown to the one that is here.
     command = PHP.sub(lambda found: f"php{found['fpm'] or ''}{installed_php()}", command)
-    arguments = shlex.split(command % path)
+    arguments = shlex.split(command.replace("%s", str(path)))
     return subprocess.run(
         arguments, env={**os.environ, "PATH": PATH}, capture_output=True, text=True, check=False, timeout=60
     )
