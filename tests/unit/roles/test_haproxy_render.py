@@ -23,7 +23,7 @@ def case(variables: Variables) -> Case:
     """A host with these variables; names that begin with test_ are about the host itself."""
     own = dict(variables)
     listeners = {"stdout_lines": own.pop("test_listeners", [])}
-    return Case(own, facts=own.pop("test_facts", {}), answers={"command": listeners})
+    return Case(own, release=own.pop("test_release", "13"), answers={"command": listeners})
 
 
 def web(*names: str, **more: object) -> list[Variables]:
@@ -94,12 +94,6 @@ GOOD: dict[str, Variables] = {
     },
 }
 WEB = {"haproxy_http_backends": web("web1")}
-RED_HAT = {
-    "os_family": "RedHat",
-    "distribution": "RedHat",
-    "distribution_major_version": "9",
-    "distribution_version": "9",
-}
 # What is wrong, and what the sentence must say.
 BAD: dict[str, tuple[Variables, str]] = {
     "nothing": ({}, "haproxy_http_backends and haproxy_data_services are both empty: give at least one"),
@@ -149,7 +143,10 @@ BAD: dict[str, tuple[Variables, str]] = {
         {"haproxy_data_services": [service("db", 3306)], "test_listeners": ["LISTEN 0 80 127.0.0.1:3306 0.0.0.0:*"]},
         "already taken by another program on 127.0.0.1: stop that program, or choose another port with bind_port",
     ),
-    "system": ({**WEB, "test_facts": RED_HAT}, "HOST runs RedHat 9"),
+    "system": (
+        {**WEB, "test_release": "11"},
+        "HOST runs Debian 11, but haproxy supports Debian 12, Debian 13, Debian sid: use",
+    ),
 }
 
 
