@@ -214,6 +214,7 @@ options:
       - caught_up
       - errant
       - read_only
+      - writes
       - filters
       - gtid
       - tls

@@ -443,6 +443,17 @@ def _writers(case: Case) -> Iterable[Finding]:
         yield Finding(None, message, f"REVOKE {privilege} ON *.* FROM {snapshot.writers[0]}")
 
 
+def writes(case: Case) -> Result:
+    """Whether a primary that is open for writes would take one."""
+    snapshot, refusal = case.snapshot, case.snapshot.writes_refused
+    if case.channels or snapshot.read_only is not False:
+        return Result()
+    if refusal is None or refusal.state == "no_replicas":
+        return Result(refusal is None, refusal is None, True)
+    message = f"this primary takes no writes: {refusal.message}"
+    return Result(False, False, True, [Finding(refusal.state, message, refusal.hint, refusal.errno)])
+
+
 def filters(case: Case) -> Result:
     found = dict(case.snapshot.binlog_filters)
     for channel in case.channels:
@@ -524,8 +535,9 @@ def replicas(case: Case) -> Result:
     """Whether enough replicas are in sync, for us and for the primary itself."""
     snapshot, wanted = case.snapshot, case.expect.min_replicas
     findings = []
-    if snapshot.writes_refused:
-        findings.append(Finding("no_replicas", f"this primary refuses writes: {snapshot.writes_refused}"))
+    refusal = snapshot.writes_refused
+    if refusal and refusal.state == "no_replicas":
+        findings.append(Finding("no_replicas", f"this primary refuses writes: {refusal.message}", refusal.hint))
     if snapshot.replicas is None:
         if wanted:
             hint = grant(snapshot.flavor, snapshot.account, "need (at least one of) the PROCESS privilege")
@@ -588,6 +600,7 @@ CHECKS: dict[str, Callable[[Case], Result]] = {
     "caught_up": caught_up,
     "errant": errant,
     "read_only": read_only,
+    "writes": writes,
     "filters": filters,
     "gtid": gtid,
     "tls": tls,

@@ -101,6 +101,20 @@ class Identity:
 
 
 @dataclass
+class Refusal:
+    """Why a server takes no writes, or not this canary: the state that follows, a sentence, what mends it, its number.
+
+    absent: there is no table for the canary where it should have been read.
+    """
+
+    state: str
+    message: str
+    hint: str | None = None
+    errno: int | None = None
+    absent: bool = False
+
+
+@dataclass
 class Snapshot:
     """A server that answered.
 
@@ -123,7 +137,7 @@ class Snapshot:
     peers: list[str] = field(default_factory=list)
     link_ages: list[float] = field(default_factory=list)
     replicas: list[Replica] | None = None
-    writes_refused: str | None = None
+    writes_refused: Refusal | None = None
     loading: bool = False
     empty: bool | None = None
     gtid_mode: str | None = None
@@ -163,20 +177,6 @@ class Failure:
     message: str
     hint: str | None = None
     errno: int | None = None
-
-
-@dataclass
-class Refusal:
-    """Why a canary was not written or read: the state that follows, a sentence, what mends it, the server's number.
-
-    absent: there is no table for it where it should have been read.
-    """
-
-    state: str
-    message: str
-    hint: str | None = None
-    errno: int | None = None
-    absent: bool = False
 
 
 @dataclass

@@ -45,6 +45,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Look,
     Note,
     Raw,
+    Refusal,
     Replica,
     Snapshot,
     Thread,
@@ -128,6 +129,8 @@ _VARIABLES = (
     "server_id",
     "server_uuid",
     "super_read_only",
+    "transaction_read_only",
+    "tx_read_only",
 )
 _STATUS = (
     "Rpl_semi_sync_master_status",
@@ -143,20 +146,31 @@ _RIGHTS = (
     "SELECT COUNT(*) AS sees_processes FROM information_schema.USER_PRIVILEGES"
     " WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()"
 )
-# Threads that serve replicas, and MariaDB's connections to its primaries, whose time begins anew with each event.
-_THREADS = (
-    "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE COMMAND LIKE ''Binlog Dump%''"
+# Threads that serve replicas, those that wait to write, and MariaDB's connections to its primaries, whose time begins anew
+# with each event.
+_WHICH_THREADS = (
+    "COMMAND LIKE ''Binlog Dump%'' OR (TIME >= 2 AND (STATE LIKE ''Waiting for semi-sync ACK%''"
+    " OR STATE LIKE ''Waiting for %read lock'' OR STATE IN (''Waiting for commit lock'', ''Waiting for backup lock'',"
+    " ''Waiting for disk space'')))"
 )
+_THREADS = "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE {which}"
 _MARIADB_THREADS = (
     "SELECT HOST, USER, COMMAND, TIME_MS, STATE FROM information_schema.PROCESSLIST"
-    " WHERE COMMAND LIKE ''Binlog Dump%'' OR COMMAND = ''Slave_IO''"
+    " WHERE COMMAND = ''Slave_IO'' OR {which}"
 )
 _MYSQL_THREADS = (
     "SELECT p.HOST, p.USER, p.COMMAND, p.TIME, p.STATE,"
     " (SELECT MAX(CAST(v.VARIABLE_VALUE AS CHAR)) FROM performance_schema.threads t"
     " JOIN performance_schema.user_variables_by_thread v USING (THREAD_ID) WHERE t.PROCESSLIST_ID = p.ID"
     " AND v.VARIABLE_NAME IN (''replica_uuid'', ''slave_uuid'')) AS UUID"
-    " FROM performance_schema.processlist p WHERE p.COMMAND LIKE ''Binlog Dump%''"
+    " FROM performance_schema.processlist p WHERE {which}"
+)
+# A global read lock shows nowhere in MariaDB, but nothing can be locked for a change while it is held. This reads no row,
+# changes nothing and waits for nothing.
+_GLOBAL_LOCK = "SELECT 1 FROM ansible_canary.probe WHERE 1 = 0 FOR UPDATE NOWAIT"
+_MYSQL_GLOBAL_LOCK = (
+    "SELECT COUNT(*) AS locks FROM performance_schema.metadata_locks WHERE OBJECT_TYPE = ''GLOBAL''"
+    " AND LOCK_TYPE = ''SHARED'' AND LOCK_STATUS = ''GRANTED''"
 )
 # Who may write where read_only is on; without rights on the schema mysql a login sees itself only.
 _WRITERS = (
@@ -202,7 +216,14 @@ QUESTIONS = (
     Question("status", (_show("STATUS", _STATUS),)),
     Question("schemas", (READ_SCHEMAS,)),
     Question("rights", (_RIGHTS,)),
-    Question("threads", chosen(_THREADS, ("/*!80022", _MYSQL_THREADS), ("/*M!100005", _MARIADB_THREADS))),
+    Question(
+        "threads",
+        chosen(
+            _THREADS.format(which=_WHICH_THREADS),
+            ("/*!80022", _MYSQL_THREADS.format(which=_WHICH_THREADS)),
+            ("/*M!100005", _MARIADB_THREADS.format(which=_WHICH_THREADS)),
+        ),
+    ),
     Question("writers", (_WRITERS,)),
     Question(
         "links",
@@ -213,6 +234,7 @@ QUESTIONS = (
         ),
     ),
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
+    Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
 
@@ -309,6 +331,7 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         peers=[str(value) for item in every if item not in channels for value in (item.uuid, item.server_id) if value],
         link_ages=link_ages if channel is None else [],
         replicas=_replicas(rows, threads),
+        writes_refused=_writes_refused(answers, variables, threads),
         empty=read_content(variables, rows["schemas"]).empty if "schemas" in rows else None,
         gtid_mode=_gtid_mode(flavor, variables, channels),
         gtid_strict=on(variables.get("gtid_strict_mode")),
@@ -462,13 +485,17 @@ def _dialect(flavor: str, variables: Mapping[str, Any], statuses: Sequence[Repli
     return "source" if knows else "master"
 
 
+def _serves_a_replica(thread: Raw) -> bool:
+    return str(thread.get("command") or "Binlog Dump").startswith("Binlog Dump")
+
+
 def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica] | None:
     if "threads" not in rows:
         return None
     rights = (rows.get("rights") or [{}])[0]
     replicas = []
     for item in threads:
-        if not str(item.get("command") or "Binlog Dump").startswith("Binlog Dump"):
+        if not _serves_a_replica(item):
             continue
         host, _mark, port = str(item.get("host") or "").rpartition(":")
         replicas.append(
@@ -481,6 +508,43 @@ def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica]
         )
     # Without PROCESS only own threads show, so an empty list would say nothing.
     return replicas if replicas or integer(rights.get("sees_processes")) else None
+
+
+LOCK_WAIT_TIMEOUT = 1205
+_GLOBAL_LOCK_HELD = (
+    "a global read lock is held (FLUSH TABLES WITH READ LOCK)",
+    "UNLOCK TABLES in the session that holds it, or KILL that; a backup gives it back when it ends.",
+)
+# State of a thread that waits to write, why it does, and what mends that.
+_WAITING = (
+    (
+        r"Waiting for semi-sync ACK",
+        "commits wait for a semi-synchronous replica that does not answer",
+        "Bring the replica back; a lower rpl_semi_sync timeout gives up on it sooner.",
+    ),
+    (
+        r"Waiting for disk space",
+        "its disk is full",
+        "Free space for the data directory and the binary logs ('df -h').",
+    ),
+    (r"Waiting for (.* read|commit|backup) lock", *_GLOBAL_LOCK_HELD),
+)
+
+
+def _writes_refused(answers: Answers, variables: Mapping[str, Any], threads: Sequence[Raw]) -> Refusal | None:
+    """Say why a server that is not read-only would take no write."""
+    refused = answers.refused.get("global_lock")
+    locks = answers.rows.get("global_lock") or [{}]
+    if (refused and refused.errno == LOCK_WAIT_TIMEOUT) or integer(locks[0].get("locks")):
+        return Refusal("broken", *_GLOBAL_LOCK_HELD)
+    for name in ("transaction_read_only", "tx_read_only"):
+        if on(variables.get(name)):
+            return Refusal("broken", f"{name} makes every new transaction read-only", f"SET GLOBAL {name} = 0")
+    for thread in threads:
+        for state, why, hint in _WAITING:
+            if re.match(state, str(thread.get("state"))):
+                return Refusal("broken", why, hint)
+    return None
 
 
 # Accounts of the server itself and of the system's administrator.
@@ -550,6 +614,8 @@ def _notes(refused: Mapping[str, MysqlError], flavor: str, account: str | None) 
             error.errno,
         )
         for name, error in refused.items()
+        # What stands in its way is a finding, or there is no table to try it on.
+        if name != "global_lock"
     ]
 
 

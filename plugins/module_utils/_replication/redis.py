@@ -18,6 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisClient,
     RedisError,
     RedisLogin,
+    Reply,
     parse_info,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_redis
@@ -29,6 +30,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Identity,
     Look,
     Note,
+    Refusal,
     Replica,
     Snapshot,
     Thread,
@@ -37,7 +39,14 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
 
 # repl-ping-replica-period where the server does not tell: its default.
 PING_PERIOD = 10
-SETTINGS = ("bind", "repl-ping-replica-period", "min-replicas-to-write", "tls-replication")
+SETTINGS = (
+    "bind",
+    "min-replicas-to-write",
+    "repl-ping-replica-period",
+    "save",
+    "stop-writes-on-bgsave-error",
+    "tls-replication",
+)
 # Redis 6.0 shows seconds since 1970 before its first sync.
 ABSURD_SECONDS = 10**8
 
@@ -88,6 +97,7 @@ class Answers:
     info: dict[str, str] = field(default_factory=dict)
     role: list[Any] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
+    cluster_state: str | None = None
     notes: list[Note] = field(default_factory=list)
 
 
@@ -116,15 +126,26 @@ def ask(client: Client, user: str | None = None) -> Answers:
     answers = Answers(info=parse_info(info))
     if "role" not in answers.info:
         raise RedisError("protocol", "INFO did not answer with a replication section")
+    role = _optional(client, answers, user, "ROLE")
+    answers.role = role if isinstance(role, list) else []
+    if integer(answers.info.get("cluster_enabled")):
+        cluster = _optional(client, answers, user, "CLUSTER", "INFO")
+        answers.cluster_state = parse_info(cluster).get("cluster_state") if isinstance(cluster, str) else None
+    answers.config = config_get(client, *SETTINGS)
+    return answers
+
+
+def _optional(client: Client, answers: Answers, user: str | None, *command: str) -> Reply:
+    """Ask what a look can do without; where that is not allowed, say so."""
     try:
-        role = client.command("ROLE")
-        answers.role = role if isinstance(role, list) else []
+        return client.command(*command)
     except RedisError as error:
         if error.kind in ("unreachable", "protocol"):
             raise
-        answers.notes.append(Note(f"not everything could be read: role: {error.message}", grant(user)))
-    answers.config = config_get(client, *SETTINGS)
-    return answers
+        name = " ".join(command).lower()
+        hint = grant(user) if len(command) == 1 else f"ACL SETUSER {user or 'default'} +{'|'.join(command).lower()}"
+        answers.notes.append(Note(f"not everything could be read: {name}: {error.message}", hint))
+        return None
 
 
 # --- What it means ------------------------------------------------------------------------------------------------
@@ -199,14 +220,47 @@ def _channel(answers: Answers) -> Channel:
     )
 
 
-def _writes_refused(info: Mapping[str, str], config: Mapping[str, str]) -> str | None:
-    """Say why a primary refuses writes, where its own words tell."""
+def _writes_refused(answers: Answers) -> Refusal | None:
+    """Say why a primary would refuse a write, where its own words tell."""
+    info, config = answers.info, answers.config
     good, wanted = integer(info.get("min_slaves_good_slaves")), integer(config.get("min-replicas-to-write")) or 1
     if good is not None and good < wanted:
-        return "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
+        state, _message, hint = canary_redis.REFUSED["NOREPLICAS"]
+        why = "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
+        return Refusal(state, why, hint)
+    state, _message, hint = canary_redis.REFUSED["MISCONF"]
     if info.get("aof_last_write_status") == "err":
-        return "it cannot write its append-only file (MISCONF)"
+        return Refusal(state, "it cannot write its append-only file (MISCONF)", hint)
+    if info.get("rdb_last_bgsave_status") == "err" and _stops_after_a_failed_save(config):
+        return Refusal(state, "its last save to disk failed (MISCONF)", hint)
+    if _memory_is_full(info):
+        state, _message, hint = canary_redis.REFUSED["OOM"]
+        return Refusal(state, "its memory is full and nothing may be removed (OOM)", hint)
+    if answers.cluster_state not in (None, "ok"):
+        state, _message, hint = canary_redis.REFUSED["CLUSTERDOWN"]
+        return Refusal(state, f"the state of its cluster is {answers.cluster_state} (CLUSTERDOWN)", hint)
+    if info.get("paused_reason", "none") != "none":
+        return Refusal("broken", f"its clients are paused ({info['paused_reason']})", "CLIENT UNPAUSE, or wait.")
+    if info.get("master_failover_state", "no-failover") != "no-failover":
+        return Refusal("connecting", "it hands its role over to a replica (FAILOVER)", "Wait, or FAILOVER ABORT.")
     return None
+
+
+def _stops_after_a_failed_save(config: Mapping[str, str]) -> bool:
+    """Redis does by default; a login that may not read the settings cannot know better."""
+    return config.get("stop-writes-on-bgsave-error", "yes") == "yes" and config.get("save", "3600 1") != ""
+
+
+def _memory_is_full(info: Mapping[str, str]) -> bool:
+    limit, used = integer(info.get("maxmemory")) or 0, integer(info.get("used_memory")) or 0
+    if not limit or used - (integer(info.get("mem_not_counted_for_evict")) or 0) <= limit:
+        return False
+    policy = info.get("maxmemory_policy", "")
+    # The volatile policies remove keys that have a time to live, and only these.
+    removable = any(
+        re.match(r"db\d+\Z", name) and not re.search(r"\bexpires=0\b", value) for name, value in info.items()
+    )
+    return policy == "noeviction" or (policy.startswith("volatile-") and not removable)
 
 
 def flavor_of(info: Mapping[str, str]) -> tuple[str, str | None]:
@@ -238,7 +292,7 @@ def translate(answers: Answers, login_host: str | None = None, user: str | None 
         read_only=info.get("slave_read_only") == "1" if replica else False,
         channels=[_channel(answers)] if replica else [],
         replicas=_replicas(info),
-        writes_refused=None if replica else _writes_refused(info, answers.config),
+        writes_refused=None if replica else _writes_refused(answers),
         loading=bool(integer(info.get("loading"))),
         empty=not any(re.match(r"db\d+\Z", name) for name in info) if "run_id" in info else None,
         offset=offset,
