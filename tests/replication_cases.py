@@ -86,7 +86,7 @@ class FakeMysql(Client):
         """Nothing to close."""
 
 
-def translate(found: dict[str, Any], channel: str | None = None, **refused: MysqlError) -> Snapshot:
+def translate(found: dict[str, Any], channel: str | None = None, **refused: Any) -> Snapshot:
     return mysql.translate(mysql.Answers(found, refused), channel)
 
 

@@ -265,6 +265,12 @@ def _link(case: Case) -> Result:
             f"the primary {primary} refuses this replica's login{since} ({error})",
             "CONFIG SET masteruser '...' and CONFIG SET masterauth '...', as the primary's ACL or requirepass has them",
         )
+    elif error and channel.io.cause == "noperm":
+        finding = Finding(
+            "auth_failed",
+            f"the primary {primary} does not let this replica's user replicate{since} ({error})",
+            "ACL SETUSER <masteruser> +psync +replconf +ping (on the primary)",
+        )
     elif error:
         finding = Finding(
             "connecting",
@@ -272,7 +278,8 @@ def _link(case: Case) -> Result:
             "Check that the primary runs, its bind addresses and the firewalls between the two.",
         )
     elif state in ("sync", "handshake"):
-        finding = Finding("syncing", f"the first data from {primary} are still coming ({state})", "Wait.")
+        hint = "Wait." if state == "sync" else "Wait. If it stays so, this server's log names the reason."
+        finding = Finding("syncing", f"the first data from {primary} are still coming ({state})", hint)
     else:
         finding = Finding(
             "connecting",

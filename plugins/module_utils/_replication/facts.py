@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass, field
 from typing import Any
@@ -218,3 +219,9 @@ def reachable_address(text: str) -> str | None:
         loopback = raw[0] == 127 if family == socket.AF_INET else raw == bytes(15) + b"\x01"
         return None if loopback or not any(raw) else socket.inet_ntop(family, raw)
     return None
+
+
+def version_info(version: str | None) -> list[int]:
+    """Return the leading number as integers; a proxy or old client may put 5.5.5- before it."""
+    match = re.match(r"(?:5\.5\.5-)?(\d+(?:\.\d+)*)", version or "")
+    return [int(part) for part in match.group(1).split(".")] if match else []

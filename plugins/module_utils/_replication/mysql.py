@@ -56,7 +56,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.st
 
 
 class MysqlProbe:
-    """Asks one server. channel: only this one is judged."""
+    """Asks one server. channel: only this one is judged. patient: as of Heartbeats."""
 
     def __init__(
         self,
@@ -64,12 +64,13 @@ class MysqlProbe:
         channel: str | None = None,
         questions: Sequence[Question] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        patient: bool = False,
     ) -> None:
         self.client = client
         self.channel = channel
         self.questions = QUESTIONS if questions is None else questions
         self.clock = clock
-        self.heartbeats = Heartbeats()
+        self.heartbeats = Heartbeats(patient)
 
     def look(self, canary: Canary | None = None) -> Look:
         answers = Answers()
@@ -103,6 +104,8 @@ class MysqlProbe:
 
 # --- What is asked ------------------------------------------------------------------------------------------------
 
+# Times of the server are compared; those of a zone jump when its daylight saving time begins or ends.
+_UTC = "SET SESSION time_zone = '+00:00'"
 _SERVER = (
     "SELECT VERSION() AS version, @@version_comment AS version_comment, CURRENT_USER() AS account, NOW() AS now"
     " /*!80023 , 1 AS knows_source */"
@@ -208,7 +211,7 @@ _ASK_BINLOG = Question(
     chosen("SHOW MASTER STATUS", ("/*!80200", "SHOW BINARY LOG STATUS"), ("/*M!100502", "SHOW BINLOG STATUS")),
 )
 QUESTIONS = (
-    Question("versions", (_SERVER,), optional=False),
+    Question("versions", (_UTC, _SERVER), optional=False),
     _ASK_GTIDS,
     Question("variables", (_show("VARIABLES", _VARIABLES),), optional=False),
     Question("channels", READ_STATUS, optional=False),

@@ -35,6 +35,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Snapshot,
     Thread,
     reachable_address,
+    version_info,
 )
 
 # repl-ping-replica-period where the server does not tell: its default.
@@ -341,18 +342,42 @@ def explain_link(client: Client, snapshot: Snapshot, connect: Callable[[RedisLog
     The password is read from the server's own settings, used for this one login and never shown.
     """
     for channel in snapshot.channels:
-        if snapshot.loading or channel.io.state not in ("connect", "connecting"):
+        if snapshot.loading or channel.io.state == "connected" or _is_copying(snapshot):
             continue
         login = _primary_login(client, channel)
         if login is None:
             continue
         with connect(login) as primary:
-            try:
-                primary.command("PING")
-            except RedisError as error:
-                # A replication account need not be allowed to PING.
-                if error.kind != "noperm":
-                    channel.io.error, channel.io.cause = error.message, error.kind
+            error = _replication_error(primary, _refuses_bad_offsets(snapshot))
+        if error:
+            channel.io.error, channel.io.cause = error.message, error.kind
+
+
+def _is_copying(snapshot: Snapshot) -> bool:
+    """Whether data come; one that is refused says "sync" as well now and then."""
+    return bool(integer(snapshot.raw["info"].get("master_sync_read_bytes")))
+
+
+def _refuses_bad_offsets(snapshot: Snapshot) -> bool:
+    """Redis 6 answers a PSYNC with a wrong offset by copying all its data; its primary may be as old as the replica."""
+    return snapshot.flavor == "valkey" or (version_info(snapshot.version) or [0])[0] >= 7
+
+
+def _replication_error(primary: Client, may_try: bool) -> RedisError | None:
+    """Return what a primary has against this replica, without replicating anything."""
+    try:
+        primary.command("PING")
+    except RedisError as error:
+        # A replication account need not be allowed to PING.
+        if error.kind != "noperm":
+            return error
+    if may_try:
+        try:
+            # Rights are looked at before the offset.
+            primary.command("PSYNC", "?", "none")
+        except RedisError as error:
+            return None if "not an integer" in error.message else error
+    return None
 
 
 # --- Why there was no answer --------------------------------------------------------------------------------------

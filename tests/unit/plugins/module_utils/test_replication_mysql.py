@@ -14,8 +14,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.co
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     Identity,
     Raw,
+    version_info,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report, version_info
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
     CHECK_NAMES,
     STATES,

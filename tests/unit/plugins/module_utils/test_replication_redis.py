@@ -154,7 +154,7 @@ def test_redis_probe_names_why_the_link_is_down(answer: Any, state: str, words: 
 
     def connect(login: RedisLogin) -> Any:
         logins.append(login)
-        return FakeRedis({"PING": answer})
+        return FakeRedis({"PING": answer, "PSYNC ? none": RedisError("other", "ERR value is not an integer")})
 
     snapshot = redis_snapshot("connect", master_link_status="down")
     redis.explain_link(FakeRedis(CONFIG), snapshot, connect)

@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Raw, Snapshot
-from ansible_collections.siteops.webcluster.tests.replication_cases import FakeRedis, judged, rows, translate
+from ansible_collections.siteops.webcluster.tests.replication_cases import (
+    FakeMysql,
+    FakeRedis,
+    ask,
+    judged,
+    redis_snapshot,
+    rows,
+    translate,
+)
 
 # --- C1: this primary accepts writes ------------------------------------------------------------------------------
 
@@ -72,7 +81,7 @@ NO_TABLE = MysqlError("syntax", "Table 'ansible_canary.probe' doesn't exist", 11
 
 def mysql_primary(refused: MysqlError | None = None, threads: Any = (), **variables: str) -> Snapshot:
     found = {**rows(read_only="OFF", **variables), "threads": list(threads)}
-    return translate(found, **({"global_lock": refused} if refused else {}))
+    return translate(found, global_lock=refused) if refused else translate(found)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +120,65 @@ def test_c1_mysql_tells_a_global_read_lock_by_its_metadata_locks() -> None:
 def test_c1_a_server_that_is_read_only_is_not_said_to_accept_writes() -> None:
     verdict = judged(translate(rows(read_only="ON")), role="standalone")
     assert verdict.message == "this standalone is read-only, 0 replica(s) are connected"
+
+
+# --- C2: the right reason in a single look ------------------------------------------------------------------------
+
+LINK_DOWN = {"master_link_status": "down", "redis_version": "8.0.2"}
+MASTERAUTH = {"CONFIG GET masterauth": ["masterauth", "geheim"], "CONFIG GET masteruser": ["masteruser", "repl"]}
+BAD_OFFSET = RedisError("other", "ERR value is not an integer or out of range", code="ERR")
+
+
+@pytest.mark.parametrize("state", ["connect", "connecting", "handshake", "sync"])
+@pytest.mark.parametrize(
+    ("ping", "psync", "expected", "words"),
+    [
+        (RedisError("auth", "NOAUTH Authentication required."), None, "auth_failed", "refuses this replica's login"),
+        (
+            "PONG",
+            RedisError("noperm", "NOPERM no 'psync'"),
+            "auth_failed",
+            "does not let this replica's user replicate",
+        ),
+        (RedisError("noperm", "NOPERM no 'ping'"), RedisError("noperm", "NOPERM"), "auth_failed", "does not let"),
+        ("PONG", RedisError("other", "NOMASTERLINK Can't SYNC"), "connecting", "NOMASTERLINK"),
+    ],
+)
+def test_c2_a_refused_redis_replica_is_named_whatever_its_link_does(
+    state: str, ping: Any, psync: Any, expected: str, words: str
+) -> None:
+    snapshot = redis_snapshot(state, **LINK_DOWN)
+    primary: Any = FakeRedis({"PING": ping, "PSYNC ? none": psync})
+    redis.explain_link(FakeRedis(MASTERAUTH), snapshot, lambda _login: primary)
+    verdict = judged(snapshot, role="replica")
+    assert verdict.state == expected
+    assert words in verdict.message
+    assert "geheim" not in str(verdict)
+
+
+def test_c2_a_replica_that_may_replicate_is_still_syncing() -> None:
+    snapshot = redis_snapshot("handshake", **LINK_DOWN)
+    primary: Any = FakeRedis({"PING": "PONG", "PSYNC ? none": BAD_OFFSET})
+    redis.explain_link(FakeRedis(MASTERAUTH), snapshot, lambda _login: primary)
+    assert judged(snapshot, role="replica").state == "syncing"
+    # One that gets data is let in, so nobody needs to ask.
+    primary.asked.clear()
+    copying = redis_snapshot("sync", **LINK_DOWN, master_sync_in_progress="1", master_sync_read_bytes="4096")
+    redis.explain_link(FakeRedis(MASTERAUTH), copying, lambda _login: primary)
+    assert (primary.asked, judged(copying, role="replica").state) == ([], "syncing")
+
+
+def test_c2_redis_6_is_not_asked_for_its_data() -> None:
+    primary: Any = FakeRedis({"PING": "PONG", "PSYNC ? none": BAD_OFFSET})
+    for version, asked in (("6.0.16", ["PING"]), ("7.0.15", ["PING", "PSYNC ? none"])):
+        primary.asked.clear()
+        snapshot = redis_snapshot("handshake", **{**LINK_DOWN, "redis_version": version})
+        redis.explain_link(FakeRedis(MASTERAUTH), snapshot, lambda _login: primary)
+        assert primary.asked == asked
+
+
+def test_c2_times_are_compared_in_utc() -> None:
+    client = FakeMysql({})
+    ask(client)
+    times = [index for index, statement in enumerate(client.runs[0]) if "NOW()" in statement]
+    assert client.runs[0].index("SET SESSION time_zone = '+00:00'") < min(times)
