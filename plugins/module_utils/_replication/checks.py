@@ -178,9 +178,17 @@ def primary_identity(case: Case) -> Result:
     shown = wanted[0] if len(wanted) == 1 else wanted
     if True in answers:
         return Result(True, value, shown)
-    if None in answers:
-        return Result(None, value, shown)
     known = ", ".join(f"{key} {item}" for key, item in wanted[0].items())
+    if None in answers:
+        if not any(channel.running for channel in channels):
+            return Result(None, value, shown)
+        finding = Finding(
+            "unsupported",
+            f"whether this server follows the expected primary ({known}) cannot be told: it knows its primary by nothing of"
+            " that",
+            "Name the primary in expect_primary by the host and port that this server was told, or by the ids of its engine.",
+        )
+        return Result(None, value, shown, [finding])
     finding = Finding(
         "wrong_primary",
         f"this server follows {', '.join(primaries)}, which is not the expected primary ({known})",
@@ -391,11 +399,11 @@ def caught_up(case: Case) -> Result:
                 f"Wait (timeout): wanted is {_short(found.wanted)}, here is {_short(found.present)}.",
             )
         ]
-    elif found.asked and found.reached is None:
+    elif found.reached is None and (found.asked or found.hopeless):
         findings = [
             Finding(
-                "catching_up",
-                f"whether this replica has reached wait_for cannot be told: {found.why}",
+                "unsupported" if found.hopeless else "catching_up",
+                f"whether this replica has reached {'wait_for' if found.asked else 'its primary'} cannot be told: {found.why}",
                 "Take the position anew from the primary that this replica follows.",
             )
         ]

@@ -357,7 +357,12 @@ def test_expected_primary_is_refused_in_a_sentence(value: Any) -> None:
 def test_expected_primary_is_compared(expected: Any, ok: bool | None) -> None:
     verdict = judged(replica(), primary=parse_expected_primary(expected))
     assert verdict.checks["primary_identity"].ok is ok
-    assert verdict.state == ("wrong_primary" if ok is False else "healthy")
+    assert verdict.state == {True: "healthy", False: "wrong_primary", None: "unsupported"}[ok]
+    # Before it is connected, the ids of its primary are not known yet.
+    waiting = judged(
+        replica(io_state="Connecting", c_uuid=None, c_server_id=None), primary=parse_expected_primary(expected)
+    )
+    assert waiting.state in ("connecting", "wrong_primary")
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import compare
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Raw, Snapshot
 from ansible_collections.siteops.webcluster.tests.replication_cases import (
     FakeMysql,
@@ -18,6 +20,7 @@ from ansible_collections.siteops.webcluster.tests.replication_cases import (
     ask,
     judged,
     redis_snapshot,
+    replica,
     rows,
     translate,
 )
@@ -182,3 +185,42 @@ def test_c2_times_are_compared_in_utc() -> None:
     ask(client)
     times = [index for index, statement in enumerate(client.runs[0]) if "NOW()" in statement]
     assert client.runs[0].index("SET SESSION time_zone = '+00:00'") < min(times)
+
+
+# --- C3: positions and identities of another kind -----------------------------------------------------------------
+
+UUID_SET = "511c0cf4-e659-11f1-a016-02fc00000001:1-5"
+
+
+@pytest.mark.parametrize(
+    ("flavor", "position", "words"),
+    [
+        ("mariadb", {"kind": "gtid", "value": UUID_SET}, "a MySQL GTID set is no position of mariadb"),
+        ("mysql", {"kind": "mariadb_gtid", "value": "0-1-5"}, "a MariaDB GTID position is no position of mysql"),
+        ("percona", {"kind": "mariadb_gtid", "value": "0-1-5"}, "is no position of percona"),
+        ("mysql", {"kind": "redis", "value": 5}, "a replication offset is no position of mysql"),
+        ("mysql", {"kind": "gtid", "value": "nonsense"}, "not a GTID set"),
+        ("mariadb", {"kind": "mariadb_gtid", "value": "nonsense"}, "not a MariaDB GTID position"),
+        ("mysql", {"kind": "gtid", "value": 5}, "cannot be told"),
+    ],
+)
+def test_c3_a_position_of_another_kind_is_an_error(flavor: str, position: Raw, words: str) -> None:
+    snapshot = replica(flavor, executed="0-1-9" if flavor == "mariadb" else UUID_SET, gtid_mode="ON")
+    for asked in (True, False):
+        verdict = judged(snapshot, replace(compare(snapshot, position), asked=asked), role="replica")
+        assert verdict.state == "unsupported"
+        assert verdict.hopeless
+        assert words in verdict.message
+
+
+def test_c3_a_replica_whose_own_position_is_garbage_is_unsupported() -> None:
+    for flavor in ("mysql", "mariadb"):
+        snapshot = replica(flavor, executed="garbage", binlog_state="garbage")
+        assert judged(snapshot, compare(snapshot, None), role="replica").state == "unsupported"
+
+
+def test_c3_an_identity_that_cannot_be_compared_is_unsupported() -> None:
+    for expected in ({"replid": "a" * 40}, {"run_id": "a" * 40}):
+        verdict = judged(replica("mariadb"), primary=(expected,))
+        assert verdict.state == "unsupported"
+        assert "knows its primary by nothing of that" in verdict.message
