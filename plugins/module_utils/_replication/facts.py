@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Raw = dict[str, Any]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass
@@ -122,7 +123,9 @@ class Snapshot:
     read_only: whether ordinary clients may not write. replicas None: they cannot be seen. dialect: whose statements it
     knows, those of source, master, mariadb or redis. account: who asked. link_ages: those of connections to several
     primaries that cannot be told apart. peers: who the other channels follow, where only one is judged. writers: accounts
-    that read_only does not stop.
+    that read_only does not stop. absent_channel: a sentence on the channel that was asked for and is not there. member_of: the
+    cluster that the server belongs to, where that is not replication from a primary. addresses: its own ones. lenient:
+    settings by which a replica skips errors or conflicts.
     """
 
     engine: str
@@ -149,6 +152,12 @@ class Snapshot:
     replid2: str | None = None
     replid2_offset: int | None = None
     binlog_filters: dict[str, str] = field(default_factory=dict)
+    lenient: dict[str, str] = field(default_factory=dict)
+    absent_channel: str | None = None
+    member_of: str | None = None
+    addresses: list[str] = field(default_factory=list)
+    binary_log: bool | None = None
+    logs_replicated: bool | None = None
     semi_sync: bool | None = None
     position: Raw = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)

@@ -38,6 +38,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status i
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    LOOPBACK,
     CanaryReply,
     Channel,
     Failure,
@@ -122,18 +123,26 @@ _VARIABLES = (
     "gtid_executed",
     "gtid_mode",
     "gtid_strict_mode",
+    "group_replication_group_name",
     "hostname",
     "log_bin",
     "log_replica_updates",
     "log_slave_updates",
     "port",
     "read_only",
+    "replica_exec_mode",
+    "replica_skip_errors",
+    "replicate_events_marked_for_skip",
     "report_host",
     "server_id",
     "server_uuid",
+    "slave_exec_mode",
+    "slave_skip_errors",
     "super_read_only",
     "transaction_read_only",
     "tx_read_only",
+    "wsrep_cluster_name",
+    "wsrep_on",
 )
 _STATUS = (
     "Rpl_semi_sync_master_status",
@@ -143,6 +152,8 @@ _STATUS = (
     # MySQL 5.6 tells these here only.
     "Slave_heartbeat_period",
     "Slave_last_heartbeat",
+    "wsrep_cluster_size",
+    "wsrep_local_state_comment",
 )
 # Without PROCESS a login sees its own threads only.
 _RIGHTS = (
@@ -167,6 +178,10 @@ _MYSQL_THREADS = (
     " JOIN performance_schema.user_variables_by_thread v USING (THREAD_ID) WHERE t.PROCESSLIST_ID = p.ID"
     " AND v.VARIABLE_NAME IN (''replica_uuid'', ''slave_uuid'')) AS UUID"
     " FROM performance_schema.processlist p WHERE {which}"
+)
+_GROUP = (
+    "SELECT MEMBER_STATE AS state, MEMBER_ROLE AS role FROM performance_schema.replication_group_members"
+    " WHERE MEMBER_ID = @@GLOBAL.server_uuid"
 )
 # A global read lock shows nowhere in MariaDB, but nothing can be locked for a change while it is held. This reads no row,
 # changes nothing and waits for nothing.
@@ -237,6 +252,7 @@ QUESTIONS = (
         ),
     ),
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
+    Question("group", chosen("DO 0", ("/*!80002", _GROUP))),
     Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
@@ -302,7 +318,12 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
     """Return the facts. channel: only this one is judged."""
     rows = answers.rows
     variables = variables_of(rows)
-    statuses = [read_status(row) for row in rows.get("channels", [])]
+    statuses = [
+        status
+        for status in map(read_status, rows.get("channels", []))
+        # A group replicates through channels of its own, which have no primary.
+        if not status.name.startswith("group_replication_")
+    ]
     binlog = lower((rows.get("binlog") or [{}])[0])
     for full in (binlog.get("executed_gtid_set"), *(status.executed for status in statuses)):
         # SHOW VARIABLES cuts it.
@@ -341,6 +362,12 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         executed=squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
         binlog_state=squeezed(variables.get("gtid_binlog_state")),
         binlog_filters=_binlog_filters(binlog),
+        lenient=_lenient(variables),
+        absent_channel=_absent_channel(channel, every),
+        member_of=_member_of(variables, status, rows.get("group", [])),
+        addresses=_addresses(variables),
+        binary_log=on(variables.get("log_bin")),
+        logs_replicated=on(variables.get("log_replica_updates") or variables.get("log_slave_updates")),
         semi_sync=_semi_sync(status, bool(every)),
         position=_position(flavor, variables, binlog, channels),
         notes=_notes(answers.refused, flavor, account),
@@ -578,6 +605,52 @@ def _binlog_filters(binlog: Mapping[str, Any]) -> dict[str, str]:
     if set(found["Binlog_Ignore_DB"].lower().split(",")) <= SYSTEM_SCHEMAS:
         del found["Binlog_Ignore_DB"]
     return {name: value for name, value in found.items() if value}
+
+
+# Setting -> what it has to be.
+_STRICT = {
+    "replica_exec_mode": "STRICT",
+    "replica_skip_errors": "OFF",
+    "replicate_events_marked_for_skip": "REPLICATE",
+    "slave_exec_mode": "STRICT",
+    "slave_skip_errors": "OFF",
+}
+
+
+def _lenient(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings by which a replica skips what it should stop at; MySQL 8 shows each under two names."""
+    found = {
+        name: str(variables[name]) for name, value in _STRICT.items() if variables.get(name) not in (None, "", value)
+    }
+    for name in list(found):
+        if name.startswith("replica_"):
+            found.pop(name.replace("replica_", "slave_"), None)
+    return found
+
+
+def _absent_channel(wanted: str | None, channels: Sequence[Channel]) -> str | None:
+    names = [repr(channel.name) for channel in channels]
+    if wanted is None or not names or repr(wanted) in names:
+        return None
+    return f"channel is {wanted!r}, but the channels of this server are {', '.join(names)}"
+
+
+def _member_of(variables: Mapping[str, Any], status: Mapping[str, Any], group: Rows) -> str | None:
+    """Name the cluster of equals that the server belongs to."""
+    if on(variables.get("wsrep_on")):
+        name, state = variables.get("wsrep_cluster_name"), status.get("wsrep_local_state_comment")
+        return f"a member of the Galera cluster {name!r} ({state or 'state unknown'}, size {status.get('wsrep_cluster_size') or '?'})"
+    if group and group[0].get("state") not in (None, "", "OFFLINE"):
+        name = variables.get("group_replication_group_name")
+        return f"a member of the replication group {name!r} ({group[0].get('state')}, {group[0].get('role')})"
+    return None
+
+
+def _addresses(variables: Mapping[str, Any]) -> list[str]:
+    """Return under what the server itself can be reached, as far as it knows."""
+    own = [str(variables.get(name) or "") for name in ("report_host", "hostname")]
+    bound = [item.strip() for item in str(variables.get("bind_address") or "").split(",")]
+    return sorted({*LOOPBACK, *own, *bound} - {""})
 
 
 def _semi_sync(status: Mapping[str, Any], is_replica: bool) -> bool | None:

@@ -24,6 +24,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    LOOPBACK,
     CanaryReply,
     Channel,
     Failure,
@@ -40,8 +41,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
 
 # repl-ping-replica-period where the server does not tell: its default.
 PING_PERIOD = 10
+# min-replicas-max-lag likewise. A replica acknowledges once a second.
+MAX_LAG = 10
 SETTINGS = (
     "bind",
+    "min-replicas-max-lag",
     "min-replicas-to-write",
     "repl-ping-replica-period",
     "save",
@@ -157,31 +161,39 @@ def _replid(value: str | None) -> str | None:
     return value if value and value.strip("0") else None
 
 
-def _replicas(info: Mapping[str, str]) -> list[Replica]:
+def _replicas(info: Mapping[str, str], config: Mapping[str, str]) -> list[Replica]:
     found = []
+    oldest = integer(config.get("min-replicas-max-lag")) or MAX_LAG
     for name, value in info.items():
         if not re.match(r"(?:slave|replica)\d+\Z", name):
             continue
         fields = dict(item.partition("=")[::2] for item in value.split(","))
+        lag = integer(fields.get("lag"))
         found.append(
             Replica(
                 host=fields.get("ip"),
                 port=integer(fields.get("port")),
                 state=fields.get("state"),
                 offset=integer(fields.get("offset")),
-                lag=integer(fields.get("lag")),
-                online=fields.get("state") == "online",
+                lag=lag,
+                # One that has gone without a word is called online until repl-timeout is over.
+                online=fields.get("state") == "online" and (lag is None or lag <= oldest),
             )
         )
     return found
 
 
+def _addresses(answers: Answers, login_host: str | None) -> list[str]:
+    """Return under what the server itself can be reached, as far as it tells."""
+    listeners = " ".join(value for name, value in answers.info.items() if name.startswith("listener"))
+    bound = [*re.findall(r"bind=([^,\s]+)", listeners), *answers.config.get("bind", "").split(), login_host or ""]
+    return [item.lstrip("-") for item in [*bound, *LOOPBACK] if item]
+
+
 def _host(answers: Answers, login_host: str | None) -> str | None:
     """Return the address under which the server is best known; never a loopback address."""
-    listeners = " ".join(value for name, value in answers.info.items() if name.startswith("listener"))
-    bound = re.findall(r"bind=([^,\s]+)", listeners)
-    for item in [*bound, *answers.config.get("bind", "").split(), login_host or ""]:
-        address = reachable_address(item.lstrip("-"))
+    for item in _addresses(answers, login_host):
+        address = reachable_address(item)
         if address:
             return address
     return login_host if login_host and not re.match(r"(localhost|127\.|::1)", login_host) else None
@@ -292,10 +304,11 @@ def translate(answers: Answers, login_host: str | None = None, user: str | None 
         ),
         read_only=info.get("slave_read_only") == "1" if replica else False,
         channels=[_channel(answers)] if replica else [],
-        replicas=_replicas(info),
+        replicas=_replicas(info, answers.config),
         writes_refused=None if replica else _writes_refused(answers),
         loading=bool(integer(info.get("loading"))),
         empty=not any(re.match(r"db\d+\Z", name) for name in info) if "run_id" in info else None,
+        addresses=_addresses(answers, login_host),
         offset=offset,
         replid2=_replid(info.get("master_replid2")),
         replid2_offset=integer(info.get("second_repl_offset")),

@@ -12,9 +12,16 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import redis
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import compare
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import Case
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import Comparison, compare
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
+    Expectation,
+    parse_expected_primary,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Raw, Snapshot
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import judge
 from ansible_collections.siteops.webcluster.tests.replication_cases import (
+    INFO,
     FakeMysql,
     FakeRedis,
     ask,
@@ -224,3 +231,175 @@ def test_c3_an_identity_that_cannot_be_compared_is_unsupported() -> None:
         verdict = judged(replica("mariadb"), primary=(expected,))
         assert verdict.state == "unsupported"
         assert "knows its primary by nothing of that" in verdict.message
+
+
+# --- C4: what drifts, who is followed, who answers, who is something else -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "listed"),
+    [
+        ({"slave_exec_mode": "IDEMPOTENT"}, "slave_exec_mode=IDEMPOTENT"),
+        ({"slave_skip_errors": "1032,1062"}, "slave_skip_errors=1032,1062"),
+        ({"replicate_events_marked_for_skip": "FILTER_ON_SLAVE"}, "replicate_events_marked_for_skip=FILTER_ON_SLAVE"),
+        # MySQL 8 shows both names.
+        ({"slave_skip_errors": "ALL", "replica_skip_errors": "ALL"}, ": replica_skip_errors=ALL"),
+        ({"slave_exec_mode": "STRICT", "slave_skip_errors": "OFF", "replica_exec_mode": "STRICT"}, None),
+    ],
+)
+def test_c4_a_replica_that_skips_errors_or_conflicts_is_judged_as_one_with_filters(
+    variables: dict[str, str], listed: str | None
+) -> None:
+    channel = {**RUNNING, "Using_Gtid": "Slave_Pos"}
+    snapshot = translate({**rows(**variables), "channels": [channel]})
+    verdict = judged(snapshot, role="replica")
+    assert verdict.state == ("diverged" if listed else "healthy")
+    assert (listed or "follows") in verdict.message
+    assert judged(snapshot, role="replica", allow_filters=True).healthy
+    # A primary applies nothing.
+    assert judged(translate(rows(**{**variables, "read_only": "OFF"})), role="primary").healthy
+
+
+RUNNING = {
+    "Master_Host": "10.0.0.20",
+    "Master_Port": "3306",
+    "Slave_IO_Running": "Yes",
+    "Slave_SQL_Running": "Yes",
+    "Seconds_Behind_Master": "0",
+}
+
+
+def test_c4_one_channel_of_several_that_follows_a_wrong_primary_is_wrong() -> None:
+    both = [{**RUNNING, "Connection_name": "a"}, {**RUNNING, "Connection_name": "b", "Master_Host": "10.0.0.99"}]
+    snapshot = translate({**rows(), "channels": both})
+    expected = parse_expected_primary("10.0.0.20")
+    verdict = judged(snapshot, primary=expected)
+    assert verdict.state == "wrong_primary"
+    assert verdict.message.startswith("channel 'b': this server follows 10.0.0.99:3306, which is not the expected")
+    assert judged(snapshot, primary=parse_expected_primary(["10.0.0.20", "10.0.0.99"])).healthy
+    assert judged(translate({**rows(), "channels": both}, "a"), primary=expected).healthy
+    # One primary that was asked says nothing of the others.
+    assert judged(snapshot, primary=expected, one_channel=True).healthy
+
+
+def test_c4_a_misspelt_channel_is_an_error_about_the_option() -> None:
+    found = {**rows(), "channels": [{**RUNNING, "Connection_name": "a"}, {**RUNNING, "Connection_name": "b"}]}
+    verdict = judged(translate(found, "c"), role="replica")
+    assert verdict.state == "unsupported"
+    assert verdict.message == "channel is 'c', but the channels of this server are 'a', 'b'"
+    assert judged(translate(rows(), "c"), role="replica").state == "not_a_replica"
+
+
+def test_c4_a_replica_whose_last_answer_is_old_does_not_count() -> None:
+    for lag, config, state in (
+        ("1", {}, "healthy"),
+        ("11", {}, "no_replicas"),
+        ("11", {"min-replicas-max-lag": "30"}, "healthy"),
+    ):
+        info = {"slave0": f"ip=10.0.0.37,port=6379,state=online,offset=5,lag={lag}"}
+        assert judged(redis_primary(info, config), role="primary", min_replicas=1).state == state
+
+
+@pytest.mark.parametrize("role", ["any", "primary", "replica", "standalone"])
+def test_c4_members_of_clusters_are_called_by_their_name(role: str) -> None:
+    galera = {
+        **rows(wsrep_on="ON", wsrep_cluster_name="shop", read_only="OFF"),
+        "status": [
+            {"Variable_name": "wsrep_local_state_comment", "Value": "Synced"},
+            {"Variable_name": "wsrep_cluster_size", "Value": "3"},
+        ],
+    }
+    group: Any = {
+        **rows(version="9.7.4", group_replication_group_name="0000", read_only="OFF"),
+        "group": [{"state": "ONLINE", "role": "SECONDARY"}],
+        "channels": [{"Channel_Name": "group_replication_applier", "Replica_IO_Running": "No"}],
+    }
+    for found, name in (
+        (galera, "a member of the Galera cluster 'shop' (Synced, size 3)"),
+        (group, "a member of the replication group '0000' (ONLINE, SECONDARY)"),
+    ):
+        verdict = judged(translate(found), role=role)
+        assert verdict.state == "unsupported"
+        assert f"this server is {name}" in verdict.message
+    # A replica of a primary outside is judged as one.
+    follower = translate({**galera, **rows(wsrep_on="ON"), "channels": [RUNNING]})
+    assert judged(follower, role="replica").healthy
+    left = translate({**group, "group": [{"state": "OFFLINE", "role": ""}]})
+    assert judged(left, role="primary").healthy
+
+
+# --- C5: cannot be promoted ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "follows", "words"),
+    [
+        ({"log_bin": "OFF"}, True, "this server writes no binary log, so no replica can follow it"),
+        ({"log_bin": "OFF"}, False, "this server writes no binary log, so no replica can follow it"),
+        ({"log_bin": "ON", "log_slave_updates": "OFF"}, True, "cannot take its primary's place"),
+        ({"log_bin": "ON", "log_slave_updates": "OFF"}, False, None),
+        ({"log_bin": "ON", "log_slave_updates": "ON"}, True, None),
+        ({"version": "9.7.4", "log_bin": "ON", "log_replica_updates": "OFF"}, True, "cannot take its primary's place"),
+        ({}, True, None),
+    ],
+)
+def test_c5_a_server_that_cannot_be_promoted_is_a_warning(variables: Raw, follows: bool, words: str | None) -> None:
+    found = {**rows(**variables, read_only="ON" if follows else "OFF"), "channels": [RUNNING] if follows else []}
+    verdict = judged(translate(found), role="replica" if follows else "primary")
+    assert verdict.healthy
+    warnings = [finding for finding in verdict.findings if finding.check == "promotion"]
+    assert [finding.severity for finding in warnings] == (["warning"] if words else [])
+    assert words is None or words in warnings[0].message
+    assert all(finding.hint for finding in warnings)
+
+
+# --- A4: rings ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "host", "port", "itself"),
+    [
+        ({"server_id": "20"}, "127.0.0.1", "3306", True),
+        # Through a tunnel.
+        ({"server_id": "21"}, "127.0.0.1", "3306", False),
+        ({"bind_address": "10.0.0.21"}, "10.0.0.21", "3306", True),
+        ({"report_host": "db2"}, "db2", "3306", True),
+        ({"hostname": "db2"}, "db2", "3306", True),
+        ({}, "127.0.0.1", "3306", True),
+        ({}, "localhost", "3306", True),
+        ({}, "127.0.0.1", "3307", False),
+        ({"bind_address": "10.0.0.21"}, "10.0.0.20", "3306", False),
+    ],
+)
+def test_a4_a_server_that_follows_itself(variables: Raw, host: str, port: str, itself: bool) -> None:
+    channel = {**RUNNING, "Master_Host": host, "Master_Port": port, "Slave_IO_Running": "No", "Last_IO_Errno": "1593"}
+    if "server_id" in variables:
+        channel["Master_Server_Id"] = "20"
+    verdict = judged(translate({**rows(**variables), "channels": [channel]}), role="replica")
+    assert (verdict.state == "wrong_primary") is itself
+    if itself:
+        assert verdict.message == f"this server follows itself ({host}:{port})"
+        assert "STOP SLAVE; RESET SLAVE ALL" in str(verdict.findings[0].hint)
+
+
+def test_a4_a_redis_server_that_follows_itself() -> None:
+    for host, itself in (("127.0.0.1", True), ("10.0.0.37", True), ("10.0.0.36", False)):
+        info = {**INFO, "master_host": host, "listener0": "name=tcp,bind=10.0.0.37,port=6379"}
+        verdict = judged(redis.translate(redis.Answers(info=info)), role="replica")
+        assert (verdict.state == "wrong_primary") is itself
+        if itself:
+            assert str(verdict.findings[0].hint).endswith("REPLICAOF NO ONE")
+
+
+def test_a4_two_servers_that_follow_each_other() -> None:
+    own = translate({**rows(bind_address="10.0.0.21"), "channels": [RUNNING]})
+    back = {**RUNNING, "Master_Host": "10.0.0.21"}
+    for channels, state in (
+        ([back], "wrong_primary"),
+        ([], "healthy"),
+        ([{**back, "Master_Host": "10.0.0.9"}], "healthy"),
+    ):
+        primary = translate({**rows(bind_address="10.0.0.20", server_id="20"), "channels": channels})
+        verdict = judge(Case(own, Expectation(role="replica"), Comparison(), primary=primary))
+        assert verdict.state == state
+        assert state == "healthy" or "follow each other" in verdict.message
