@@ -237,6 +237,9 @@ def server_id(case: Case) -> Result:
     """Whether server and primary have ids of their own: cloned machines do not."""
     own = case.snapshot.identity
     result = Result(None, own.uuid or own.server_id or own.run_id)
+    if ring(case).ok is False:
+        # Its own id is no other server's.
+        return result
     for channel in case.channels:
         same = [
             name

@@ -629,8 +629,8 @@ def _lenient(variables: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _absent_channel(wanted: str | None, channels: Sequence[Channel]) -> str | None:
-    names = [repr(channel.name) for channel in channels]
-    if wanted is None or not names or repr(wanted) in names:
+    names = [repr(channel.name) if channel.name else "'' (the unnamed one)" for channel in channels]
+    if wanted is None or not channels or wanted in [channel.name for channel in channels]:
         return None
     return f"channel is {wanted!r}, but the channels of this server are {', '.join(names)}"
 
