@@ -16,7 +16,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     quote_name,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import password_hash
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_canary import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary_mysql import (
     create_schema,
     create_table,
 )
