@@ -18,7 +18,6 @@ description:
   - Passwords are sent as hashes only (C(mysql_native_password) on MariaDB, C(caching_sha2_password) on MySQL), so no
     log of the server ever holds a clear text.
   - On MySQL with C(super_read_only) it is opened for this session and closed again; C(read_only) stays on all the time.
-  - Needs the server's own command line client and no other package.
 options:
   databases:
     description:
@@ -95,7 +94,7 @@ options:
     type: bool
     default: false
   login_unix_socket:
-    description: Socket of the server. The client's default when left out.
+    description: Socket of the server, by default the one of the distribution's package.
     type: path
 attributes:
   check_mode:
@@ -106,6 +105,8 @@ attributes:
   diff_mode:
     description: Returns what has changed, without passwords and hashes.
     support: full
+requirements:
+  - PyMySQL of the host's Python (Debian's package python3-pymysql)
 author:
   - siteops contributors (@siteops)
 """
@@ -160,12 +161,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import accounts as accounts
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlClient,
     MysqlError,
     MysqlLogin,
-    module_runner,
+    quote,
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -239,7 +240,7 @@ def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[acco
     ]
 
 
-def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
+def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
     """Ask the server and compare."""
     canary = params["canary_schema"] or ""
     canary_tables = accounts.READ_TABLES.format(quote(canary), quote(params["canary_table"]))
@@ -267,7 +268,7 @@ def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Serv
     return server, plan
 
 
-def apply_plan(client: MysqlClient, server: servers.Server, plan: accounts.Plan) -> None:
+def apply_plan(client: Client, server: servers.Server, plan: accounts.Plan) -> None:
     """Run the statements in one session."""
     statements = [*plan.logged, LOCAL_ONLY, *plan.local]
     if not server.is_on("super_read_only"):
@@ -280,7 +281,7 @@ def apply_plan(client: MysqlClient, server: servers.Server, plan: accounts.Plan)
         raise
 
 
-def run(module: AnsibleModule, client: MysqlClient) -> dict[str, Any]:
+def run(module: AnsibleModule, client: Client) -> dict[str, Any]:
     """Return the module's result."""
     try:
         server, plan = read_plan(client, module.params)
@@ -305,7 +306,7 @@ def main() -> None:
     error = input_error(module.params)
     if error:
         module.fail_json(msg=error)
-    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]), module_runner(module.run_command))
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
     module.exit_json(**run(module, client))
 
 

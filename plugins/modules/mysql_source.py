@@ -20,7 +20,6 @@ description:
   - In check mode it can be asked for a refusal before anything else is done on a host. When no server answers there
     yet, it looks whether one could listen at O(listen_address) and O(listen_port).
   - It does not wait until replication works; M(siteops.webcluster.replication_status) tells.
-  - Needs the server's own command line client and no other package.
 options:
   state:
     description: What the server has to be.
@@ -87,7 +86,7 @@ options:
     type: int
     default: 3306
   login_unix_socket:
-    description: Socket of the server. The client's default when left out.
+    description: Socket of the server, by default the one of the distribution's package.
     type: path
 attributes:
   check_mode:
@@ -98,6 +97,8 @@ attributes:
   diff_mode:
     description: Returns what has changed, without passwords.
     support: full
+requirements:
+  - PyMySQL of the host's Python (Debian's package python3-pymysql)
 author:
   - siteops contributors (@siteops)
 """
@@ -144,15 +145,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import source as source
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlClient,
     MysqlError,
     MysqlLogin,
-    module_runner,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import wait_for_source
 
-Connect = Callable[[MysqlLogin], MysqlClient]
+Connect = Callable[[MysqlLogin], Client]
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["replica", "primary"], "default": "replica"},
@@ -197,7 +198,7 @@ def listen_error(address: str, port: int) -> str | None:
     return None
 
 
-def read_channels(client: MysqlClient, server: servers.Server) -> list[source.Channel]:
+def read_channels(client: Client, server: servers.Server) -> list[source.Channel]:
     if server.is_mariadb:
         path = Path(server.variables.get("datadir", "/var/lib/mysql")) / "master.info"
         text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
@@ -222,7 +223,7 @@ def wanted_source(params: dict[str, Any]) -> source.Wanted:
     )
 
 
-def make_plan(client: MysqlClient, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
+def make_plan(client: Client, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
     """Ask the server and decide. asking: only a refusal is of interest, so a log-in need not be given."""
     server = servers.read_server(*client.query([servers.READ_VARIABLES, servers.READ_SCHEMAS]))
     channels = read_channels(client, server)
@@ -264,12 +265,14 @@ def source_refusal(server: servers.Server, plan: source.Plan, params: dict[str, 
     """Say why the source does not let this replica in, or None; a log-in that is not given cannot be tried."""
     if not params["source_timeout"] or not params["user"] or not plan.statements:
         return None
-    client = connect(source.source_login(server, wanted_source(params)))
-    problem = wait_for_source(lambda: source.source_problem(client), params["source_timeout"], plan.connected)
+    login = source.source_login(server, wanted_source(params))
+    client = connect(login)
+    problem = wait_for_source(lambda: source.source_problem(client, login), params["source_timeout"], plan.connected)
+    client.close()
     return f"{problem.text}; the replication here was not touched" if problem else None
 
 
-def run(module: AnsibleModule, client: MysqlClient, connect: Connect) -> dict[str, Any]:
+def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, Any]:
     """Return the module's result."""
     params = module.params
     try:
@@ -281,7 +284,7 @@ def run(module: AnsibleModule, client: MysqlClient, connect: Connect) -> dict[st
             if refusal:
                 module.fail_json(msg=refusal, flavor=server.flavor)
         if plan.statements and not module.check_mode:
-            client.query(plan.statements, secrets=[params["password"]] if params["password"] else [])
+            client.query(plan.statements)
     except MysqlError as error:
         if module.check_mode and servers.is_absent(error):
             taken = listen_error(params["listen_address"], params["listen_port"]) if params["listen_address"] else None
@@ -309,12 +312,8 @@ def main() -> None:
     password = module.params["password"] or ""
     if len(password) > PASSWORD_LIMIT or "\n" in password:
         module.fail_json(msg=f"password has {len(password)} characters, expected one line of at most {PASSWORD_LIMIT}")
-
-    def connect(login: MysqlLogin) -> MysqlClient:
-        return MysqlClient(login, module_runner(module.run_command))
-
-    client = connect(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
-    module.exit_json(**run(module, client, connect))
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    module.exit_json(**run(module, client, MysqlClient))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlError,
     MysqlLogin,
     Row,
@@ -16,7 +17,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     quote,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, own_data
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlClient
 from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 READ_CHANNELS_MARIADB = "SHOW ALL SLAVES STATUS"
@@ -297,9 +297,8 @@ def source_login(server: Server, wanted: Wanted) -> MysqlLogin:
     )
 
 
-def source_problem(client: MysqlClient) -> Problem | None:
+def source_problem(client: Client, login: MysqlLogin) -> Problem | None:
     """Log in at the source as the replication does, and see whether it may replicate."""
-    login = client.login
     name = f"the source {login.host}:{login.port}"
     try:
         grants = [str(value) for row in client.query(["SHOW GRANTS"])[0] for value in row.values()]

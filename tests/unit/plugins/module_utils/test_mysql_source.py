@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source import (
     Channel,
@@ -22,7 +23,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source i
     source_login,
     source_problem,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
 
 OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
 SYSTEM = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
@@ -259,10 +259,11 @@ def test_mysql_rows() -> None:
     assert mysql_channels([dict(row)], [])[0].password is None
 
 
+LOGIN = MysqlLogin("10.0.0.20", user="repl", password="pa'ss")
+
+
 class Source:
     """Answers SHOW GRANTS, or does not let us in."""
-
-    login = MysqlLogin("10.0.0.20", user="repl", password="pa'ss")
 
     def __init__(self, answer: list[str] | MysqlError) -> None:
         self.answer = answer
@@ -287,7 +288,7 @@ class Source:
 def test_a_source_that_does_not_let_us_in_is_described(
     answer: list[str] | MysqlError, text: str, may_heal: bool
 ) -> None:
-    problem = source_problem(Source(answer))  # type: ignore[arg-type]
+    problem = source_problem(Source(answer), LOGIN)  # type: ignore[arg-type]
     assert problem is not None
     assert problem.text.startswith("the source 10.0.0.20:3306 ")
     assert text in problem.text
@@ -299,7 +300,7 @@ def test_a_source_that_does_not_let_us_in_is_described(
     ["GRANT REPLICATION SLAVE ON *.* TO `repl`@`10.0.0.21`", "GRANT ALL PRIVILEGES ON *.* TO `repl`@`%`"],
 )
 def test_a_source_that_lets_us_in_is_no_problem(grant: str) -> None:
-    assert source_problem(Source([grant])) is None  # type: ignore[arg-type]
+    assert source_problem(Source([grant]), LOGIN) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("here", "tls"), [(MARIADB, "required"), (OLD_MARIADB, "disabled"), (MYSQL, "required")])

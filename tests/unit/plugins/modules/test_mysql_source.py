@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Rows
 from ansible_collections.siteops.webcluster.plugins.modules import mysql_source
 
 ROW = {
@@ -52,15 +52,13 @@ class Client:
         self.rows = rows
         self.variables = {"version": "11.8.6-MariaDB", "read_only": "ON", "datadir": str(folder), **variables}
         self.changes: list[str] = []
-        self.secrets: list[str] = []
 
-    def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
+    def query(self, statements: Sequence[str]) -> list[Rows]:
         if statements[0].startswith("SHOW GLOBAL VARIABLES"):
             return [[{"Variable_name": name, "Value": value} for name, value in self.variables.items()], []]
         if statements[0] == "SHOW ALL SLAVES STATUS":
             return [self.rows]
         self.changes += statements
-        self.secrets += secrets
         return [[] for _statement in statements]
 
     def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
@@ -76,7 +74,6 @@ def test_source_is_set_once(tmp_path: Path) -> None:
     result = run(Module(tmp_path), client)
     assert result["changed"]
     assert result["statements"] == ["SET GLOBAL read_only", "CHANGE MASTER TO", "START SLAVE"]
-    assert client.secrets == ["secret"]
     assert "secret" not in repr(result)
     assert (tmp_path / "read-only.cnf").read_text().endswith("[mysqld]\nread_only = ON\n")
     assert [path.name for path in tmp_path.iterdir()] == ["read-only.cnf"]
@@ -93,16 +90,19 @@ class Source:
     def __init__(self, grants: str = "GRANT REPLICATION SLAVE ON *.* TO repl") -> None:
         self.grants = grants
         self.asked: list[MysqlLogin] = []
+        self.closed = False
 
     def connect(self, login: MysqlLogin) -> Source:
         self.asked.append(login)
-        self.login = login
         return self
 
     def query(self, _statements: Sequence[str]) -> list[Rows]:
         if not self.grants:
             raise MysqlError("auth", "Access denied", 1045)
         return [[{"Grants": self.grants}]]
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def ask_source(module: Module, client: Client | Silent | Busy, source: Source) -> dict[str, Any]:
@@ -114,6 +114,7 @@ def test_the_source_is_asked_before_anything_is_changed(tmp_path: Path, monkeypa
     good, client = Source(), Client(tmp_path, [])
     assert ask_source(Module(tmp_path, source_timeout=5), client, good)["changed"]
     assert [(login.host, login.user) for login in good.asked] == [("10.0.0.20", "repl")]
+    assert good.closed
     assert len(client.changes) > 0
 
     client = Client(tmp_path / "other", [])
