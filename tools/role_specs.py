@@ -36,7 +36,9 @@ def with_options(text: str, imported: str, source: str) -> str:
 
 def main() -> int:
     for role, imported in IMPORTERS.items():
-        text = with_options(spec_of(role).read_text(encoding="utf-8"), imported, spec_of(imported).read_text(encoding="utf-8"))
+        text = with_options(
+            spec_of(role).read_text(encoding="utf-8"), imported, spec_of(imported).read_text(encoding="utf-8")
+        )
         spec_of(role).write_text(text, encoding="utf-8")
     return 0
 

@@ -17,7 +17,7 @@ from pathlib import Path
 INSTALLED = re.compile(r"^(\S+) .i", re.MULTILINE)
 # What /proc shows of a program's name.
 NAME_LENGTH = 15
-EVERY_ADDRESS = ("0.0.0.0", "::")
+EVERY_ADDRESS = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._configured_service import (
     PROPERTIES,
     STAMPS,
+    Files,
     Stamp,
     Unit,
     decide,
@@ -155,9 +156,7 @@ def validate(module: AnsibleModule, file: File) -> None:
     """Let the file's checker look at its text."""
     path = temporary(file, module.tmpdir)
     try:
-        code, out, err = module.run_command(
-            file["validate"].replace("%s", path), expand_user_and_vars=False
-        )
+        code, out, err = module.run_command(file["validate"].replace("%s", path), expand_user_and_vars=False)
     finally:
         os.unlink(path)
     if code:
@@ -209,53 +208,78 @@ def look(module: AnsibleModule) -> Unit:
     return parse_unit(command(module, ["systemctl", "show", "--timestamp=us+utc", *properties, module.params["name"]]))
 
 
-def run(module: AnsibleModule) -> dict[str, t.Any]:
-    """Write, then let the service read; return the module's result."""
-    name, files, on_change = module.params["name"], module.params["files"], module.params["on_change"]
-    paths = [*(file["path"] for file in files), *module.params["reads"]]
-    stamp = os.path.join(STAMPS, f"{name}.json")
-    unit = look(module)
-    differing = [file for file in files if present_text(file) != text_of(file)]
-    result: dict[str, t.Any] = {
-        "written": [file["path"] for file in differing],
-        "diff": [describe(file) for file in differing],
-    }
-    # Without the unit its package is not there yet, and neither is the checker.
+def write_differing(module: AnsibleModule, unit: Unit, stamp: str) -> list[File]:
+    """Check all texts that differ, then write all of them; return their files."""
+    differing = [file for file in module.params["files"] if present_text(file) != text_of(file)]
     for file in differing:
+        # Without the unit its package is not there yet, and neither is the checker.
         if file["validate"] and (unit.present or not module.check_mode):
             validate(module, file)
     if differing and not module.check_mode:
         drop_stamp(stamp)
         for file in differing:
             write(module, file)
-    changed = bool(differing)
-    for file in files:
-        if file not in differing:
-            changed = set_attributes(module, file, file["path"]) or changed
-    if module.check_mode:
-        action = on_change if differing and unit.active else decide(unit, read_files(paths), read_stamp(stamp), on_change)
-        return {**result, "changed": changed or action != "nothing" or not unit.enabled, "action": action}
-    if unit.stale or any(path.startswith("/etc/systemd/system/") for path in result["written"]):
+    return differing
+
+
+def prepare(module: AnsibleModule, unit: Unit, written: list[str]) -> Unit:
+    """Let systemd know of new units and users; return the unit, which can be started now."""
+    name = module.params["name"]
+    if unit.stale or any(path.startswith("/etc/systemd/system/") for path in written):
         command(module, ["systemctl", "daemon-reload"])
         unit = look(module)
-    for path in paths:
-        if path.startswith("/etc/sysusers.d/"):
-            command(module, ["systemd-sysusers", path])
+    for file in module.params["files"]:
+        if file["path"].startswith("/etc/sysusers.d/"):
+            command(module, ["systemd-sysusers", file["path"]])
     if not unit.present:
         module.fail_json(msg=f"There is no service {name} on this host: install its package first.")
     if unit.masked:
         module.fail_json(msg=f"The service {name} is masked and cannot run: 'systemctl unmask {name}' if it should.")
+    return unit
+
+
+def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str:
+    """See to it that the service is enabled, runs and has read its files; return what was needed."""
+    name, on_change = module.params["name"], module.params["on_change"]
     if not unit.enabled:
         command(module, ["systemctl", "enable", name])
-    found, known = read_files(paths), read_stamp(stamp)
+    known = read_stamp(stamp)
     action = decide(unit, found, known, on_change)
     if action != "nothing":
         command(module, ["systemctl", action, name])
-    changed = changed or action != "nothing" or not unit.enabled
-    given = Stamp((look(module) if action != "nothing" else unit).invocation, found.sum)
+        unit = look(module)
+    given = Stamp(unit.invocation, found.sum)
     if on_change != "nothing" and known != given:
         write_stamp(stamp, given)
-    return {**result, "changed": changed, "action": action}
+    return action
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Write, then let the service read; return the module's result."""
+    files, on_change = module.params["files"], module.params["on_change"]
+    paths = [*(file["path"] for file in files), *module.params["reads"]]
+    stamp = os.path.join(STAMPS, f"{module.params['name']}.json")
+    unit = look(module)
+    before = {file["path"]: describe(file) for file in files}
+    differing = write_differing(module, unit, stamp)
+    written = [file["path"] for file in differing]
+    changed = bool(differing)
+    for file in files:
+        if file not in differing:
+            changed = set_attributes(module, file, file["path"]) or changed
+    if not module.check_mode:
+        unit = prepare(module, unit, written)
+        action = bring_up(module, unit, read_files(paths), stamp)
+    elif differing and unit.active:
+        action = on_change
+    else:
+        action = decide(unit, read_files(paths), read_stamp(stamp), on_change)
+    return {
+        "changed": changed or action != "nothing" or not unit.enabled,
+        "written": written,
+        "action": action,
+        "diff": [before[path] for path in written],
+    }
 
 
 def main() -> None:

@@ -120,9 +120,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
-    listener,
     login_from,
-    missing_address,
     open_client,
     refuse_lost_snapshot,
     where,

@@ -86,16 +86,6 @@ GOOD: dict[str, Variables] = {
     "redis": REDIS,
     "redis_without_user": {**REDIS, "haproxy_redis_monitor_user": ""},
     "both": {"haproxy_http_backends": web("web1", "web2"), **REDIS},
-    # Facts and listeners that are fine: haproxy itself, another address, another family, another port.
-    "neighbours": {
-        "haproxy_data_services": [service("mysql_write", 3306)],
-        "test_listeners": [
-            'LISTEN 0 4096 127.0.0.1:8404 0.0.0.0:* users:(("haproxy",pid=7,fd=5))',
-            'LISTEN 0 80 10.0.0.5:3306 0.0.0.0:* users:(("mariadbd",pid=8,fd=5))',
-            'LISTEN 0 80 [::1]:3306 [::]:* users:(("mariadbd",pid=8,fd=6))',
-            'LISTEN 0 511 *:80 *:* users:(("apache2",pid=9,fd=4))',
-        ],
-    },
 }
 WEB = {"haproxy_http_backends": web("web1")}
 # What is wrong, and what the sentence must say.
@@ -139,13 +129,8 @@ BAD: dict[str, tuple[Variables, str]] = {
     "password": ({**REDIS, "haproxy_redis_monitor_password": ""}, "haproxy_redis_monitor_password is empty"),
     "same_port": ({"haproxy_data_services": [service("db", 8404)]}, "use one address and port twice"),
     "taken": (
-        {**WEB, "test_listeners": ['LISTEN 0 511 *:80 *:* users:(("apache2",pid=9,fd=4))']},
-        "Port 80 of lb1 is already taken by apache2 on *: stop that program, or choose another port with "
-        "haproxy_http_bind_port.",
-    ),
-    "taken_by_nobody": (
-        {"haproxy_data_services": [service("db", 3306)], "test_listeners": ["LISTEN 0 80 127.0.0.1:3306 0.0.0.0:*"]},
-        "already taken by another program on 127.0.0.1: stop that program, or choose another port with bind_port",
+        {**WEB, "test_preflight": ["Port 80 is already taken by apache2."]},
+        "Port 80 is already taken by apache2.",
     ),
     "system": (
         {**WEB, "test_release": "11"},
@@ -169,6 +154,7 @@ FINDINGS = "{{ __haproxy_findings | selectattr('wrong') | map(attribute='say') |
 ALL = """{% for name, values in cases.items() %}
 {{ '{' if loop.first else ',' }}{{ name | to_json }}: {
 "findings": {{ lookup('ansible.builtin.template', out ~ '/findings.j2', template_vars=values) }},
+"places": {{ lookup('ansible.builtin.template', out ~ '/places.j2', template_vars=values) }},
 "config": {{ lookup('ansible.builtin.template', role ~ '/templates/haproxy.cfg.j2', template_vars=values) | to_json }}}
 {% endfor %}
 }
@@ -183,7 +169,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     cases = {}
     for name, variables in {**GOOD, **{name: bad[0] for name, bad in BAD.items()}}.items():
         cases[name] = {**defaults, **variables, "inventory_hostname": "lb1", "role_path": str(ROLE)}
-        cases[name]["__haproxy_listeners"] = {"stdout_lines": cases[name].pop("test_listeners", [])}
+        cases[name]["__haproxy_preflight"] = {"findings": cases[name].pop("test_preflight", [])}
         cases[name]["ansible_facts"] = {
             "distribution": "Debian",
             "distribution_major_version": cases[name].pop("test_release", "13"),
@@ -193,6 +179,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
         "cases.json": json.dumps({"cases": cases, "out": str(out), "role": str(ROLE)}),
         "all.j2": ALL,
         "findings.j2": FINDINGS,
+        "places.j2": "{{ __haproxy_places | to_json }}",
         "play.yml": PLAY.format(role=ROLE, out=out),
     }
     for name, text in files.items():
@@ -227,6 +214,15 @@ def test_bad_input_is_named_in_one_sentence(name: str, rendered: Rendered) -> No
     assert len(findings) == 1, findings
     assert BAD[name][1] in findings[0]
     assert PASSWORD not in findings[0]
+
+
+def test_every_place_to_listen_at_is_looked_at(rendered: Rendered) -> None:
+    assert [(each["addresses"], each["port"], each["option"]) for each in rendered["both"]["places"]] == [
+        (["127.0.0.1"], 8404, "haproxy_stats_port"),
+        (["*"], 80, "haproxy_http_bind_port"),
+        (["127.0.0.1"], 6379, "bind_port of redis_write in haproxy_data_services"),
+        (["127.0.0.1"], 6380, "bind_port of redis_read in haproxy_data_services"),
+    ]
 
 
 @pytest.mark.skipif(not HAPROXY, reason="haproxy is not installed here; the molecule scenario runs it on its hosts")

@@ -113,7 +113,9 @@ def test_own_socket_is_found() -> None:
 def test_obstacle_is_told_in_one_sentence(
     listen: Listen, problem: int | None, known: list[Holder], sentence: str
 ) -> None:
-    assert listen_findings([listen, listen], lambda _address, _port: problem, lambda _address, _port: known) == [sentence]
+    assert listen_findings([listen, listen], lambda _address, _port: problem, lambda _address, _port: known) == [
+        sentence
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
     open_client,
     refuse_lost_snapshot,
 )
+
 
 def check_rdb(output: str) -> Any:
     def run(command: Sequence[str]) -> str:

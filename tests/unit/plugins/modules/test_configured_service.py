@@ -10,7 +10,7 @@ import os
 import pwd
 import time
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ class Systemd:
         self.read = self.config.read_text() if self.config.exists() else None
 
     def show(self) -> str:
-        moment = datetime.fromtimestamp(self.started, timezone.utc).strftime("%a %Y-%m-%d %H:%M:%S.%f UTC")
+        moment = datetime.fromtimestamp(self.started, UTC).strftime("%a %Y-%m-%d %H:%M:%S.%f UTC")
         values = {
             "LoadState": "masked" if self.masked else "loaded" if self.present else "not-found",
             "ActiveState": "active" if self.active else "inactive",
@@ -66,6 +66,9 @@ class Systemd:
             return (1, "", f"{path}: line 1 is bad") if bad else (0, "", "")
         if command[0] == "journalctl":
             return 0, "cannot listen\n", ""
+        if command[0] == "systemd-sysusers":
+            self.calls.append(" ".join(command))
+            return 0, "", ""
         verb = command[1]
         if verb == "show":
             return 0, self.show(), ""
@@ -181,7 +184,7 @@ def test_without_a_stamp_the_times_decide(run: Run, systemd: Systemd, config: Pa
     assert systemd.read == "one\n"
 
 
-def test_further_files_that_it_reads_count(run: Run, systemd: Systemd, tmp_path: Path) -> None:
+def test_further_files_that_it_reads_count(run: Run, tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     (pages / "inner").mkdir(parents=True)
     (pages / "inner" / "page.php").write_text("one")
@@ -215,7 +218,7 @@ def test_check_mode_tells_what_would_be_done(run: Run, systemd: Systemd) -> None
     assert (result["changed"], result["action"], systemd.calls) == (False, "nothing", [])
 
 
-def test_secret_text_is_never_shown(run: Run, systemd: Systemd) -> None:
+def test_secret_text_is_never_shown(run: Run) -> None:
     result = run("password\n", secret=True)
     assert result["changed"]
     assert "password" not in result["out"]
@@ -227,6 +230,15 @@ def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Pat
     result = run()
     assert (result["changed"], systemd.calls) == (True, [])
     assert config.stat().st_mode & 0o777 == 0o644
+
+
+def test_users_are_made_before_the_start(run: Run, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configured_service, "present_text", lambda file: configured_service.text_of(file))
+    monkeypatch.setattr(configured_service, "set_attributes", lambda *_: False)
+    run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}])
+    assert systemd.calls == ["systemd-sysusers /etc/sysusers.d/web.conf", "start"]
+    run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}], check=True)
+    assert systemd.calls == []
 
 
 def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Systemd) -> None:
