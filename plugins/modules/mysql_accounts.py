@@ -93,20 +93,17 @@ options:
         no table.
     type: bool
     default: false
-  login_unix_socket:
-    description: Socket of the server, by default the one of the distribution's package.
-    type: path
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
     support: full
     details:
-      - In check mode a server that is not installed or not running is reported as changed.
+      - In check mode a server that is not installed or not running, or a host without PyMySQL, is reported as changed.
   diff_mode:
     description: Returns what has changed, without passwords and hashes.
     support: full
-requirements:
-  - PyMySQL of the host's Python (Debian's package python3-pymysql)
+extends_documentation_fragment:
+  - siteops.webcluster.mysql_login
 author:
   - siteops contributors (@siteops)
 """
@@ -168,6 +165,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlLogin,
     quote,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "databases": {"type": "list", "elements": "str", "default": []},
@@ -245,7 +243,7 @@ def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, a
     canary = params["canary_schema"] or ""
     canary_tables = accounts.READ_TABLES.format(quote(canary), quote(params["canary_table"]))
     variables, schemas, users, test_tables, tables = client.query(
-        [servers.READ_VARIABLES, servers.READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES, canary_tables]
+        [servers.READ_VARIABLES, READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES, canary_tables]
     )
     server = servers.read_server(variables, schemas)
     present = accounts.read_accounts(users)
@@ -288,8 +286,8 @@ def run(module: AnsibleModule, client: Client) -> dict[str, Any]:
         if plan.changed and not module.check_mode:
             apply_plan(client, server, plan)
     except MysqlError as error:
-        if module.check_mode and servers.is_absent(error):
-            return {"changed": True, "databases": [], "accounts": [], "msg": "No server answers yet."}
+        if module.check_mode and (servers.is_absent(error) or error.kind == "client_missing"):
+            return {"changed": True, "databases": [], "accounts": [], "msg": "No server can be asked yet."}
         module.fail_json(msg=f"MySQL accounts: {error.message}", errno=error.errno, kind=error.kind)
     names = dict.fromkeys([*plan.before, *plan.after])
     return {

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import READ_STATUS
 from ansible_collections.siteops.webcluster.plugins.modules import mysql_source
 
 ROW = {
@@ -55,17 +56,17 @@ class Client:
     def query(self, statements: Sequence[str]) -> list[Rows]:
         if statements[0].startswith("SHOW GLOBAL VARIABLES"):
             return [[{"Variable_name": name, "Value": value} for name, value in self.variables.items()], []]
-        if statements[0] == "SHOW ALL SLAVES STATUS":
-            return [self.rows]
+        if list(statements) == list(READ_STATUS):
+            return [[], [], self.rows]
         self.changes += statements
         return [[] for _statement in statements]
 
     def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
-        return [self.rows], MysqlError("privilege", "denied")
+        return [[], [], self.rows], MysqlError("privilege", "denied")
 
 
 def run(module: Module, client: Client) -> dict[str, Any]:
-    return ask_source(module, client, Source())
+    return ask_primary(module, client, Primary())
 
 
 def test_source_is_set_once(tmp_path: Path) -> None:
@@ -83,15 +84,15 @@ def test_source_is_set_once(tmp_path: Path) -> None:
     assert second.changes == []
 
 
-class Source:
-    """A source with an account for us; asked holds the log-ins."""
+class Primary:
+    """A primary with an account for us; asked holds the log-ins."""
 
     def __init__(self, grants: str = "GRANT REPLICATION SLAVE ON *.* TO repl") -> None:
         self.grants = grants
         self.asked: list[MysqlLogin] = []
         self.closed = False
 
-    def connect(self, login: MysqlLogin) -> Source:
+    def connect(self, login: MysqlLogin) -> Primary:
         self.asked.append(login)
         return self
 
@@ -104,35 +105,35 @@ class Source:
         self.closed = True
 
 
-def ask_source(module: Module, client: Client | Silent | Busy, source: Source) -> dict[str, Any]:
-    return mysql_source.run(module, client, source.connect)  # type: ignore[arg-type]
+def ask_primary(module: Module, client: Client | Silent | Speechless | Busy, primary: Primary) -> dict[str, Any]:
+    return mysql_source.run(module, client, primary.connect)  # type: ignore[arg-type]
 
 
-def test_the_source_is_asked_before_anything_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mysql_source, "wait_for_source", lambda ask, _timeout, _connected: ask())
-    good, client = Source(), Client(tmp_path, [])
-    assert ask_source(Module(tmp_path, source_timeout=5), client, good)["changed"]
+def test_the_primary_is_asked_before_anything_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql_source, "wait_for_primary", lambda ask, _timeout, _connected: ask())
+    good, client = Primary(), Client(tmp_path, [])
+    assert ask_primary(Module(tmp_path, source_timeout=5), client, good)["changed"]
     assert [(login.host, login.user) for login in good.asked] == [("10.0.0.20", "repl")]
     assert good.closed
     assert len(client.changes) > 0
 
     client = Client(tmp_path / "other", [])
     with pytest.raises(ModuleError, match=r"wrong replication password .* the replication here was not touched"):
-        ask_source(Module(tmp_path, source_timeout=5), client, Source(""))
+        ask_primary(Module(tmp_path, source_timeout=5), client, Primary(""))
     assert client.changes == []
 
 
-def test_the_source_is_asked_in_check_mode_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mysql_source, "wait_for_source", lambda ask, _timeout, _connected: ask())
+def test_the_primary_is_asked_in_check_mode_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql_source, "wait_for_primary", lambda ask, _timeout, _connected: ask())
     with pytest.raises(ModuleError, match="wrong replication password"):
-        ask_source(Module(tmp_path, check_mode=True, source_timeout=5), Client(tmp_path, []), Source(""))
+        ask_primary(Module(tmp_path, check_mode=True, source_timeout=5), Client(tmp_path, []), Primary(""))
 
 
 @pytest.mark.parametrize("more", [{"source_timeout": 0}, {"source_timeout": 5, "password": None, "user": None}])
-def test_the_source_is_not_asked_without_need(tmp_path: Path, more: dict[str, Any]) -> None:
-    source = Source()
-    ask_source(Module(tmp_path, **more), Client(tmp_path, [dict(ROW)]), source)
-    assert source.asked == []
+def test_the_primary_is_not_asked_without_need(tmp_path: Path, more: dict[str, Any]) -> None:
+    primary = Primary()
+    ask_primary(Module(tmp_path, **more), Client(tmp_path, [dict(ROW)]), primary)
+    assert primary.asked == []
 
 
 def test_check_mode_only_tells(tmp_path: Path) -> None:
@@ -185,10 +186,20 @@ class Silent:
 
 
 def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise(tmp_path: Path) -> None:
-    asked = ask_source(Module(tmp_path, check_mode=True), Silent(), Source())
+    asked = ask_primary(Module(tmp_path, check_mode=True), Silent(), Primary())
     assert (asked["changed"], asked["in_place"]) == (True, False)
     with pytest.raises(ModuleError, match="no client"):
-        ask_source(Module(tmp_path), Silent(), Source())
+        ask_primary(Module(tmp_path), Silent(), Primary())
+
+
+class Speechless:
+    def query(self, _statements: Sequence[str]) -> NoReturn:
+        raise MysqlError("client_missing", "install the package python3-pymysql", detail="no_client")
+
+
+def test_a_server_that_cannot_be_asked_is_never_taken_for_none(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match="install the package python3-pymysql"):
+        ask_primary(Module(tmp_path, check_mode=True), Speechless(), Primary())
 
 
 class Busy:
@@ -198,4 +209,4 @@ class Busy:
 
 def test_a_busy_server_is_not_taken_for_an_absent_one(tmp_path: Path) -> None:
     with pytest.raises(ModuleError, match="Too many connections"):
-        ask_source(Module(tmp_path, check_mode=True), Busy(), Source())
+        ask_primary(Module(tmp_path, check_mode=True), Busy(), Primary())
