@@ -246,6 +246,15 @@ def without_scenario(role: Path) -> list[str]:
     return [f"{role.name}: no molecule/{role.name}/molecule.yml, nor one of a role that imports it"]
 
 
+def forgetful_handlers(role: Path) -> list[str]:
+    """A handler is forgotten when the play fails before it; configured_service finds what a service has not read."""
+    found = [f"{path.relative_to(role)}: a handler" for path in sorted((role / "handlers").glob("*.yml"))]
+    for path in sorted((role / "tasks").glob("*.yml")):
+        if re.search(r"^\s+notify:", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.append(f"{path.relative_to(role)}: notifies a handler")
+    return found
+
+
 def silenced_failures(path: Path) -> list[str]:
     return [
         f"{path.name}:{number}: {match.group()}"
@@ -275,6 +284,7 @@ ROLE_RULES: list[Callable[[Path], list[str]]] = [
     inventory_words,
     readme_without_example,
     differing_platforms,
+    forgetful_handlers,
     without_scenario,
 ]
 
@@ -389,6 +399,7 @@ def test_rule_accepts_a_good_role(rule: Callable[[Path], list[str]], tmp_path: P
         (inventory_words, "templates/web.conf.j2", "web_names", "hostvars['a']", "web.conf.j2:2: hostvars"),
         (readme_without_example, "README.md", "siteops.webcluster.web", "web", "names the role in full"),
         (readme_without_example, "README.md", "Rollback", "", "a word on rollback"),
+        (forgetful_handlers, TASKS, "  when:", "  notify: Reload\n  when:", "tasks/main.yml: notifies a handler"),
         (differing_platforms, "meta/main.yml", "trixie", "trixie, bookworm", "are not those of vars/"),
         (differing_platforms, "README.md", "Debian 13", "Debian 12", "Debian_13 stands in vars/ or in the table"),
         (differing_platforms, "README.md", "2.1", "2.10", "the row of Debian_13 lacks web 2.1"),
