@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     Connector,
     RedisClient,
