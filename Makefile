@@ -14,7 +14,7 @@ ROLE ?= haproxy
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit sanity syntax check check-oldest lab-check awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit mutations sanity syntax check check-oldest lab-check awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,12 @@ lab-image: venv ## Build the lab's image beforehand
 lint: venv-dev ## Every lint, type and documentation check
 	@tools/lint.sh
 
-unit: venv-dev ## Unit tests
-	@python -m pytest tests/unit
+unit: venv-dev ## Unit tests, with the services' own programs where they can be installed
+	@tools/checkers.sh
+	python -m pytest tests/unit
+
+mutations: venv-dev ## Break the collection in known places, one at a time, and see that the unit tests notice
+	@python tools/mutations.py
 
 sanity: venv-dev ## ansible-test sanity
 	@tools/sanity.sh
