@@ -31,13 +31,6 @@ PREFIX = "10.95.2"
 USER = "ops"
 # These run for real; every other playbook in check mode.
 FOR_REAL = ("playbooks/site.yml", "playbooks/status.yml")
-# What AWX 24.6.1 gives to each inventory update (STANDARD_INVENTORY_UPDATE_ENV), and where its collections lie.
-UPDATE_ENVIRONMENT = {
-    "ANSIBLE_INVENTORY_EXPORT": "True",
-    "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
-    "ANSIBLE_VERBOSE_TO_STDERR": "True",
-}
-COLLECTIONS = "~/.ansible/collections:/usr/share/ansible/collections"
 # Variables that AWX gives to each job.
 JOB_VARIABLES = {"awx_job_id": 1, "awx_job_launch_type": "manual", "tower_job_id": 1}
 
@@ -105,8 +98,8 @@ def lab_hosts(folder: Path) -> Path:
     return folder
 
 
-def update_project(project: Path) -> Path:
-    """Do what AWX does with a project: check it out, install its requirements; return where they are."""
+def update_project(project: Path) -> dict[str, str]:
+    """Do what AWX does with a project: check it out, install its requirements; return the environment of its jobs."""
     files = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).split("\0")
     for name in filter(None, files):
         source, target = data.CHECKOUT / name, project / name
@@ -123,54 +116,18 @@ def update_project(project: Path) -> Path:
         "collections/requirements.yml",
     ]
     run([*install, "-p", collections], cwd=project, env=clean_environment())
-    return collections
+    return {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_HOST_KEY_CHECKING": "False"}
 
 
-def job_environment(folder: Path, collections: Path) -> dict[str, str]:
-    """What AWX gives to a job; it names the collections in both ways."""
-    (folder / "cp").mkdir(mode=0o700)
-    paths = f"{collections}:{COLLECTIONS}"
-    return {
-        "ANSIBLE_COLLECTIONS_PATH": paths,
-        "ANSIBLE_COLLECTIONS_PATHS": paths,
-        "ANSIBLE_FORCE_COLOR": "True",
-        "ANSIBLE_HOST_KEY_CHECKING": "False",
-        "ANSIBLE_RETRY_FILES_ENABLED": "False",
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
-        "AWX_PRIVATE_DATA_DIR": str(folder),
-        "INVENTORY_ID": "1",
-        "JOB_ID": "1",
-        "PROJECT_REVISION": "0" * 40,
-    }
-
-
-class UnsafeDumper(yaml.SafeDumper):
-    """Writes every text, names included, as AWX does: nobody's answer is ever a template."""
-
-    def represent_data(self, data: Any) -> yaml.Node:
-        if isinstance(data, str):
-            return self.represent_scalar("!unsafe", data)
-        return super().represent_data(data)
-
-
-def write_variables(path: Path, variables: Mapping[str, Any]) -> None:
-    path.write_text(yaml.dump(dict(variables), Dumper=UnsafeDumper, default_flow_style=False), encoding="utf-8")
-
-
-def update_inventory(folder: Path, source: Mapping[str, Any], port: int, login: Mapping[str, str]) -> Path:
-    """Do what AWX does with an inventory source, and return the script that its jobs get of what it stored."""
+def update_inventory(folder: Path, source: Mapping[str, Any], port: int, env: Mapping[str, str]) -> Path:
+    """Do what AWX does with an inventory source, and return the script that its jobs get."""
     project = folder / "project"
     path = project / source["source_path"]
     with (path / "azure_subnet.yml").open("a", encoding="utf-8") as stream:
         stream.write(f"\nendpoint: http://127.0.0.1:{port}\n")
-    # The name in the plural only: 24.6.1 gives no other to an update, whatever else it gives to jobs.
-    paths = f"{folder / 'requirements_collections'}:{COLLECTIONS}:/usr/share/automation-controller/collections"
-    environment = {**clean_environment(), **UPDATE_ENVIRONMENT, **login, "ANSIBLE_COLLECTIONS_PATHS": paths}
-    output = folder / "artifacts/update/output.json"
-    output.parent.mkdir(parents=True)
-    command: list[str | Path] = [program("ansible-inventory"), "--list", "--export", "-i", path, "--output", output]
-    run([*command, "--playbook-dir", path, f"-{'v' * (2 * source['verbosity'] + 1)}"], project, environment)
-    listed = json.loads(output.read_text(encoding="utf-8"))
+    listed = json.loads(
+        run([program("ansible-inventory"), "-i", path, "--list", "--export"], project, {**clean_environment(), **env})
+    )
     hosts = sorted(listed["_meta"]["hostvars"])
     if hosts != sorted(name for name, subnet, last in loopback_arm.TUTORIAL):
         raise CheckError(f"The inventory source gave {', '.join(hosts) or 'no hosts'}; expected the tutorial's eight.")
@@ -184,19 +141,10 @@ def update_inventory(folder: Path, source: Mapping[str, Any], port: int, login: 
     return script
 
 
-def run_job(
-    folder: Path,
-    ident: str,
-    template: Mapping[str, Any],
-    injected: Mapping[str, str],
-    extra: Mapping[str, Any],
-    check: bool,
-) -> Finished:
-    """Run a job template as AWX hands it to ansible-runner: the answers in one file, the credentials in another."""
-    write_variables(folder / "env/extravars", {**JOB_VARIABLES, **extra})
-    write_variables(folder / "env/credential", injected)
-    cmdline = f"{'--check ' if check else ''}-u {USER}{' --diff' if check else ''} --become-method sudo"
-    cmdline += f" --forks={template['forks']} -e @{folder / 'env/credential'}"
+def run_job(folder: Path, ident: str, template: Mapping[str, Any], extra: Mapping[str, Any], check: bool) -> Finished:
+    """Run a job template as AWX hands it to ansible-runner."""
+    (folder / "env/extravars").write_text(json.dumps({**JOB_VARIABLES, **extra}), encoding="utf-8")
+    cmdline = f"--user {USER} --forks {template['forks']}" + (" --check --diff" if check else "")
     (folder / "env/cmdline").write_text(cmdline, encoding="utf-8")
     command = [
         program("ansible-runner"),
@@ -242,7 +190,7 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
     injected = data.injected(types["webcluster_secrets"], words, "extra_vars")
     for template in filled["controller_templates"]:
         name, check = template["name"], template["playbook"] not in FOR_REAL
-        done = run_job(folder, name, template, injected, data.answers(template), check)
+        done = run_job(folder, name, template, {**injected, **data.answers(template)}, check)
         if (done.code, done.status) != (0, "successful"):
             raise CheckError(f"{name} ended with code {done.code}, {done.status}:\n{done.stdout[-3000:]}")
         if done.events < 10 or "PLAY RECAP" not in done.stdout:
@@ -250,8 +198,8 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
         how = "check mode" if check else "for real"
         print(f"{name}: {how}, {done.status}, {done.events} events, {changes(done.stdout)} changes")
     site = next(item for item in filled["controller_templates"] if item["playbook"] == "playbooks/site.yml")
-    wrong = {**data.answers(site), "haproxy_http_server_timeout": "ten"}
-    done = run_job(folder, "wrong_answer", site, injected, wrong, check=False)
+    wrong = {**injected, **data.answers(site), "haproxy_http_server_timeout": "ten"}
+    done = run_job(folder, "wrong_answer", site, wrong, check=False)
     if done.code == 0 or "Variable haproxy_http_server_timeout" not in done.stdout or changes(done.stdout):
         raise CheckError(f"An answer of the wrong type was not refused by name:\n{done.stdout[-3000:]}")
     print("wrong answer: refused by name, nothing changed")
@@ -280,8 +228,8 @@ def main() -> int:
             run([*arm, "start", "--hosts", hosts / "hosts.yml", "--port-file", port_file])
             (folder / "env").mkdir(mode=0o700)
             shutil.copy(hosts / ".lab/current/id_ed25519", folder / "env/ssh_key")
-            collections = update_project(folder / "project")
-            (folder / "env/envvars").write_text(json.dumps(job_environment(folder, collections)), encoding="utf-8")
+            job_env = update_project(folder / "project")
+            (folder / "env/envvars").write_text(json.dumps(job_env), encoding="utf-8")
             azure = next(kind for kind in filled["controller_credential_types"] if kind["name"] == "webcluster_azure")
             login = {
                 "cloud": "public",
@@ -289,7 +237,8 @@ def main() -> int:
                 "access_token": loopback_arm.TOKEN,
             }
             source = filled["controller_inventory_sources"][0]
-            update_inventory(folder, source, int(port_file.read_text()), data.injected(azure, login, "env"))
+            env = {**job_env, **data.injected(azure, login, "env")}
+            update_inventory(folder, source, int(port_file.read_text()), env)
             run_templates(folder, filled, {**words, "access_token": loopback_arm.TOKEN})
         finally:
             run([*arm, "stop", "--port-file", port_file])

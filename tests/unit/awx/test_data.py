@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import configparser
 import copy
 import json
 import re
@@ -208,9 +207,3 @@ def test_g4_a_second_run_sends_no_secret_and_launches_nothing() -> None:
     playbook = (data.CHECKOUT / "awx/configure.yml").read_text(encoding="utf-8")
     assert "dispatch\n" not in playbook
     assert "source_update" not in playbook
-
-
-def test_g1_the_collections_of_a_project_update_are_found_without_a_variable() -> None:
-    settings = configparser.ConfigParser()
-    settings.read(data.CHECKOUT / "ansible.cfg")
-    assert "../requirements_collections" in settings["defaults"]["collections_path"].split(":")
