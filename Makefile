@@ -9,12 +9,13 @@ VENV ?= .venv
 PYTHON ?=
 FORMAT ?= table
 ARGS ?=
+BASE ?=
 ROLE ?= haproxy
 # The longest first.
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest size awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,12 +55,16 @@ sanity: venv-dev ## ansible-test sanity
 	@tools/sanity.sh
 
 check: venv-dev ## The fast lane: lint, types, unit tests; under 3 minutes
-	@tools/lint.sh check
+	@tools/size.sh
+	tools/lint.sh check
 
 check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported controller
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
 	VENV=.venv-oldest tools/lint.sh check
 	VENV=.venv-oldest tools/sanity.sh
+
+size: ## Files and lines of plugins/, its tests and roles/; BASE=eb13032 shows what they were there
+	@tools/size.sh $(BASE)
 
 awx-check: venv-dev ## Prove the AWX data with ansible-runner on lab hosts
 	@tools/awx_check.sh
@@ -83,7 +88,7 @@ test-full: venv-dev ## Also every role on every release and engine; takes longer
 
 bench: bench-converge bench-inventory bench-status ## Every benchmark
 
-bench-converge: venv ## Tasks, CPU and wall time of the first and the second converge of a fresh lab
+bench-converge: venv ## Tasks, CPU by host and module, and wall time of the first and the second converge of a fresh lab
 	@python tests/bench/converge.py
 
 bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, up to 10,000 machines

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Converge a fresh lab twice and show what it costs: tasks per host, controller CPU, wall time, slowest tasks.
+"""Converge a fresh lab twice and show what it costs: tasks per host, CPU of controller and hosts, wall time, slowest tasks.
+
+The hosts' CPU is that of their cgroups, their services' own work included; it is told for hosts that are containers of
+this machine. The CPU of a module is that of its worker on the controller, SSH included, and of its host meanwhile.
 
 The exit code is 1 when a run fails, when a host needs more tasks than allowed, or when the second run changes anything.
 """
@@ -11,13 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -28,13 +32,16 @@ SLOWEST = 10
 
 @dataclass(frozen=True)
 class Record:
-    """What one host did in one task; times are seconds since the epoch."""
+    """What one host did in one task; times are seconds since the epoch, CPU is seconds, None where it cannot be told."""
 
     host: str
     task: str
     status: str
     begin: float
     end: float
+    module: str = ""
+    controller_cpu: float | None = None
+    host_cpu: float | None = None
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Run:
     wall: float
     cpu: float
     records: list[Record] = field(default_factory=list)
+    host_cpu: dict[str, float] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Counter[str]]:
         """How often each status occurred on each host, hosts in order of their names."""
@@ -53,6 +61,10 @@ class Run:
         for record in self.records:
             counts[record.host][record.status] += 1
         return dict(sorted(counts.items()))
+
+    def all_cpu(self) -> float:
+        """CPU of the controller and of the hosts whose CPU can be told."""
+        return self.cpu + sum(self.host_cpu.values())
 
     def changed(self) -> int:
         return sum(record.status == "changed" for record in self.records)
@@ -84,6 +96,52 @@ def slowest(records: Iterable[Record], number: int = SLOWEST) -> list[tuple[str,
     return sorted(rows, key=lambda row: (-row[1], row[0]))[:number]
 
 
+@dataclass(frozen=True)
+class ModuleCost:
+    """What the runs of one module cost together; loop items count as one run, skipped tasks are a row of their own."""
+
+    module: str
+    runs: int
+    controller_cpu: float
+    host_cpu: float
+
+
+def module_costs(run: Run) -> list[ModuleCost]:
+    """The dearest module first; the last row is what belongs to no task: Ansible's main process, the services' own work."""
+    found: dict[str, list[Record]] = defaultdict(list)
+    for record in run.records:
+        found[record.module if record.status in RAN else "(skipped)"].append(record)
+    costs = [
+        ModuleCost(
+            module,
+            len(records),
+            sum(one.controller_cpu or 0 for one in records),
+            sum(one.host_cpu or 0 for one in records),
+        )
+        for module, records in found.items()
+    ]
+    costs.sort(key=lambda cost: (-cost.controller_cpu - cost.host_cpu, cost.module))
+    rest = ModuleCost(
+        "(outside of tasks)",
+        0,
+        run.cpu - sum(cost.controller_cpu for cost in costs),
+        sum(run.host_cpu.values()) - sum(cost.host_cpu for cost in costs),
+    )
+    return [*costs, rest]
+
+
+def module_table(run: Run) -> list[str]:
+    costs = module_costs(run)
+    width = max(len(cost.module) for cost in costs)
+    lines = [f"  {'module':<{width}}  runs  controller CPU s  host CPU s  of one run: controller  host"]
+    for cost in costs:
+        line = f"  {cost.module:<{width}}  {cost.runs or '':>4}  {cost.controller_cpu:>16.2f}  {cost.host_cpu:>10.2f}"
+        if cost.runs:
+            line += f"  {cost.controller_cpu / cost.runs:>22.3f}  {cost.host_cpu / cost.runs:>4.2f}"
+        lines.append(line)
+    return lines
+
+
 def complaints(runs: Sequence[Run], limits: Sequence[int]) -> list[str]:
     """Say what broke the bounds: limits hold the most tasks that a host may need, run by run."""
     found = []
@@ -102,42 +160,118 @@ def complaints(runs: Sequence[Run], limits: Sequence[int]) -> list[str]:
     return found
 
 
+def shown_cpu(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f}"
+
+
 def report(run: Run, limit: int) -> str:
     """The table of one run."""
     counts = run.counts()
     width = max([len("host"), *map(len, counts)])
     lines = [
-        f"{run.name} run: {run.wall:.1f} s wall, {run.cpu:.1f} s controller CPU",
-        f"  {'host':<{width}}  tasks (at most {limit})  ok  changed  failed  skipped",
+        f"{run.name} run: {run.wall:.1f} s wall, {run.cpu:.1f} s controller CPU, {sum(run.host_cpu.values()):.1f} s host CPU",
+        f"  {'host':<{width}}  tasks (at most {limit})  ok  changed  failed  skipped  CPU s",
     ]
     for host, count in counts.items():
         failed = count["failed"] + count["ignored"] + count["unreachable"]
         lines.append(
             f"  {host:<{width}}  {tasks_run(count):>{len(f'tasks (at most {limit})')}}"
-            f"  {count['ok']:>2}  {count['changed']:>7}  {failed:>6}  {count['skipped']:>7}"
+            f"  {count['ok']:>2}  {count['changed']:>7}  {failed:>6}  {count['skipped']:>7}  {shown_cpu(run.host_cpu.get(host)):>5}"
         )
+    lines += module_table(run)
     lines.append("  slowest tasks")
     lines += [f"  {seconds:7.1f} s  {hosts:>2} hosts  {task}" for task, seconds, hosts in slowest(run.records)]
     return "\n".join(lines)
 
 
 def read_log(path: Path) -> list[Record]:
+    """Join what the callback wrote of each task with what its worker wrote."""
     if not path.exists():
         return []
-    return [Record(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    workers: dict[tuple[str, str], float] = {}
+    tasks = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if "task" in row:
+            tasks.append(row)
+        else:
+            workers[row["host"], row["id"]] = row["controller_cpu"]
+    for row in tasks:
+        row["controller_cpu"] = workers.get((row["host"], row.pop("id")))
+    return [Record(**row) for row in tasks]
 
 
-def converge(name: str, command: Sequence[str], log: Path) -> Run:
+# --- The hosts' cgroups ---------------------------------------------------------------------------------------------
+
+CONTAINER = re.compile(r"^0::(/.*?libpod-[0-9a-f]{64}(?:\.scope)?)", re.MULTILINE)
+
+
+def container_cgroups() -> dict[str, str]:
+    """Network namespace to cgroup of every container of this machine."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            cgroup = CONTAINER.search((process / "cgroup").read_text(encoding="utf-8"))
+            if cgroup:
+                found[os.readlink(process / "ns/net")] = cgroup[1]
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def host_meters(inventory: str) -> dict[str, str]:
+    """The cpu.stat file of each host that is a container of this machine."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    root = next((row[1] for row in mounts if row[2] == "cgroup2"), None)
+    cgroups = container_cgroups()
+    if root is None or not cgroups:
+        return {}
+    command = [
+        program("ansible"),
+        "all",
+        "-i",
+        inventory,
+        "-m",
+        "raw",
+        "-a",
+        "readlink /proc/self/ns/net",
+        "--one-line",
+    ]
+    said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+    namespaces = dict(re.findall(r"^(\S+) \| .*(net:\[\d+\])", said, re.MULTILINE))
+    return {host: f"{root}{cgroups[name]}/cpu.stat" for host, name in namespaces.items() if name in cgroups}
+
+
+def read_meters(meters: Mapping[str, str]) -> dict[str, float]:
+    """CPU seconds of each host since it was made, user and system."""
+    return {host: int(Path(path).read_text(encoding="utf-8").split()[1]) / 1e6 for host, path in meters.items()}
+
+
+# --- The runs -------------------------------------------------------------------------------------------------------
+
+
+def program(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else name
+
+
+def converge(name: str, command: Sequence[str], log: Path, meters: Mapping[str, str], checkout: Path = CHECKOUT) -> Run:
     """Run the playbook with the task log on and take its times, those of its child processes included."""
     plugins = str(Path(__file__).with_name("callback_plugins"))
     enabled = ",".join(filter(None, [os.environ.get("ANSIBLE_CALLBACKS_ENABLED"), "task_log"]))
-    env = os.environ | {"ANSIBLE_CALLBACK_PLUGINS": plugins, "ANSIBLE_CALLBACKS_ENABLED": enabled, "TASK_LOG": str(log)}
-    begin = time.monotonic()
-    process = subprocess.Popen(command, cwd=CHECKOUT, env=env)
+    env = os.environ | {
+        "ANSIBLE_CALLBACK_PLUGINS": plugins,
+        "ANSIBLE_CALLBACKS_ENABLED": enabled,
+        "TASK_LOG": str(log),
+        "TASK_LOG_METERS": json.dumps(meters),
+    }
+    before, begin = read_meters(meters), time.monotonic()
+    process = subprocess.Popen(command, cwd=checkout, env=env)
     status, usage = os.wait4(process.pid, 0)[1:]
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - begin
-    return Run(name, process.returncode, wall, usage.ru_utime + usage.ru_stime, read_log(log))
+    host_cpu = {host: seconds - before[host] for host, seconds in read_meters(meters).items()}
+    return Run(name, process.returncode, wall, usage.ru_utime + usage.ru_stime, read_log(log), host_cpu)
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -155,12 +289,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments(argv)
     if not options.keep_lab:
         subprocess.run(["make", "--no-print-directory", "lab-down", "lab-up"], cwd=CHECKOUT, check=True)
-    beside = Path(sys.executable).with_name("ansible-playbook")
-    program = str(beside) if beside.exists() else "ansible-playbook"
     limits = (options.first, options.second)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        command = [program, "-i", options.inventory, options.playbook]
-        runs = [converge(name, command, Path(folder, name)) for name in ("first", "second")]
+        command = [program("ansible-playbook"), "-i", options.inventory, options.playbook]
+        meters = host_meters(options.inventory)
+        runs = [converge(name, command, Path(folder, name), meters) for name in ("first", "second")]
     for run, limit in zip(runs, limits, strict=True):
         print(f"\n{report(run, limit)}")
     if options.json:
@@ -170,6 +303,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "exit_code": run.exit_code,
                 "wall_seconds": round(run.wall, 1),
                 "cpu_seconds": round(run.cpu, 1),
+                "host_cpu_seconds": {host: round(seconds, 2) for host, seconds in run.host_cpu.items()},
+                "modules": [asdict(cost) for cost in module_costs(run)],
                 "hosts": {host: dict(count) for host, count in run.counts().items()},
                 "slowest": slowest(run.records),
             }
