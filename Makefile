@@ -89,7 +89,7 @@ test-full: venv-dev ## Also every role on every release and engine; takes longer
 bench: bench-converge bench-inventory bench-status ## Every benchmark
 
 bench-converge: venv ## Tasks, CPU by host and module, and wall time of the first and the second converge of a fresh lab
-	@python tests/bench/converge.py
+	@python tests/bench/converge.py $(ARGS)
 
 bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, up to 10,000 machines
 	@python tests/bench/inventory.py

@@ -143,6 +143,31 @@ def test_host_cpu_is_read_from_the_cgroup(tmp_path: Path) -> None:
     assert converge.read_meters({"a": str(meter)}) == {"a": 2.5}
 
 
+def second(cpu: float, host_cpu: float, **more: Any) -> Run:
+    return Run("second 1", more.pop("exit_code", 0), 9.0, cpu, [on("a", more.pop("status", "ok"))], {"a": host_cpu})
+
+
+def test_two_thirds_of_the_cpu_are_enough() -> None:
+    before, now = [second(20, 40), second(10, 20)], [second(10, 30), second(10, 10)]
+    assert converge.cpu_ratio(before, now) == pytest.approx(2 / 3)
+    assert converge.pair_complaints(before, now) == []
+    assert "0.67 (at most 0.67)" in converge.pair_report("eb13032", before, now)
+
+
+@pytest.mark.parametrize(
+    ("now", "complaint"),
+    [
+        (second(20, 21), "a second run needs 0.68 of the CPU of before, at most 0.67 is allowed"),
+        (second(1, 1, exit_code=2), "second 1: ended with exit code 2, 0 tasks reported a change"),
+        (second(1, 1, status="changed"), "second 1: ended with exit code 0, 1 tasks reported a change"),
+        (Run("second 1", 0, 9.0, 1.0, [on("a", "ok")]), "the hosts' CPU cannot be told"),
+    ],
+)
+def test_dear_or_wrong_second_run_is_told(now: Run, complaint: str) -> None:
+    (found,) = converge.pair_complaints([second(20, 40)], [now])
+    assert complaint in found
+
+
 def test_two_real_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The plugin and the sums on a real playbook: two local hosts, no lab."""
     (tmp_path / "play.yml").write_text(PLAYBOOK, encoding="utf-8")
