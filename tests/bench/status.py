@@ -28,7 +28,7 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCENARIO = CHECKOUT / "molecule" / "replication_status"
 INVENTORY = SCENARIO / "inventory"
-SSH_CONFIG = Path.home() / ".cache/webcluster-lab/clusters/replication-status/ssh_config"
+SSH_CONFIG = INVENTORY / ".lab/current/ssh_config"
 OURS = "siteops.webcluster.replication_status"
 # The CPU that a look may need, by that of the cheapest of the others.
 LOOK_LIMIT = 1.5
