@@ -35,6 +35,7 @@ RAN = ("ok", "changed", "failed", "ignored", "unreachable")
 SLOWEST = 10
 # What a second run may need of the CPU of another revision's, controller and hosts together.
 RATIO = 2 / 3
+AGAINST_PREFIX = "10.95.6"
 
 
 @dataclass(frozen=True)
@@ -405,7 +406,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file as well")
     parser.add_argument("--against", metavar="REVISION", help="compare the second run with that of another revision")
     parser.add_argument(
-        "--against-prefix", default="10.0.1", metavar="PREFIX", help="LAB_PREFIX of its lab (default: %(default)s)"
+        "--against-prefix",
+        default=AGAINST_PREFIX,
+        metavar="PREFIX",
+        help="LAB_PREFIX of its lab (default: %(default)s)",
     )
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="second runs of each (default: %(default)s)")
     return parser.parse_args(argv)
