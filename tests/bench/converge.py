@@ -356,7 +356,9 @@ def measure_pair(options: argparse.Namespace, folder: Path) -> tuple[list[Run], 
             # Each begins every other turn, so that neither always finds the machine as the other left it.
             sides.reverse()
             for tree, meters in sides:
-                runs[tree.name].append(converge(f"second {turn}", tree, options.playbook, folder, meters))
+                run = converge(f"second {turn}", tree, options.playbook, folder, meters)
+                print(f"\nbench-converge: {tree.name}, {run.name}: {run.all_cpu():.1f} s CPU", flush=True)
+                runs[tree.name].append(run)
     return runs[before.name], runs[now.name]
 
 
