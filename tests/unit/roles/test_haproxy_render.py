@@ -147,7 +147,10 @@ BAD: dict[str, tuple[Variables, str]] = {
         {"haproxy_data_services": [service("db", 3306)], "test_listeners": ["LISTEN 0 80 127.0.0.1:3306 0.0.0.0:*"]},
         "already taken by another program on 127.0.0.1: stop that program, or choose another port with bind_port",
     ),
-    "system": ({**WEB, "test_family": "RedHat"}, "the haproxy role supports Debian 12 and 13"),
+    "system": (
+        {**WEB, "test_release": "11"},
+        "lb1 runs Debian 11, but haproxy supports Debian 12, Debian 13, Debian sid: use",
+    ),
 }
 # One task for all inputs: a task for each would cost a second each.
 PLAY = """
@@ -162,7 +165,7 @@ PLAY = """
         dest: {out}/rendered.json
         mode: "0600"
 """
-FINDINGS = "{{ __haproxy_rules | rejectattr('holds') | map(attribute='else') | to_json }}"
+FINDINGS = "{{ __haproxy_findings | selectattr('wrong') | map(attribute='say') | to_json }}"
 ALL = """{% for name, values in cases.items() %}
 {{ '{' if loop.first else ',' }}{{ name | to_json }}: {
 "findings": {{ lookup('ansible.builtin.template', out ~ '/findings.j2', template_vars=values) }},
@@ -179,12 +182,12 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     cases = {}
     for name, variables in {**GOOD, **{name: bad[0] for name, bad in BAD.items()}}.items():
-        cases[name] = {**defaults, **variables, "inventory_hostname": "lb1"}
+        cases[name] = {**defaults, **variables, "inventory_hostname": "lb1", "role_path": str(ROLE)}
         cases[name]["__haproxy_listeners"] = {"stdout_lines": cases[name].pop("test_listeners", [])}
         cases[name]["ansible_facts"] = {
-            "os_family": cases[name].pop("test_family", "Debian"),
-            "distribution": "Some",
-            "distribution_version": "1",
+            "distribution": "Debian",
+            "distribution_major_version": cases[name].pop("test_release", "13"),
+            "distribution_release": "some",
         }
     files = {
         "cases.json": json.dumps({"cases": cases, "out": str(out), "role": str(ROLE)}),
