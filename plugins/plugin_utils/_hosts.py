@@ -88,7 +88,7 @@ def host_errors(
             address = variables.get("ansible_host") or name
             errors.append(
                 f"Host {name} cannot be reached over SSH at {address}; expected a running host that accepts our key:"
-                f" start it, or leave it out with --limit. {said}".rstrip()
+                f" start it, or leave it out with --limit. {said and f'{said}.'}".rstrip()
             )
             continue
         if met.get("failed") or not met:

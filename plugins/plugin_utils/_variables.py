@@ -29,14 +29,22 @@ Options = dict[str, dict[str, t.Any]]
 
 
 def resolve(variables: Mapping[str, t.Any], name: str) -> t.Any:
-    """Return a variable's value; one that cannot be computed, which a host's variables hand out like a value, is an error."""
-    value = variables[name]
+    """Return a variable's value, all of it; one that cannot be computed is an error."""
+    return _whole(variables[name])
+
+
+def _whole(value: t.Any) -> t.Any:
+    """Compute what a host's variables hand out to be computed later: parts of lists, and why a value is undefined."""
     if isinstance(value, Undefined):
         try:
             str(value)
         except UndefinedError as error:
             # A vault without its password says why only in the cause.
-            raise AnsibleError(one_line(error.__cause__ or error)) from error
+            raise AnsibleError(one_line(error.__cause__ or error)) from None
+    if isinstance(value, Mapping):
+        return {key: _whole(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
     return value
 
 
@@ -94,24 +102,24 @@ def value_error(name: str, value: t.Any, option: Mapping[str, t.Any]) -> str | N
     return None
 
 
-def nearest(name: str, known: Iterable[str], likeness: float = 0.8) -> str | None:
+def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was probably meant."""
-    found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=likeness)
+    found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.8)
     return found[0] if found else None
 
 
 def _unknown(name: str, options: Iterable[str], prefixes: Iterable[str]) -> str | None:
     """Say that a variable is a misspelt option; others' variables may begin like ours (haproxy_exporter_port)."""
-    if name.startswith(OWN_PREFIX):
-        near = nearest(name, options, 0.6)
-        remedy = f"did you mean {near}?" if near else "remove or rename it."
-        return f"Variable {name} ({{hosts}}) is no option of the playbooks; {remedy}"
-    for prefix in prefixes:
-        if name.startswith(prefix):
-            known = [option.removeprefix(prefix) for option in options if option.startswith(prefix)]
-            near = nearest(name.removeprefix(prefix), known)
-            if near:
-                return f"Variable {name} ({{hosts}}) is no option of the roles; did you mean {prefix}{near}?"
+    prefix = next((prefix for prefix in (OWN_PREFIX, *prefixes) if name.startswith(prefix)), None)
+    if prefix is None:
+        return None
+    known = [option.removeprefix(prefix) for option in options if option.startswith(prefix)]
+    near = nearest(name.removeprefix(prefix), known)
+    whose = "playbooks" if prefix == OWN_PREFIX else "roles"
+    if near:
+        return f"Variable {name} ({{hosts}}) is no option of the {whose}; did you mean {prefix}{near}?"
+    if prefix == OWN_PREFIX:
+        return f"Variable {name} ({{hosts}}) is no option of the playbooks; remove or rename it."
     return None
 
 
@@ -145,10 +153,8 @@ def variable_errors(
         for name in variables:
             if name in options:
                 finding = _finding(name, variables, options[name], facts_are_there)
-            elif not facts_are_there and name.startswith((*prefixes, OWN_PREFIX)):
-                finding = _unknown(name, options, prefixes)
             else:
-                finding = None
+                finding = None if facts_are_there else _unknown(name, options, prefixes)
             if finding:
                 findings.setdefault(finding, []).append(host)
     return [finding.replace("{hosts}", short_list(names)) for finding, names in findings.items()]
