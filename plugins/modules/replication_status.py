@@ -21,8 +21,7 @@ description:
     long it takes.
   - The return keys are the same for every engine and version. Changes nothing but its own canary.
 notes:
-  - MySQL and MariaDB are asked over their unix socket, or through the C(mariadb) or C(mysql) client of the server, one process
-    for all looks; Redis and Valkey over a socket. Nothing needs to be installed on the host for this module.
+  - MySQL and MariaDB are asked through PyMySQL, one connection for all looks; Redis and Valkey over a socket, without any package.
   - Without login options MySQL and MariaDB are asked as the operating system's root over the unix socket.
   - "Privileges of a separate account: on MySQL C(REPLICATION CLIENT), C(PROCESS) and C(SELECT) on
     C(performance_schema.*); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS); on Redis and Valkey
@@ -34,6 +33,8 @@ notes:
   - The reason of a refused replica of Redis or Valkey can be named only by a login with C(+config|get), which may read
     passwords as well; the module uses the replica's own password for one login at its primary and never shows it.
   - Works with MySQL from 5.6, MariaDB from 10.5, Redis from 6 and Valkey from 7.2. A newer version is asked like the newest known.
+requirements:
+  - PyMySQL of the host's Python (Debian's package python3-pymysql) for O(engine=mysql)
 attributes:
   check_mode:
     description: Looks as always; writes no canary, and waits only when O(wait_for) is given.
@@ -47,16 +48,6 @@ options:
     type: str
     required: true
     choices: [mysql, redis]
-  client:
-    description:
-      - How to ask. V(auto) is best.
-      - V(socket) speaks the server's own protocol. For O(engine=redis) it is the only way. For O(engine=mysql) it is for the unix
-        socket of this host; V(auto) takes it there, because it costs least, and V(cli) for everything else.
-      - V(cli) is the server's own command line client, with its option files and every kind of login.
-      - V(pymysql) is for hosts whose Python has PyMySQL and which have no command line client.
-    type: str
-    choices: [auto, cli, pymysql, socket]
-    default: auto
   login_host:
     description:
       - Host to connect to over TCP.
@@ -72,18 +63,15 @@ options:
     description: Account to log in with.
     type: str
   login_password:
-    description: Password of the account. It is handed over in a private file or inside the connection.
+    description: Password of the account.
     type: str
-  config_file:
-    description: Option file of the MySQL or MariaDB client to read the login from. Only for O(engine=mysql).
-    type: path
   connect_timeout:
     description: Seconds to wait for the connection.
     type: int
     default: 5
   tls:
     description:
-      - V(auto) lets the client decide for MySQL and MariaDB and means no TLS for Redis and Valkey.
+      - V(auto) uses it over TCP where a MySQL or MariaDB server offers it, and means no TLS for Redis and Valkey.
       - V(required) fails without TLS.
       - V(disabled) never uses it.
     type: str
@@ -131,9 +119,6 @@ options:
       login_password:
         description: Password of the account.
         type: str
-      config_file:
-        description: Option file to read the login from. Only for O(engine=mysql).
-        type: path
       connect_timeout:
         description: Seconds to wait for the connection.
         type: int
@@ -453,7 +438,7 @@ reasons:
 checks:
   description:
     - Every check by name, with C(ok) (null where it was not judged), C(value) and C(expected).
-    - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_socket), V(refused), V(timeout),
+    - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_client), V(no_socket), V(refused), V(timeout),
       V(hangs), V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
       V(wrongpass), V(noperm), V(privilege), V(syntax), V(protocol) or V(other).
   returned: always
@@ -725,7 +710,6 @@ raw:
 
 import gc
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -746,7 +730,6 @@ if TYPE_CHECKING:
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
 
 CANARY_NAME = r"[A-Za-z0-9._:-]{1,64}\Z"
-CLIENTS = {"mysql": ("auto", "cli", "pymysql", "socket"), "redis": ("auto", "socket")}
 
 
 def login_spec() -> dict[str, dict[str, Any]]:
@@ -756,7 +739,6 @@ def login_spec() -> dict[str, dict[str, Any]]:
         "login_unix_socket": {"type": "path"},
         "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
-        "config_file": {"type": "path"},
         "connect_timeout": {"type": "int", "default": 5},
         "tls": {"type": "str", "choices": ["auto", "required", "disabled"], "default": "auto"},
         "ca_cert": {"type": "path"},
@@ -770,7 +752,6 @@ def login_spec() -> dict[str, dict[str, Any]]:
 def argument_spec() -> dict[str, dict[str, Any]]:
     return {
         "engine": {"type": "str", "required": True, "choices": ["mysql", "redis"]},
-        "client": {"type": "str", "choices": ["auto", "cli", "pymysql", "socket"], "default": "auto"},
         **login_spec(),
         "channel": {"type": "str"},
         "primary": {
@@ -812,18 +793,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 
 def input_errors(params: dict[str, Any]) -> list[str]:
     """Say what is wrong with the parameters beyond their types, one sentence each."""
-    engine, errors = params["engine"], []
-    if params["client"] not in CLIENTS[engine]:
-        errors.append(f"client is {params['client']}, expected {' or '.join(CLIENTS[engine])} for engine {engine}.")
-    elif engine == "mysql" and params["client"] == "socket":
-        for login in (params, params["primary"] or {}):
-            errors += [
-                f"client is socket, which reaches {engine} only on this host: leave out {name}, or give client auto."
-                for name in ("login_host", "config_file")
-                if login.get(name)
-            ]
-            if login.get("tls") == "required":
-                errors.append("client is socket, where there is no TLS: leave out tls, or give client auto.")
+    errors = []
     if params["interval"] <= 0:
         errors.append(f"interval is {params['interval']:g}, expected more than 0 seconds.")
     if params["max_io_idle"] is not None and params["max_io_idle"] <= 0:
@@ -930,7 +900,6 @@ def mysql_login(params: dict[str, Any]) -> MysqlLogin:
         unix_socket=params["login_unix_socket"],
         user=params["login_user"],
         password=params["login_password"],
-        config_file=params["config_file"],
         connect_timeout=params["connect_timeout"],
         ca_cert=params["ca_cert"],
         client_cert=params["client_cert"],
@@ -959,39 +928,17 @@ def redis_login(params: dict[str, Any]) -> RedisLogin:
     )
 
 
-def looker(
-    params: dict[str, Any], login: dict[str, Any], channel: str | None, run_command: Callable[..., object]
-) -> Looker:
+def looker(params: dict[str, Any], login: dict[str, Any], channel: str | None) -> Looker:
     """Return the look that fits the engine. login: the options of the server to look at."""
     if params["engine"] == "redis":
         from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient
         from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis_look import RedisLooker
 
         return RedisLooker(RedisClient(redis_login(login)), login["login_host"])
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
 
-    if params["client"] == "pymysql":
-        from ansible_collections.siteops.webcluster.plugins.module_utils._pymysql_client import PymysqlClient
-
-        return MysqlLooker(PymysqlClient(mysql_login(login)), channel)
-
-    def client() -> Any:
-        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import (
-            MysqlSession,
-            module_spawner,
-        )
-
-        return MysqlSession(found, module_spawner(run_command))
-
-    found = mysql_login(login)
-    if params["client"] != "cli":
-        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlAuto, MysqlWire, fits
-
-        if params["client"] == "socket":
-            return MysqlLooker(MysqlWire(found), channel)
-        if fits(found):
-            return MysqlLooker(MysqlAuto(MysqlWire(found), client), channel)
-    return MysqlLooker(client(), channel)
+    return MysqlLooker(MysqlClient(mysql_login(login)), channel)
 
 
 def main() -> None:
@@ -1010,8 +957,8 @@ def main() -> None:
         wanted = plan(params, module.check_mode)
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    server = looker(params, params, params["channel"], module.run_command)
-    primary = looker(params, params["primary"], None, module.run_command) if params["primary"] else None
+    server = looker(params, params, params["channel"])
+    primary = looker(params, params["primary"], None) if params["primary"] else None
     result = Watch(params["engine"], wanted, server, primary).run()
     fail_on = UNHEALTHY if params["fail_on"] is None else params["fail_on"]
     if result["state"] in fail_on:

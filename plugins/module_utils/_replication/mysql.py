@@ -28,7 +28,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
 )
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client
 
 SYSTEM_SCHEMAS = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
 

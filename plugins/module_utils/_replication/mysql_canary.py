@@ -32,7 +32,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.my
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant_canary
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client
 
 # About 2 MB. Checks once a minute fill that in a fortnight.
 MOST_ROWS = 20000

@@ -18,7 +18,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.my
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant
 
 _UNREACHABLE_HINTS = {
-    "not_installed": "Install the server with its client, or run this on the database host.",
+    "not_installed": "Install the server, or run this on the database host.",
+    "no_client": "apt install python3-pymysql",
     "no_socket": "Start the server (its log and 'df -h' tell why it ended), or give login_unix_socket or login_host.",
     "refused": "Start the server, and check login_host, login_port and its bind_address.",
     "timeout": "The server or the network does not answer: check the host, its disk ('df -h'), its load and its firewall.",

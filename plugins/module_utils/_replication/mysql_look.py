@@ -15,7 +15,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mo
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Asker
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client
     from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting
 
 # A write that takes longer has met a full disk or a lock.
@@ -25,7 +25,7 @@ WRITE_SECONDS = 10.0
 class MysqlLooker:
     def __init__(
         self,
-        client: Asker,
+        client: Client,
         channel: str | None = None,
         steps: Sequence[mysql.Step] = mysql.STEPS,
         clock: Callable[[], float] = time.monotonic,

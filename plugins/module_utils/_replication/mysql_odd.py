@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
 
 if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
+    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client
 
 # Asked one after the other where a server rejects the statement that its own version chose.
 CHANNEL_FALLBACKS = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS", "SHOW ALL SLAVES STATUS")

@@ -10,8 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlWire
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import service
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
 
@@ -29,7 +28,7 @@ def main(argv: list[str]) -> int:
     except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.error("the configuration cannot be used: %r", error)
         return 2
-    looker = MysqlLooker(MysqlWire(login, timeout=LOOK_SECONDS), steps=service.STEPS)
+    looker = MysqlLooker(MysqlClient(login, timeout=LOOK_SECONDS), steps=service.STEPS)
     try:
         service.run(settings, looker, log.info)
     except OSError as error:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
@@ -31,7 +31,7 @@ READ = Canary("read", "tok")
 ROW: Rows = [{"written_at": "2026-11-25T13:00:00.000000Z", "age": "7400"}]
 
 
-class FakeMysql:
+class FakeMysql(Client):
     """Fail where told, else answer the canary's row to its SELECT; keep the statements."""
 
     def __init__(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Channel, Snapshot, Thread
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.pulse import Pulse
@@ -62,7 +62,7 @@ def test_each_of_several_connections_must_be_heard() -> None:
     assert look(pulse, 13, 8, 4, age=None, links=[103, 104]) == ([2, 0], [])
 
 
-class Idle:
+class Idle(Client):
     """A MariaDB 10 server that counts one heartbeat more at each look, after 100 s without an event."""
 
     timeout = 15.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin, Reply
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import (
     mysql,
@@ -484,8 +484,10 @@ def test_filters_on_system_schemas_do_not_count(row: Raw, found: Raw) -> None:
     assert mysql.significant_filters(row) == found
 
 
-class FakeMysql:
-    """Fail where told, answer [] everywhere else; count the client processes."""
+class FakeMysql(Client):
+    """Fail where told, answer [] everywhere else; remember the questions."""
+
+    timeout = 15.0
 
     def __init__(self, failures: dict[str, MysqlError]) -> None:
         self.failures = failures
@@ -498,6 +500,9 @@ class FakeMysql:
                 if word in statement:
                     return [[{"n": item[:9]}] for item in statements[:index]], error
         return [[{"n": item[:9]}] for item in statements], None
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def test_one_process_for_a_privileged_login() -> None:

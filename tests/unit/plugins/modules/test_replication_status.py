@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -41,7 +38,6 @@ class FakeModule:
 
     given: ClassVar[Raw] = {}
     check_mode = False
-    run_command = None
 
     def __init__(self, argument_spec: Raw, **_kwargs: Any) -> None:
         self.params = {name: spec.get("default") for name, spec in argument_spec.items()} | self.given
@@ -143,13 +139,6 @@ def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        ({"client": "socket", "login_host": "db1"}, "reaches mysql only on this host: leave out login_host"),
-        (
-            {"client": "socket", "primary": {"login_host": "db1"}},
-            "reaches mysql only on this host: leave out login_host",
-        ),
-        ({"client": "socket", "tls": "required"}, "client is socket, where there is no TLS: leave out tls"),
-        ({"engine": "redis", "client": "cli"}, "client is cli, expected auto or socket for engine redis."),
         ({"interval": 0.0}, "interval is 0, expected more than 0 seconds."),
         ({"max_io_idle": 0.0}, "max_io_idle is 0, expected more than 0 seconds, or leave it out."),
         ({"timeout": -1.0}, "timeout or stable_for is below 0"),
@@ -201,7 +190,7 @@ def test_a_canary_and_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_primary_is_asked_with_its_own_login(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def looker(params: Raw, login: Raw, channel: str | None, _run_command: Any) -> FakeLooker:
+    def looker(params: Raw, login: Raw, channel: str | None) -> FakeLooker:
         asked.append((params["engine"], login["login_host"], channel))
         return FakeLooker(replica())
 
@@ -227,14 +216,8 @@ def test_logins() -> None:
     redis = module.redis_login(params)
     assert (redis.host, redis.port, redis.tls) == ("127.0.0.1", 6379, False)
     assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
-    for engine, client, kind, name in (
-        ("mysql", "auto", "MysqlLooker", "MysqlSession"),
-        ("mysql", "socket", "MysqlLooker", "MysqlWire"),
-        ("mysql", "cli", "MysqlLooker", "MysqlSession"),
-        ("mysql", "pymysql", "MysqlLooker", "PymysqlClient"),
-        ("redis", "auto", "RedisLooker", "RedisClient"),
-    ):
-        found: Any = module.looker({"engine": engine, "client": client}, params, None, print)
+    for engine, kind, name in (("mysql", "MysqlLooker", "MysqlClient"), ("redis", "RedisLooker", "RedisClient")):
+        found: Any = module.looker({"engine": engine}, params, None)
         assert (type(found).__name__, type(found.client).__name__) == (kind, name)
 
 
@@ -258,69 +241,3 @@ def test_examples_use_documented_options() -> None:
     options = yaml.safe_load(module.DOCUMENTATION)["options"]
     for task in yaml.safe_load(module.EXAMPLES):
         assert set(task["siteops.webcluster.replication_status"]) <= set(options)
-
-
-# --- What a look loads ----------------------------------------------------------------------------------------------
-
-HEALTHY_LOOK = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql_look
-rows = json.loads(sys.argv[2])
-
-class Client:
-    timeout = 1.0
-    def try_query(self, statements):
-        found = []
-        for step in mysql_look.mysql.STEPS:
-            found += [[]] * (len(step.statements) - 1) + [rows.get(step.name, [])]
-        return found, None
-    def close(self):
-        pass
-
-params = {name: option.get("default") for name, option in module.argument_spec().items()}
-plan = module.plan({**params, "engine": "mysql"}, False)
-result = module.Watch("mysql", plan, mysql_look.MysqlLooker(Client())).run()
-here = "ansible_collections.siteops.webcluster.plugins.module_utils."
-loaded = [name[len(here):] for name in sys.modules if name.startswith(here)]
-print(json.dumps([result["state"], [name.rpartition(".")[2] for name in loaded]]))
-"""
-COMMON = {
-    "_mysql_base",
-    "_record",
-    "_replication",
-    "model",
-    "mysql",
-    "mysql_compare",
-    "mysql_look",
-    "pulse",
-    "report",
-    "verdict",
-    "watch",
-}
-
-
-@pytest.mark.parametrize(
-    ("flavor", "more"),
-    [("11.8.6-MariaDB", {"mysql_compare_positions", "mariadb_gtid"}), ("9.7.4", {"mysql_compare_sets", "gtid"})],
-)
-def test_a_healthy_look_loads_no_more_than_it_needs(flavor: str, more: set[str]) -> None:
-    """Python compiles every module anew at each run on the managed host, which costs more than the look itself."""
-    mariadb = "MariaDB" in flavor
-    threads = {"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": "0"}
-    used = {"Using_Gtid": "Slave_Pos"} if mariadb else {"Auto_Position": "1"}
-    variables = {
-        "read_only": "ON",
-        "super_read_only": None if mariadb else "ON",
-        "gtid_mode": None if mariadb else "ON",
-    }
-    rows = {
-        "versions": [{"version": flavor}],
-        "variables": [{"Variable_name": name, "Value": value} for name, value in variables.items()],
-        "channels": [{"Master_Host": "10.0.0.4", "Master_Port": "3306", **threads, **used}],
-    }
-    command = [sys.executable, "-c", HEALTHY_LOOK, str(Path(module.__file__).parents[5]), json.dumps(rows)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    state, loaded = json.loads(done.stdout)
-    assert (state, set(loaded)) == ("healthy", COMMON | more)

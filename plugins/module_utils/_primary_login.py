@@ -23,7 +23,7 @@ class Problem:
     may_heal: bool
 
 
-def wait_for_source(
+def wait_for_primary(
     ask: Callable[[], Problem | None],
     timeout: float,
     connected: bool,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem, wait_for_source
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem, wait_for_primary
 
 SILENT = Problem("cannot be reached", True)
 WRONG = Problem("refuses the password", False)
@@ -43,7 +43,7 @@ def test_a_primary_that_comes_in_time_is_waited_for(
     problem: Problem, connected: bool, heals_after: float, seconds: float
 ) -> None:
     time = Time()
-    assert wait_for_source(until(heals_after, problem, time), 60, connected, time.clock, time.sleep) is None
+    assert wait_for_primary(until(heals_after, problem, time), 60, connected, time.clock, time.sleep) is None
     assert time.now - 100 == seconds
 
 
@@ -53,5 +53,5 @@ def test_a_primary_that_comes_in_time_is_waited_for(
 )
 def test_waiting_ends_with_the_problem(problem: Problem, connected: bool, timeout: float, seconds: float) -> None:
     time = Time()
-    assert wait_for_source(lambda: problem, timeout, connected, time.clock, time.sleep) is problem
+    assert wait_for_primary(lambda: problem, timeout, connected, time.clock, time.sleep) is problem
     assert time.now - 100 == seconds
