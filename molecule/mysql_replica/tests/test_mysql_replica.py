@@ -141,7 +141,3 @@ def test_replication_account_comes_from_the_other_server_only(host: Host) -> Non
 
 def test_no_root_from_elsewhere(host: Host) -> None:
     assert sql(host, "SELECT Host FROM mysql.user WHERE User = 'root'") == ["localhost"]
-
-
-def test_every_mistake_was_refused(host: Host) -> None:
-    assert host.file("/run/webcluster-mistakes-refused").exists
