@@ -31,6 +31,8 @@ class EngineState(t.TypedDict):
     primary: Member
     replicas: list[Member]
     decided_by: str
+    # Whether the servers disagree about it, so that nobody may be told to follow it.
+    disputed: bool
 
 
 class Tiers(t.TypedDict):

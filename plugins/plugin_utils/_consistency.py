@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
     Tiers,
-    demo_is_possible,
     members,
     served_as,
     tiers_of,
@@ -138,10 +137,15 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
 def consistency_notes(settings: Settings, tiers: Tiers) -> list[str]:
     """What is different from the usual cluster, and follows from the inventory."""
     lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
-    wanted = [m["name"] for m in tiers["web"] if settings.value(m["name"], "apache_php_demo_enabled")]
-    if wanted and not demo_is_possible(tiers):
+    plain = [
+        member["name"]
+        for member in tiers["web"]
+        if settings.value(member["name"], "apache_php_demo_enabled")
+        and not settings.value(member["name"], "apache_php_document_root")
+    ]
+    if lacking and plain:
         return [
-            f"The demo application needs {' and '.join(lacking)}, which this inventory does not have; the web servers"
-            " show a plain page, or apache_php_document_root."
+            f"The demo application needs {' and '.join(lacking)}, which this inventory does not have; {short_list(plain)} show"
+            " a plain page."
         ]
     return []

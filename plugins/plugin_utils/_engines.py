@@ -23,6 +23,8 @@ class Engine:
     primary_group: str
     replica_group: str
     secrets: tuple[str, ...]
+    # How a person makes a server the primary, on that server.
+    promote: str
     # Option of replication_status: option of the role. How a server is asked on its own host; empty: over its unix socket.
     login: Mapping[str, str] = field(default_factory=dict)
     # Switch and port of the service that tells the data proxies who takes what; without one they ask the server itself.
@@ -48,6 +50,7 @@ ENGINES = {
             "mysql_server_application_password",
             "mysql_server_monitor_password",
         ),
+        promote="on it: STOP REPLICA; RESET REPLICA ALL; SET GLOBAL read_only = OFF",
         status_switch="mysql_server_status_enabled",
         status_port="mysql_server_status_port",
     ),
@@ -62,6 +65,7 @@ ENGINES = {
             "redis_server_monitor_password",
             "redis_server_admin_password",
         ),
+        promote="on it: REPLICAOF NO ONE",
         login={
             "login_port": "redis_server_port",
             "login_user": "redis_server_monitor_user",

@@ -74,12 +74,19 @@ def sentence(reason: Mapping[str, t.Any]) -> str:
     return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts)
 
 
-def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | None, names: Mapping[str, str]) -> Row:
-    """The row of a MySQL or Redis server."""
+def data_row(
+    tier: str,
+    name: str,
+    expected: str,
+    status: Mapping[str, t.Any] | None,
+    names: Mapping[str, str],
+    disputed: bool = False,
+) -> Row:
+    """The row of a MySQL or Redis server; where its tier is disputed there is one hint, for the tier."""
     row: Row = {
         "server": name,
         "tier": tier,
-        "role": expected,
+        "role": "-" if disputed else expected,
         "state": "unreachable",
         "source": "-",
         "lag": "-",
@@ -90,14 +97,14 @@ def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | 
         row["detail"] = "cannot be reached over SSH" if status else "was not looked at in this run"
         return row
     row["state"] = str(status.get("state") or "unreachable")
-    row["role"] = str(status.get("role") or expected)
+    row["role"] = str(status.get("role") or row["role"])
     row["canary"] = _canary(status)
-    if expected == "replica":
-        source = str((status.get("primary") or {}).get("host") or "")
+    source = str((status.get("primary") or {}).get("host") or "")
+    if expected == "replica" or (disputed and source):
         row["source"] = names.get(source, source or "-")
         row["lag"] = _lag(status)
     if not status.get("healthy"):
-        errors = errors_of(status)
+        errors = [{**reason, "hint": None} if disputed else reason for reason in errors_of(status)]
         row["detail"] = sentence(errors[0]) if errors else str(status.get("msg") or "")
     else:
         version = ".".join(str(part) for part in status.get("version_info") or [])
@@ -191,13 +198,10 @@ def data_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str
     rows = []
     for key, engine in topology["engines"].items():
         names = {member["address"]: member["name"] for member in members(engine)}
-        rows.append(
-            data_row(key, engine["primary"]["name"], "primary", verdicts.get((key, engine["primary"]["name"])), names)
-        )
-        rows += [
-            data_row(key, member["name"], "replica", verdicts.get((key, member["name"])), names)
-            for member in engine["replicas"]
-        ]
+        for member in (engine["primary"], *engine["replicas"]):
+            role = "primary" if member == engine["primary"] else "replica"
+            verdict = verdicts.get((key, member["name"]))
+            rows.append(data_row(key, member["name"], role, verdict, names, engine["disputed"]))
     return rows
 
 

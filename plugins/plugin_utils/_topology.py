@@ -27,10 +27,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency im
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, LOAD_BALANCERS, WEB_SERVERS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import Groups, cluster_hosts
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options
-
-# A host that is not installed yet has nothing to say; every other silence is a server that should speak.
-FRESH = ("not_installed",)
 
 
 class DataServer(t.TypedDict):
@@ -52,9 +50,10 @@ class PrimaryLogin(t.TypedDict):
 
 
 class JudgedServer(DataServer):
-    """A data server with what is expected of it; `primary` is empty for the primary itself."""
+    """A data server with what is expected of it, and nothing where its tier disagrees; the primary has no `primary`."""
 
     expect_role: str
+    canary: str
     primary: PrimaryLogin | None
     primary_name: str
     primary_password: str
@@ -109,66 +108,6 @@ def data_servers(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) ->
     return list(_data_servers(groups, Settings(hosts, all_options())))
 
 
-def _value(status: Mapping[str, t.Any] | None) -> str:
-    checks = (status or {}).get("checks") or {}
-    return str((checks.get("reachable") or {}).get("value") or "")
-
-
-def answers(status: Mapping[str, t.Any] | None) -> bool:
-    return bool(status) and (status or {}).get("role") in ("primary", "replica", "intermediate", "standalone")
-
-
-def decide(
-    engine: str,
-    members: Sequence[str],
-    hint: str,
-    statuses: Mapping[str, Mapping[str, t.Any]],
-    addresses: Mapping[str, str],
-) -> tuple[str, str, list[str], list[str]]:
-    """Return the primary, who decided, errors and notes for one engine."""
-    title = ENGINES[engine].title
-    by_address = {address: name for name, address in addresses.items() if name in members}
-    claims, votes, errors, notes = [], {}, [], []
-    for name in members:
-        status = statuses.get(name)
-        if status is not None and status.get("state") == "auth_failed" and not answers(status):
-            errors.append(f"{title} on {name} refuses our login: {status.get('msg')}")
-        if status is None or not answers(status):
-            continue
-        if status["role"] in ("replica", "intermediate"):
-            source = str((status.get("primary") or {}).get("host") or "")
-            voted = by_address.get(source) or (source if source in members else None)
-            if voted is None:
-                errors.append(
-                    f"{title} on {name} replicates from {source or 'an unknown server'}, which is not in this inventory;"
-                    f" expected one of {', '.join(members)}: add that host, or stop the replication on {name}."
-                )
-            else:
-                votes[name] = voted
-        elif status["role"] == "primary" or (status.get("data") or {}).get("empty") is False:
-            claims.append(name)
-    # A server that follows another one is not a primary, even where a third one follows it.
-    tops = {voted for voted in votes.values() if voted not in votes}
-    live = sorted({*claims, *tops}, key=list(members).index)
-    if len(live) > 1:
-        errors.append(
-            f"{title} has {len(live)} primaries, {' and '.join(live)}; expected one: nothing was changed. Find out which"
-            " one has the writes that you want to keep, then make the other one its replica."
-        )
-    if live:
-        if live[0] != hint:
-            notes.append(f"{title}: {live[0]} is the live primary and stays it; the inventory says {hint}.")
-        return live[0], "live", errors, notes
-    silent = [
-        name
-        for name in members
-        if name in statuses and not answers(statuses[name]) and _value(statuses[name]) not in FRESH
-    ]
-    if silent:
-        notes.append(f"{title} on {', '.join(silent)} is installed but does not answer; no server says who is primary.")
-    return hint, "inventory", errors, notes
-
-
 def looks_of(
     hosts: Mapping[str, Mapping[str, t.Any]], variable: str, elsewhere: Sequence[Mapping[str, t.Any]]
 ) -> dict[tuple[str, str], Mapping[str, t.Any]]:
@@ -190,7 +129,8 @@ def silence(title: str, name: str, look: Mapping[str, t.Any] | None) -> str:
 def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> Iterator[JudgedServer]:
     """Every data server with the role that it must have."""
     for server in servers:
-        engine, primary = ENGINES[server["engine"]], tiers["engines"][server["engine"]]["primary"]
+        engine, state = ENGINES[server["engine"]], tiers["engines"][server["engine"]]
+        primary = state["primary"]
         is_primary = server["host"] == primary["name"]
         login: PrimaryLogin = {
             "login_host": primary["address"],
@@ -199,8 +139,9 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
         }
         yield {
             **server,
-            "expect_role": "primary" if is_primary else "replica",
-            "primary": None if is_primary else login,
+            "expect_role": "" if state["disputed"] else "primary" if is_primary else "replica",
+            "canary": "none" if state["disputed"] else "both",
+            "primary": None if is_primary or state["disputed"] else login,
             "primary_name": primary["name"],
             "primary_password": engine.option("monitor_password"),
         }
@@ -284,14 +225,15 @@ def topology(
             for name in names
             if name in must_answer and "state" not in statuses.get(name, {})
         ]
-        primary, by, wrong, remarks = decide(key, names, names[0], statuses, addresses)
-        errors += wrong
-        notes += remarks
+        decision = decide(engine, names, statuses, addresses)
+        errors += decision.errors
+        notes += decision.notes
         tiers["engines"][key] = {
             "title": engine.title,
-            "primary": member(primary, engine.option("port")),
-            "replicas": [member(name, engine.option("port")) for name in names if name != primary],
-            "decided_by": by,
+            "primary": member(decision.primary, engine.option("port")),
+            "replicas": [member(name, engine.option("port")) for name in names if name != decision.primary],
+            "decided_by": decision.decided_by,
+            "disputed": bool(decision.errors),
         }
     errors += consistency_errors(settings, tiers)
     notes += consistency_notes(settings, tiers)

@@ -40,12 +40,42 @@ def groups(**changed: list[str]) -> Groups:
     return {**found, "webcluster": list(dict.fromkeys(name for names in found.values() for name in names))}
 
 
+def look(
+    role: str = "", source: str = "", empty: bool | None = None, value: str = "", state: str = "", **more: t.Any
+) -> dict[str, t.Any]:
+    """What replication_status says of a server."""
+    return {
+        "role": role,
+        "state": state or ("healthy" if role else "unreachable"),
+        "msg": "said so",
+        "primary": {"host": source},
+        "data": {"empty": empty},
+        "checks": {"reachable": {"value": value}},
+        **more,
+    }
+
+
+def looks(engine: str, host: str, answer: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a loop over one host's data servers registers."""
+    return {"results": [{"item": {"engine": engine, "host": host}, **answer}]}
+
+
+FRESH = look(value="not_installed")
+
+
 def hostvars(of: Groups, **changed: t.Any) -> Hostvars:
-    """Variables of the hosts; a change is for one host, or for all hosts of a group."""
+    """Variables of the hosts, on which nothing is installed yet; a change is for one host, or for all hosts of a group."""
     found: Hostvars = {
         name: {
             "ansible_host": ADDRESSES[name],
             "group_names": [group for group, names in of.items() if name in names],
+            "__webcluster_looks": {
+                "results": [
+                    {"item": {"engine": key, "host": name}, **FRESH}
+                    for key, engine in _engines.ENGINES.items()
+                    if any(name in of[group] for group in engine.groups)
+                ]
+            },
             **SECRETS,
         }
         for name in of["webcluster"]
@@ -59,22 +89,3 @@ def hostvars(of: Groups, **changed: t.Any) -> Hostvars:
 def topology(of: Groups | None = None, **changed: t.Any) -> _topology.Topology:
     of = of or groups()
     return _topology.topology(of, hostvars(of, **changed))
-
-
-def look(
-    role: str = "", source: str = "", empty: bool | None = None, value: str = "", state: str = ""
-) -> dict[str, t.Any]:
-    """What replication_status says of a server."""
-    return {
-        "role": role,
-        "state": state or ("healthy" if role else "unreachable"),
-        "msg": "said so",
-        "primary": {"host": source},
-        "data": {"empty": empty},
-        "checks": {"reachable": {"value": value}},
-    }
-
-
-def looks(engine: str, host: str, answer: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What a loop over one host's data servers registers."""
-    return {"results": [{"item": {"engine": engine, "host": host}, **answer}]}

@@ -52,9 +52,9 @@ def test_the_demo_needs_both_engines() -> None:
     result = topology(of)
     assert result["errors"] == []
     assert result["notes"] == [
-        "The demo application needs Redis, which this inventory does not have; the web servers show a plain page, or"
-        " apache_php_document_root."
+        "The demo application needs Redis, which this inventory does not have; web1, web2 show a plain page."
     ]
+    assert topology(of, apache_php={"apache_php_document_root": "/srv/www"})["notes"] == []
     assert topology(of, apache_php={"apache_php_demo_enabled": False})["notes"] == []
 
 

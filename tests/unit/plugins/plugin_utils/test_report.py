@@ -176,6 +176,22 @@ def test_topology_errors_and_notes_are_told() -> None:
     assert "db2 is live." in result["summary"]
 
 
+def test_a3_there_is_one_hint_for_a_tier_that_disagrees() -> None:
+    disputed: t.Any = {**TOPOLOGY["engines"]["redis"], "disputed": True}
+    of: t.Any = {
+        **TOPOLOGY,
+        "errors": ["Redis has 2 primaries."],
+        "engines": {**TOPOLOGY["engines"], "redis": disputed},
+    }
+    wrong = {
+        "healthy": False, "state": "wrong_role",
+        "reasons": [{"severity": "error", "message": "It is a primary", "hint": "REPLICAOF 10.0.0.36 6379"}],
+    }  # fmt: skip
+    result = report({"r2": wrong}, of=of)
+    assert result["reasons"] == ["Redis has 2 primaries.", "r2: wrong_role, It is a primary."]
+    assert "REPLICAOF" not in result["table"]
+
+
 def test_without_redis_and_without_replica_the_rest_is_judged() -> None:
     small = topology(groups(mysql_replica=[], redis_master=[], redis_replica=[]))
     result = report(of=small, door={"item": {}})
