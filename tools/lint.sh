@@ -45,7 +45,10 @@ step_syntax() {
   done
 }
 
-step_unit() { python -m pytest -q tests/unit; }
+step_unit() {
+  tools/checkers.sh
+  python -m pytest -q tests/unit
+}
 
 # The longest first.
 all=(ansible-lint syntax mypy yamllint ruff shellcheck changelog)

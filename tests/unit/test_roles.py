@@ -126,6 +126,18 @@ def undescribed_options(role: Path) -> list[str]:
     return list(walk(options_of(role), ""))
 
 
+def shown_secrets(role: Path) -> list[str]:
+    """A password, a nested one too, is no_log: an error in it is told without its value."""
+
+    def walk(options: Options, above: str) -> Iterator[str]:
+        for key, spec in options.items():
+            if key.endswith("password") and spec.get("no_log") is not True:
+                yield f"{above}{key}: not no_log"
+            yield from walk(spec.get("options") or {}, f"{above}{key}.")
+
+    return list(walk(options_of(role), ""))
+
+
 def unprefixed_variables(role: Path) -> list[str]:
     found = [
         f"{name}: does not begin with {role.name}_"
@@ -259,6 +271,7 @@ ROLE_RULES: list[Callable[[Path], list[str]]] = [
     missing_files,
     differing_defaults,
     undescribed_options,
+    shown_secrets,
     unprefixed_variables,
     unused_options,
     templates_without_header,
@@ -302,7 +315,7 @@ argument_specs:
     options:
       web_port: {type: int, default: 80, description: Port.}
       web_debug: {type: bool, default: false, description: Say more.}
-      web_password: {type: str, required: true, description: Password.}
+      web_password: {type: str, required: true, no_log: true, description: Password.}
       web_names:
         type: list
         elements: dict
@@ -311,6 +324,7 @@ argument_specs:
         options:
           name: {type: str, required: true, description: Name.}
           weight: {type: int, default: 100, description: Share.}
+          password: {type: str, default: "", no_log: true, description: Password.}
 """,
     "tasks/main.yml": "- name: Work\n  ansible.builtin.template: {groups: [adm]} # in groups\n  when: web_debug\n",
     "templates/web.conf.j2": "{{ ansible_managed | comment }}\n{{ web_port }} {{ web_names }} {{ web_password }}\n",
@@ -358,6 +372,8 @@ def test_rule_accepts_a_good_role(rule: Callable[[Path], list[str]], tmp_path: P
         (undescribed_options, SPECS, ", description: Name.", "", "web_names.name: no description"),
         (undescribed_options, SPECS, "elements: dict", "", "web_names: a list without elements"),
         (undescribed_options, SPECS, "default: 100", "default: x", "web_names.weight: default 'x' is not of type int"),
+        (shown_secrets, SPECS, "required: true, no_log: true", "required: true", "web_password: not no_log"),
+        (shown_secrets, SPECS, 'default: "", no_log: true', 'default: ""', "web_names.password: not no_log"),
         (unprefixed_variables, DEFAULTS, "web_port: 80", "port: 80", "port: does not begin with web_"),
         (unprefixed_variables, "vars/main.yml", "__web", "web", "web_packages does not begin with __web_"),
         (unused_options, "templates/web.conf.j2", "web_password", "web_passwords", "web_password: no role reads it"),

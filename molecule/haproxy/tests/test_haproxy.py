@@ -26,7 +26,7 @@ from ansible_collections.siteops.webcluster.molecule.utils.converging import cha
 from testinfra.host import Host
 
 SCENARIO = Path(__file__).resolve().parents[1]
-SSH_CONFIG = Path.home() / ".cache/webcluster-lab/clusters/haproxy/ssh_config"
+SSH_CONFIG = SCENARIO / "inventory/.lab/current/ssh_config"
 PUBLIC = "10.94.1.4"
 ALL_VARIABLES = yaml.safe_load((SCENARIO / "inventory/group_vars/all.yml").read_text(encoding="utf-8"))
 MONITOR_PASSWORD = ALL_VARIABLES["haproxy_redis_monitor_password"]

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
+from pathlib import Path
 
 import pytest
 import testinfra
 from testinfra.host import Host
 
 PRIMARY, REPLICA = "moleculemysql2", "moleculemysql3"
-SSH_CONFIG = os.path.expanduser("~/.cache/webcluster-lab/clusters/mysql-replica/ssh_config")
+SSH_CONFIG = str(Path(__file__).resolve().parents[1] / "inventory/.lab/current/ssh_config")
 
 
 def sql(host: Host, statement: str) -> list[str]:

@@ -19,7 +19,7 @@ from ansible_collections.siteops.webcluster.molecule.utils.converging import cha
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 INVENTORY = CHECKOUT / "molecule/site/inventory"
-SSH = ["ssh", "-F", str(pathlib.Path.home() / ".cache/webcluster-lab/clusters/site/ssh_config")]
+SSH = ["ssh", "-F", str(CHECKOUT / "molecule/site/inventory/.lab/current/ssh_config")]
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -9,10 +9,9 @@ import re
 import shlex
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,

@@ -211,6 +211,17 @@ def test_http_profile_never_cuts_the_sessions_of_a_failed_server(config: Callabl
     assert "on-marked-down shutdown-sessions" in section(config("both"), "listen redis_write")
 
 
+def test_what_a_client_says_about_itself_is_replaced(config: Callable[[str], str]) -> None:
+    front = [line.strip() for line in section(config("http"), "frontend www").splitlines()]
+    assert {
+        "http-request set-header X-Forwarded-For %[src]",
+        "http-request set-header X-Forwarded-Proto http",
+        "http-request del-header X-Request-ID",
+        "http-request del-header Forwarded",
+        "http-request del-header Proxy",
+    } <= set(front)
+
+
 def test_only_methods_that_change_nothing_are_repeated(config: Callable[[str], str]) -> None:
     backend = section(config("http"), "backend web")
     assert "retry-on conn-failure empty-response response-timeout" in backend

@@ -10,17 +10,18 @@ from typing import Any, ClassVar
 
 import pytest
 import yaml
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, Sighting
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Answer,
+from ansible_collections.siteops.webcluster.plugins.doc_fragments.replication_login import ModuleDocFragment
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    CanaryReply,
     Channel,
-    Comparison,
     Failure,
+    Look,
     Raw,
     Snapshot,
     Thread,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import CHECKS, UNHEALTHY
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import CHECK_NAMES, UNHEALTHY
 from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
 
 
@@ -49,15 +50,12 @@ class FakeModule:
         raise FinishedError(False, result)
 
 
-class FakeLooker:
+class FakeProbe:
     def __init__(self, answer: Snapshot | Failure) -> None:
         self.answer = answer
 
-    def look(self, canary: Canary | None = None) -> Answer:
-        return Answer(self.answer, Sighting(seen=True, age_ms=5) if canary else None)
-
-    def compare(self, *_args: Any) -> Comparison:
-        return Comparison()
+    def look(self, canary: Canary | None = None) -> Look:
+        return Look(self.answer, CanaryReply(seen=True, age_ms=5) if canary else None)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -66,7 +64,7 @@ class FakeLooker:
 def run(monkeypatch: pytest.MonkeyPatch, answer: Snapshot | Failure, **params: Any) -> FinishedError:
     monkeypatch.setattr(FakeModule, "given", {"engine": "mysql", **params})
     monkeypatch.setattr(module, "AnsibleModule", FakeModule)
-    monkeypatch.setattr(module, "looker", lambda *_args: FakeLooker(answer))
+    monkeypatch.setattr(module, "probe", lambda *_args: FakeProbe(answer))
     with pytest.raises(FinishedError) as caught:
         module.main()
     return caught.value
@@ -92,7 +90,7 @@ def test_a_healthy_replica(monkeypatch: pytest.MonkeyPatch) -> None:
         if entry["type"] == "dict" and "contains" in entry:
             assert set(done.result[name]) == set(entry["contains"]), name
     assert set(done.result["channels"][0]) == set(documented()["channels"]["contains"])
-    assert set(done.result["checks"]) == set(CHECKS)
+    assert set(done.result["checks"]) == set(CHECK_NAMES)
     json.dumps(done.result)
 
 
@@ -102,6 +100,7 @@ def test_a_failure_says_state_cause_and_cure(monkeypatch: pytest.MonkeyPatch) ->
     assert done.result["msg"] == "stopped: the connection to the primary is stopped - START SLAVE"
     assert done.result["reasons"][0] == {
         "check": "io",
+        "state": "stopped",
         "severity": "error",
         "message": "the connection to the primary is stopped",
         "hint": "START SLAVE",
@@ -146,7 +145,6 @@ def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"canary": "read"}, "canary is read, but there is no canary_token"),
         ({"canary_token": "a b"}, "canary_token must be 1 to 64 letters"),
         ({"canary_token": "x\n"}, "canary_token must be 1 to 64 letters"),
-        ({"canary_ttl": 0}, "canary_ttl is 0, expected at least 1 second."),
         ({"canary_schema": ""}, "canary_schema is empty"),
         ({"wait_for": "soon"}, "wait_for is 'soon', expected the position of a result"),
     ],
@@ -164,7 +162,7 @@ def test_check_mode_looks_once_and_writes_nothing(monkeypatch: pytest.MonkeyPatc
     assert (done.result["attempts"], done.result["changed"], done.result["canary"]["skipped"]) == (1, False, True)
     assert done.result["canary"]["token"]
     params = {**{name: spec.get("default") for name, spec in module.argument_spec().items()}, "engine": "mysql"}
-    waiting = module.plan({**params, "timeout": 9.0, "wait_for": "0-1-5"}, check_mode=True)
+    waiting = module.request({**params, "timeout": 9.0, "wait_for": "0-1-5"}, check_mode=True)
     assert (waiting.timeout, waiting.skip_canary) == (9.0, True)
 
 
@@ -184,22 +182,40 @@ def test_a_canary_and_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first is not None
     assert second is not None
     assert first.token != second.token
-    assert (first.schema, first.table, first.key, first.ttl) == ("ansible_canary", "probe", "ansible:canary", 120)
+    assert (first.schema, first.table) == ("ansible_canary", "probe")
 
 
 def test_the_primary_is_asked_with_its_own_login(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def looker(params: Raw, login: Raw, channel: str | None) -> FakeLooker:
-        asked.append((params["engine"], login["login_host"], channel))
-        return FakeLooker(replica())
+    def probe(engine: str, login: Raw, channel: str | None = None) -> FakeProbe:
+        asked.append((engine, login["login_host"], channel))
+        return FakeProbe(replica())
 
     monkeypatch.setattr(FakeModule, "given", {"engine": "mysql", "channel": "c", "primary": {"login_host": "above"}})
     monkeypatch.setattr(module, "AnsibleModule", FakeModule)
-    monkeypatch.setattr(module, "looker", looker)
+    monkeypatch.setattr(module, "probe", probe)
     with pytest.raises(FinishedError):
         module.main()
     assert sorted(asked, key=str) == [("mysql", "above", None), ("mysql", None, "c")]
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "msg"),
+    [
+        (["writable_replica"], "writable_replica: this replica accepts writes - SET GLOBAL read_only = 1"),
+        (["stopped", "writable_replica"], "stopped: the connection to the primary is stopped - START SLAVE"),
+        (["diverged"], None),
+    ],
+)
+def test_fail_on_looks_at_every_finding(monkeypatch: pytest.MonkeyPatch, fail_on: list[str], msg: str | None) -> None:
+    ill = replica("No")
+    ill.read_only = False
+    done = run(monkeypatch, ill, fail_on=fail_on)
+    assert done.failed is (msg is not None)
+    assert done.result["state"] == "stopped"
+    assert [reason["state"] for reason in done.result["reasons"]] == ["stopped", "writable_replica"]
+    assert msg is None or done.result["msg"] == msg
 
 
 def test_expectation() -> None:
@@ -216,28 +232,34 @@ def test_logins() -> None:
     redis = module.redis_login(params)
     assert (redis.host, redis.port, redis.tls) == ("127.0.0.1", 6379, False)
     assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
-    for engine, kind, name in (("mysql", "MysqlLooker", "MysqlClient"), ("redis", "RedisLooker", "RedisClient")):
-        found: Any = module.looker({"engine": engine}, params, None)
-        assert (type(found).__name__, type(found.client).__name__) == (kind, name)
+    for engine, kind in (("mysql", "MysqlProbe"), ("redis", "RedisProbe")):
+        assert type(module.probe(engine, params)).__name__ == kind
+
+
+def documented_options() -> Raw:
+    return {
+        **yaml.safe_load(module.DOCUMENTATION)["options"],
+        **yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"],
+    }
 
 
 def test_documentation_fits_the_argument_spec() -> None:
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    options = documented_options()
     spec = module.argument_spec()
-    for documented_options, entries in (
+    for described, entries in (
         (options, spec),
         (options["primary"]["suboptions"], spec["primary"]["options"]),
     ):
-        assert set(documented_options) == set(entries)
+        assert set(described) == set(entries)
         for name, entry in entries.items():
             for key in ("type", "default", "choices", "elements", "required"):
-                assert documented_options[name].get(key) == entry.get(key), (name, key)
+                assert described[name].get(key) == entry.get(key), (name, key)
     assert tuple(options["fail_on"]["choices"]) == UNHEALTHY
-    assert ("reachable", *options["ignore_checks"]["choices"]) == CHECKS
+    assert ("reachable", *options["ignore_checks"]["choices"]) == CHECK_NAMES
     assert spec["login_password"]["no_log"] is spec["primary"]["options"]["login_password"]["no_log"] is True
 
 
 def test_examples_use_documented_options() -> None:
-    options = yaml.safe_load(module.DOCUMENTATION)["options"]
+    options = documented_options()
     for task in yaml.safe_load(module.EXAMPLES):
         assert set(task["siteops.webcluster.replication_status"]) <= set(options)

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Install the programs that the unit tests show the roles' files to (tests/checkers.py); no service is started or enabled.
+# Where that is not possible it says so: those tests are skipped then, but in CI they fail.
+set -euo pipefail
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+policy=/usr/sbin/policy-rc.d
+packages=() units=()
+
+want() { # want COMMAND PACKAGE [UNIT]: COMMAND may be a pattern
+  local folder
+  local -a folders
+  IFS=: read -ra folders <<<"$PATH"
+  for folder in "${folders[@]}"; do
+    if compgen -G "$folder/$1" >/dev/null; then return; fi
+  done
+  packages+=("$2")
+  if [ -n "${3:-}" ]; then units+=("$3"); fi
+}
+
+finish() {
+  rm -f "$policy"
+  if [ -e "$policy.kept" ]; then mv "$policy.kept" "$policy"; fi
+}
+
+want apache2ctl apache2 apache2
+want haproxy haproxy haproxy
+want mariadbd mariadb-server-core
+want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
+want 'php[0-9].[0-9]' php-cli
+want redis-server redis-server redis-server
+want systemd-analyze systemd
+if [ ${#packages[@]} -eq 0 ]; then exit 0; fi
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "checkers.sh: ${packages[*]} not installed; the unit tests that need them are skipped. Run it as root on Debian or Ubuntu." >&2
+  exit 0
+fi
+# Only a machine of CI may lose a package for them, such as MySQL's server, which shuts MariaDB's out.
+options=(-y -qq --no-install-recommends)
+if [ -z "${CI:-}" ]; then options+=(--no-remove); fi
+
+if [ -e "$policy" ]; then mv "$policy" "$policy.kept"; fi
+trap finish EXIT
+printf '#!/bin/sh\nexit 101\n' >"$policy"
+chmod 0755 "$policy"
+echo "checkers.sh: installing ${packages[*]} (once)"
+apt-get update -qq
+if ! DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${packages[@]}" >/dev/null; then
+  echo "checkers.sh: ${packages[*]} cannot be installed here; the unit tests that need them are skipped, in CI they fail." >&2
+  exit 0
+fi
+# Nothing of it is to start at the next boot either.
+for unit in "${units[@]}"; do
+  for file in /usr/lib/systemd/system/$unit.service; do systemctl --quiet disable "${file##*/}"; done
+done

@@ -1,0 +1,165 @@
+#!/usr/bin/env python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break the collection in one place at a time, in a copy, and see that the tests notice: make mutations."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+APACHE, HAPROXY = "tests/unit/roles/test_apache_php.py", "tests/unit/roles/test_haproxy_render.py"
+MYSQL, REDIS = "tests/unit/roles/test_mysql_server.py", "tests/unit/roles/test_redis_server.py"
+PLAYBOOKS = "tests/unit/playbooks"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault, the one place of the files below `path` that has it made, and the tests that must fail."""
+
+    fault: str
+    path: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = [
+    Mutation("sync_binlog 0", "roles/mysql_server/templates", "sync_binlog = 1", "sync_binlog = 0", MYSQL),
+    Mutation(
+        "innodb_flush_log_at_trx_commit 2",
+        "roles/mysql_server/templates",
+        "innodb_flush_log_at_trx_commit = 1",
+        "innodb_flush_log_at_trx_commit = 2",
+        MYSQL,
+    ),
+    Mutation(
+        "replication account with ALL",
+        "roles/mysql_server",
+        "privileges: [REPLICATION SLAVE]",
+        "privileges: [ALL]",
+        MYSQL,
+    ),
+    Mutation(
+        "everybody is a trusted proxy",
+        "roles/apache_php/templates",
+        "RemoteIPInternalProxy {{ apache_php_trusted_proxies | join(' ') }}",
+        "RemoteIPInternalProxy 0.0.0.0/0",
+        APACHE,
+    ),
+    Mutation(
+        "<Directory /> granted",
+        "roles/apache_php/templates",
+        "    AllowOverride None\n    Require all denied",
+        "    AllowOverride None\n    Require all granted",
+        APACHE,
+    ),
+    Mutation("display_errors On", "roles/apache_php/templates", "display_errors = Off", "display_errors = On", APACHE),
+    Mutation(
+        "opcache with all memory",
+        "roles/apache_php/templates",
+        "{{ __apache_php_opcache_mb }}",
+        "{{ __apache_php_memory_mb }}",
+        APACHE,
+    ),
+    Mutation(
+        "the Redis monitor with ~* +@all",
+        "roles/redis_server",
+        "-@all +ping +info +role +wait +get +set ~ansible:canary:*",
+        "~* +@all",
+        REDIS,
+    ),
+    Mutation("appendonly no", "roles/redis_server", "appendonly: true", "appendonly: false", REDIS),
+    Mutation(
+        "HAProxy gets Redis' admin password",
+        "playbooks",
+        'haproxy_redis_monitor_password: "{{ redis_server_monitor_password }}"',
+        'haproxy_redis_monitor_password: "{{ redis_server_admin_password }}"',
+        PLAYBOOKS,
+    ),
+    Mutation(
+        "mysql_read looks for the primary",
+        "playbooks",
+        "check: mysql_replica",
+        "check: mysql_primary",
+        PLAYBOOKS,
+    ),
+    Mutation(
+        "X-Forwarded-For not set",
+        "roles/haproxy/templates",
+        "    http-request set-header X-Forwarded-For %[src]\n",
+        "",
+        HAPROXY,
+    ),
+    Mutation(
+        "no_log ignored in the inventory check",
+        "plugins/plugin_utils",
+        'if option.get("no_log"):',
+        "if False:",
+        "tests/unit/plugins/plugin_utils/test_variables.py",
+    ),
+    Mutation(
+        "the filter topology is another function",
+        "plugins/filter",
+        '{"topology": _topology.topology}',
+        '{"topology": _topology.host_errors}',
+        "tests/unit/plugins/filter",
+    ),
+]
+
+
+def place(mutation: Mutation, checkout: Path) -> Path:
+    """The one file that holds the text, once."""
+    found = [path for path in (checkout / mutation.path).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    found = [path for path in found if mutation.old in path.read_text(encoding="utf-8")]
+    times = sum(path.read_text(encoding="utf-8").count(mutation.old) for path in found)
+    if times != 1:
+        sys.exit(
+            f"{mutation.fault}: {mutation.old!r} stands {times} times below {mutation.path}; expected once: mend the table."
+        )
+    return found[0]
+
+
+def failed_tests(tests: list[str], checkout: Path) -> str:
+    """Return pytest's last line where tests failed, or nothing where all passed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    last = (done.stdout.strip().splitlines() or [""])[-1]
+    if done.returncode != 1 or " failed" not in last:
+        sys.exit(f"The tests did not run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return last
+
+
+def copied(folder: str) -> Path:
+    """A copy of the checkout without what is not its own."""
+    unwanted = shutil.ignore_patterns(".git", ".venv*", ".ansible", ".cache", "__pycache__")
+    return Path(shutil.copytree(CHECKOUT, Path(folder) / "copy", ignore=unwanted))
+
+
+def main() -> int:
+    # Tests that fail without a fault would notice nothing.
+    if failed := failed_tests(list(dict.fromkeys(mutation.tests for mutation in MUTATIONS)), CHECKOUT):
+        sys.exit(f"The tests fail already without a fault: {failed}")
+    survived = 0
+    for mutation in MUTATIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = copied(folder)
+            path = place(mutation, copy)
+            path.write_text(path.read_text(encoding="utf-8").replace(mutation.old, mutation.new), encoding="utf-8")
+            noticed = failed_tests([mutation.tests], copy)
+        survived += not noticed
+        print(f"{mutation.fault:42} {'noticed' if noticed else 'SURVIVED':9} {noticed}", flush=True)
+    print(f"{len(MUTATIONS) - survived} of {len(MUTATIONS)} faults noticed")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
