@@ -86,8 +86,8 @@ def test_a_value_that_the_role_would_refuse_is_named(name: str, value: t.Any, wo
 
 @pytest.mark.parametrize("secret", [True, False])
 def test_a_secret_is_not_shown(secret: bool) -> None:
-    option = {"type": "str", "choices": ["yes", "no"], "no_log": secret}
-    [found] = _variables.variable_errors(["r1"], {"r1": {"redis_pin": "s3cret"}}, {"redis": {"redis_pin": option}})
+    option: dict[str, t.Any] = {"type": "str", "choices": ["yes", "no"], "no_log": secret}
+    [found] = _variables.variable_errors({"r1": {"redis_pin": "s3cret"}}, {"redis": {"redis_pin": option}}, {})
     # What is no secret is shown, so the value would stand there without no_log.
     assert ("s3cret" in found) is not secret
     assert "redis_pin (r1) has a wrong value" in found
