@@ -128,15 +128,18 @@ def web_arguments(settings: Settings, tiers: Tiers, host: str) -> Arguments:
 
 
 def proxy_arguments(settings: Settings, tiers: Tiers, host: str, address: str, is_lb: bool, is_web: bool) -> Arguments:
-    services = data_services(settings, tiers, host) if is_web else []
-    redis = tiers["engines"].get("redis") if services else None
-    monitor = settings.value(redis["primary"]["name"], "redis_server_monitor_user") if redis else ""
-    return {
+    arguments: Arguments = {
         "haproxy_http_backends": tiers["web"] if is_lb else [],
-        "haproxy_data_services": services,
+        "haproxy_data_services": data_services(settings, tiers, host) if is_web else [],
         "haproxy_stats_bind_address": own_or(settings, host, "haproxy_stats_bind_address", address),
-        "haproxy_redis_monitor_user": monitor,
     }
+    for key, engine in ENGINES.items():
+        # Servers with a status service are asked without a login.
+        if f"haproxy_{key}_monitor_user" in settings.options:
+            state = tiers["engines"].get(key) if is_web else None
+            monitor = settings.value(state["primary"]["name"], engine.option("monitor_user")) if state else ""
+            arguments[f"haproxy_{key}_monitor_user"] = monitor
+    return arguments
 
 
 def tiers_of(tiers: Tiers, host: str) -> list[str]:

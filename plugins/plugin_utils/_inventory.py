@@ -104,7 +104,8 @@ def secret_errors(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) -
                     f"Variable {name} is not the same on {short_list(members)}; expected one password for the whole tier."
                 )
     for reason, unset in broken.items():
-        errors.append(f"No value for {', '.join(dict.fromkeys(unset))}: {reason}.")
+        remedy = ": give the vault's password (--vault-password-file)" if "decrypt" in reason else ""
+        errors.append(f"No value for {', '.join(dict.fromkeys(unset))}: {reason}{remedy}.")
     return errors
 
 
