@@ -6,9 +6,20 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+_KINDS: dict[type, str] = {
+    bool: "a boolean",
+    dict: "a dictionary",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    type(None): "null",
+}
 
 
 class TreeError(Exception):
@@ -37,6 +48,37 @@ def check_names(names: Iterable[str]) -> None:
         for parent in parents_of(name):
             if parent in known:
                 raise TreeError(f"files: {parent!r} is a file and also the directory of {name!r}: rename one of them.")
+
+
+def as_bytes(option: str, values: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the texts as they are written; refuse what is no text without showing it."""
+    found = {}
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise TreeError(
+                f"{option}: {name!r} is {_KINDS.get(type(value), 'no text')}, expected a text: give it through a filter such as"
+                " to_nice_json, or string."
+            )
+        try:
+            found[name] = value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise TreeError(f"{option}: {name!r} holds bytes that are no text in UTF-8: give text.") from None
+    return found
+
+
+def as_mode(option: str, text: str) -> int:
+    if not re.fullmatch("[0-7]{3,4}", text):
+        raise TreeError(f"{option}: {text!r} is no mode: give a quoted octal number such as '0640'.")
+    return int(text, 8)
+
+
+def for_secret(mode: int) -> int:
+    """Return a mode by which others cannot read; it also tells later that the file held a secret."""
+    return mode & ~stat.S_IRWXO
+
+
+def readable_by_all(path: str) -> bool:
+    return bool(os.lstat(path).st_mode & stat.S_IROTH)
 
 
 def parents_of(name: str) -> list[str]:

@@ -19,7 +19,7 @@ attributes:
     description: Can run in check mode and tell what would change.
     support: full
   diff_mode:
-    description: Shows the texts that change, except those of O(secret_files).
+    description: Shows the texts that change, except those of O(secret_files) and what stood in files that others cannot read.
     support: full
   platform:
     description: Target operating systems.
@@ -33,11 +33,12 @@ options:
     type: path
     required: true
   files:
-    description: Texts by their path below O(path).
+    description: Texts by their path below O(path). Anything else than a text is refused.
     type: dict
     default: {}
   secret_files:
-    description: Like O(files), but their texts are never logged or shown.
+    description:
+      - Like O(files), but their texts are never logged or shown, and others can never read them, whatever O(mode) says.
     type: dict
     default: {}
   owner:
@@ -100,9 +101,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._file_tree import (
     Plan,
     TreeError,
+    as_bytes,
+    as_mode,
     check_names,
+    for_secret,
     make_plan,
     parents_of,
+    readable_by_all,
 )
 
 
@@ -116,7 +121,9 @@ class FileTreeModule(AnsibleModule):
         super().log(msg, log_args=log_args)
 
 
-def apply_plan(module: AnsibleModule, root: str, files: t.Mapping[str, bytes], plan: Plan) -> None:
+def apply_plan(
+    module: AnsibleModule, root: str, files: t.Mapping[str, bytes], modes: t.Mapping[str, int], plan: Plan
+) -> None:
     """Remove, make and write, in this order."""
     for name in plan.remove:
         path = os.path.join(root, name)
@@ -132,11 +139,11 @@ def apply_plan(module: AnsibleModule, root: str, files: t.Mapping[str, bytes], p
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=os.path.dirname(path))
         with os.fdopen(handle, "wb") as file:
             file.write(files[name])
-        set_attributes(module, temporary, module.params["mode"])
+        set_attributes(module, temporary, modes[name])
         os.replace(temporary, path)
 
 
-def set_attributes(module: AnsibleModule, path: str, mode: str) -> bool:
+def set_attributes(module: AnsibleModule, path: str, mode: int) -> bool:
     """Give a file or directory the wanted owner and mode."""
     if not os.path.lexists(path):
         return False
@@ -154,8 +161,11 @@ def describe(root: str, texts: t.Mapping[str, str], plan: Plan) -> list[dict[str
         if name in texts:
             before = ""
             if os.path.isfile(path) and not os.path.islink(path):
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    before = file.read()
+                # It may have been a secret.
+                before = "(not readable by others, not shown)\n"
+                if readable_by_all(path):
+                    with open(path, encoding="utf-8", errors="replace") as file:
+                        before = file.read()
             part.update(before=before, after=texts[name])
         else:
             part.update(before="", after="(secret, not shown)\n")
@@ -186,28 +196,31 @@ def main() -> None:
         )
     if os.path.lexists(root) and not os.path.isdir(root):
         module.fail_json(msg=f"path: {root} exists and is no directory: move it away or choose another path.")
-    texts: dict[str, str] = {name: str(text) for name, text in module.params["files"].items()}
-    secrets: dict[str, str] = {name: str(text) for name, text in module.params["secret_files"].items()}
-    files = {name: text.encode("utf-8") for name, text in {**texts, **secrets}.items()}
+    texts: dict[str, str] = module.params["files"]
     try:
+        plain, secrets = as_bytes("files", texts), as_bytes("secret_files", module.params["secret_files"])
+        files = {**plain, **secrets}
+        mode = as_mode("mode", module.params["mode"])
+        directory_mode = as_mode("directory_mode", module.params["directory_mode"])
         check_names(files)
     except TreeError as error:
         module.fail_json(msg=str(error))
-    twice = sorted(set(texts) & set(secrets))
+    modes = {name: for_secret(mode) if name in secrets else mode for name in files}
+    twice = sorted(set(plain) & set(secrets))
     if twice:
         module.fail_json(msg=f"files and secret_files both name {', '.join(twice)}: keep one of them.")
     plan = make_plan(root, files)
     diff = describe(root, texts, plan)
     changed = bool(plan)
     if changed and not module.check_mode:
-        apply_plan(module, root, files, plan)
+        apply_plan(module, root, files, modes, plan)
     directories = {"", *(parent for name in files for parent in parents_of(name))}
     for name in sorted(directories):
-        changed = set_attributes(module, os.path.join(root, name), module.params["directory_mode"]) or changed
+        changed = set_attributes(module, os.path.join(root, name), directory_mode) or changed
     for name in files:
         # What was just written, or would be, has its attributes already.
         if name not in plan.write:
-            changed = set_attributes(module, os.path.join(root, name), module.params["mode"]) or changed
+            changed = set_attributes(module, os.path.join(root, name), modes[name]) or changed
     module.exit_json(changed=changed, written=plan.write, removed=plan.remove, diff=diff)
 
 

@@ -21,10 +21,13 @@ description:
 options:
   databases:
     description:
-      - Databases to make, with character set utf8mb4. One that is there stays as it is.
+      - Databases to make. Each is a name, or a dictionary of C(name), C(character_set) and C(collation).
+      - The character set is utf8mb4 where neither is given.
+      - One that is there stays as it is, but for a character set or collation that is given here and differs; new tables get
+        that one, tables that are there keep theirs.
       - Leave it empty on a replica.
     type: list
-    elements: str
+    elements: raw
     default: []
   accounts:
     description: Users, each with all its hosts.
@@ -38,7 +41,7 @@ options:
         required: true
       hosts:
         description:
-          - Addresses or patterns from which the user may come.
+          - Addresses, names or patterns from which the user may come; servers write them in small letters.
           - The user is removed from every other host; with an empty list from all.
         type: list
         elements: str
@@ -54,7 +57,7 @@ options:
         type: bool
         default: false
       grants:
-        description: All the privileges of the user. Others are revoked.
+        description: All the privileges of the user. Others are revoked, on routines and roles and as proxy of another user as well.
         type: list
         elements: dict
         default: []
@@ -111,7 +114,11 @@ author:
 EXAMPLES = r"""
 - name: Make the application's database and both accounts
   siteops.webcluster.mysql_accounts:
-    databases: [shop]
+    databases:
+      - shop
+      - name: archive
+        character_set: latin1
+        collation: latin1_german1_ci
     accounts:
       - name: app
         hosts: [10.0.0.4, 10.0.0.5]
@@ -119,6 +126,12 @@ EXAMPLES = r"""
         grants:
           - databases: [shop]
             privileges: [ALL]
+      - name: reports
+        hosts: [10.0.0.4]
+        password: "{{ reports_password }}"
+        grants:
+          - databases: [shop, archive]
+            privileges: [SELECT]
       - name: replication
         hosts: [10.0.0.21]
         password: "{{ replication_password }}"
@@ -141,7 +154,7 @@ flavor:
   returned: when a server answered
   sample: mariadb
 databases:
-  description: Databases that were made.
+  description: Databases that were made or changed.
   type: list
   elements: str
   returned: success
@@ -153,6 +166,7 @@ accounts:
   sample: [app@10.0.0.4]
 """
 
+import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -168,7 +182,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "databases": {"type": "list", "elements": "str", "default": []},
+    "databases": {"type": "list", "elements": "raw", "default": []},
     "accounts": {
         "type": "list",
         "elements": "dict",
@@ -200,8 +214,35 @@ OPEN = "SET GLOBAL super_read_only = OFF"
 CLOSE = "SET GLOBAL super_read_only = ON"
 
 
+DATABASE_KEYS = ("name", "character_set", "collation")
+DATABASE_WORD = r"[A-Za-z0-9_]{1,64}"
+
+
+def database_error(entry: Any, seen: set[str]) -> str | None:
+    """Say what is wrong with one entry of databases, or None; seen: the names before it."""
+    values = entry if isinstance(entry, dict) else {"name": entry}
+    if set(values) - set(DATABASE_KEYS):
+        unknown = ", ".join(sorted(map(str, set(values) - set(DATABASE_KEYS))))
+        return f"databases: an entry has {unknown}, expected a name, or a dictionary of {', '.join(DATABASE_KEYS)}"
+    name = values.get("name")
+    if not isinstance(name, str) or not name or len(name) > 64 or "\0" in name:
+        return f"databases: {name!r} is no name, expected a text of 1 to 64 characters"
+    if name in seen:
+        return f"databases: {name!r} is given twice, expected one entry for each"
+    seen.add(name)
+    for key in DATABASE_KEYS[1:]:
+        word = values.get(key)
+        if word is not None and not re.fullmatch(DATABASE_WORD, str(word), re.ASCII):
+            return f"databases: {name!r} has the {key} {word!r}, expected a name such as utf8mb4 or utf8mb4_bin"
+    return None
+
+
 def input_error(params: dict[str, Any]) -> str | None:
     """Say what is wrong with the arguments beyond their types, or None."""
+    names: set[str] = set()
+    for entry in params["databases"]:
+        if error := database_error(entry, names):
+            return error
     seen = set()
     for user in params["accounts"]:
         name = user["name"]
@@ -210,7 +251,7 @@ def input_error(params: dict[str, Any]) -> str | None:
         if name in seen:
             return f"accounts: {name!r} is given twice, expected one entry with all its hosts"
         seen.add(name)
-        if user["by_socket"] and user["hosts"] != ["localhost"]:
+        if user["by_socket"] and [host.lower() for host in user["hosts"]] != ["localhost"]:
             return f"accounts: {name!r} comes by the unix socket, expected hosts to be [localhost]"
         if user["hosts"] and not user["password"] and not user["by_socket"]:
             return f"accounts: {name!r} has no password, expected one for a user with hosts"
@@ -219,6 +260,11 @@ def input_error(params: dict[str, Any]) -> str | None:
             if "*" in grant["databases"] and names & {"ALL", accounts.ALL}:
                 return f"accounts: {name!r} would get ALL on every database, expected the single privileges it needs"
     return None
+
+
+def wanted_databases(params: dict[str, Any]) -> list[accounts.Database]:
+    entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in params["databases"]]
+    return [accounts.Database(**entry) for entry in entries]
 
 
 def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[accounts.Wanted]:
@@ -234,17 +280,28 @@ def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[acco
             user["by_socket"],
         )
         for user in params["accounts"]
-        for host in dict.fromkeys(user["hosts"])
+        # The servers keep host names in small letters.
+        for host in dict.fromkeys(host.lower() for host in user["hosts"])
     ]
 
 
 def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
-    """Ask the server and compare."""
+    """Ask the server and compare; nothing is changed."""
+    wanted_schemas = wanted_databases(params)
+    trials = [trial for database in wanted_schemas if (trial := database.trial)]
     canary = params["canary_schema"] or ""
     canary_tables = accounts.READ_TABLES.format(quote(canary), quote(params["canary_table"]))
-    variables, schemas, users, test_tables, tables = client.query(
-        [servers.READ_VARIABLES, READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES, canary_tables]
-    )
+    variables, schemas, databases, users, test_tables, tables = client.query(
+        [
+            servers.READ_VARIABLES,
+            READ_SCHEMAS,
+            accounts.READ_DATABASES,
+            accounts.READ_ACCOUNTS,
+            servers.READ_TEST_TABLES,
+            canary_tables,
+            *trials,
+        ]
+    )[:6]
     server = servers.read_server(variables, schemas)
     present = accounts.read_accounts(users)
     wanted = wanted_accounts(params, server)
@@ -256,12 +313,16 @@ def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, a
     }
     names = [user["name"] for user in params["accounts"]]
     plan = accounts.plan_accounts(server.is_mariadb, names, wanted, present, grants)
-    accounts.plan_databases(plan, params["databases"], server.schemas)
+    accounts.plan_databases(plan, wanted_schemas, accounts.read_databases(databases))
     if canary:
         accounts.plan_canary(plan, canary, params["canary_table"], server.schemas, tables)
     if params["remove_insecure"]:
         accounts.drop_accounts(plan, accounts.insecure_accounts(present))
-        if "test" in server.schemas and "test" not in params["databases"] and test_tables[0]["count"] == "0":
+        if (
+            "test" in server.schemas
+            and "test" not in {database.name for database in wanted_schemas}
+            and test_tables[0]["count"] == "0"
+        ):
             accounts.drop_test_database(plan)
     return server, plan
 

@@ -12,8 +12,11 @@ short_description: Bring a running Redis or Valkey server to its configuration a
 description:
   - Compares the running server with its files and sends C(CONFIG SET) and C(ACL SETUSER) for what differs. No
     connection is closed and nothing is restarted.
-  - Returns in RV(restart) what only a restart can change; the caller restarts the service then.
-  - ACL users that the file does not name are removed from the running server, as a restart would do.
+  - All of it is changed, or nothing where the server refuses a part of it.
+  - Returns in RV(restart) what only a restart can change; the caller restarts the service then. Check mode tells the same.
+  - ACL users that the file does not name are removed from the running server, as a restart would do. A file without the user
+    C(default) is refused, because a restart would then let everybody in.
+  - Works with Redis from 7.0 and with Valkey.
 version_added: 0.1.0
 author:
   - siteops contributors (@siteops)
@@ -80,11 +83,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
     where,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
-    Outcome,
-    apply_settings,
-    apply_users,
+    carry_out,
+    make_plan,
     parse_config,
     parse_users,
+    refuse_open_door,
     wait_for_aof,
 )
 
@@ -101,6 +104,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     params = module.params
     settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
     users = parse_users(Path(params["acl_file"]).read_text(encoding="utf-8"))
+    refuse_open_door(users, params["acl_file"])
     try:
         client = open_client(login)
     except RedisError as error:
@@ -108,16 +112,16 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
             raise
         check_restart(module)
         return {"changed": False, "restart": [f"the server at {where(login)} does not let us in: {error.message}"]}
-    outcome = Outcome()
     with client:
-        apply_settings(client, settings, outcome, module.check_mode)
-        apply_users(client, users, outcome, module.check_mode)
-        if outcome.restart and settings.get("appendonly") == "yes":
-            wait_for_aof(client, params["timeout"])
+        plan = make_plan(client, settings, users)
+        if not module.check_mode:
+            carry_out(client, plan)
+            if plan.restart and settings.get("appendonly") == "yes":
+                wait_for_aof(client, params["timeout"])
     return {
-        "changed": outcome.changed,
-        "restart": outcome.restart,
-        "diff": {"before": outcome.before, "after": outcome.after},
+        "changed": bool(plan.after),
+        "restart": plan.restart,
+        "diff": {"before": plan.before, "after": plan.after},
     }
 
 

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Rows, quote, quote_name
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    MysqlError,
+    Rows,
+    quote,
+    quote_name,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import password_hash
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary_mysql import (
     create_schema,
@@ -23,7 +28,12 @@ READ_ACCOUNTS = (
 RESERVED = frozenset(
     {"", "root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "debian-sys-maint", "public"}
 )
+READ_DATABASES = (
+    "SELECT SCHEMA_NAME AS name, DEFAULT_CHARACTER_SET_NAME AS character_set, DEFAULT_COLLATION_NAME AS collation"
+    " FROM information_schema.SCHEMATA"
+)
 READ_TABLES = "SELECT COUNT(*) AS count FROM information_schema.tables WHERE table_schema = {} AND table_name = {}"
+DEFAULT_CHARACTER_SET = "utf8mb4"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = "*.*"
 ALL = "ALL PRIVILEGES"
@@ -32,8 +42,13 @@ Name = tuple[str, str]  # (user, host)
 Grants = dict[str, frozenset[str]]  # what they are on, as the server writes it -> privileges
 
 _NAME = r"`(?:[^`]|``)*`"
-_GRANT = re.compile(rf"GRANT (?P<privileges>.+?) ON (?P<target>(?:\*|{_NAME})\.(?:\*|{_NAME})) TO ")
-_ROLE = re.compile(rf"GRANT (?P<role>{_NAME}(?:@{_NAME})?) TO ")
+# Older servers quote accounts as texts.
+_PART = rf"(?:{_NAME}|'(?:[^']|'')*')"
+_ACCOUNT = rf"{_PART}(?:@{_PART})?"
+# What is granted on may be a routine: its kind comes before its name.
+_GRANT = re.compile(rf"GRANT (?P<privileges>.+?) ON (?P<target>(?:[A-Z ]+ )?(?:\*|{_NAME})\.(?:\*|{_NAME})) TO ")
+_PROXY = re.compile(rf"GRANT PROXY ON (?P<target>{_ACCOUNT}) TO ")
+_ROLES = re.compile(rf"GRANT (?P<roles>{_ACCOUNT}(?:, ?{_ACCOUNT})*) TO ")
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,40 @@ class Present:
     tls: bool
 
 
+@dataclass(frozen=True)
+class Database:
+    """A database with what its new tables get; None leaves that to the server, or as it is."""
+
+    name: str
+    character_set: str | None = None
+    collation: str | None = None
+
+    def fits(self, present: Database) -> bool:
+        return all(
+            wish is None or _canonical(wish) == _canonical(there)
+            for wish, there in ((self.character_set, present.character_set), (self.collation, present.collation))
+        )
+
+    @property
+    def clauses(self) -> str:
+        character_set = f" CHARACTER SET {self.character_set}" if self.character_set else ""
+        return character_set + (f" COLLATE {self.collation}" if self.collation else "")
+
+    @property
+    def trial(self) -> str | None:
+        """Return a statement that changes nothing and fails where the server does not know what is named."""
+        if not self.character_set and not self.collation:
+            return None
+        # A collation begins with its character set; MariaDB's uca1400 ones fit every Unicode one.
+        prefix = (self.collation or "").partition("_")[0].lower()
+        character_set = self.character_set or (DEFAULT_CHARACTER_SET if prefix == "uca1400" else prefix)
+        return f"DO CONVERT('' USING {character_set})" + (f" COLLATE {self.collation}" if self.collation else "")
+
+    @property
+    def words(self) -> str:
+        return ", ".join(filter(None, (self.character_set, self.collation)))
+
+
 @dataclass
 class Plan:
     """The statements that lead from one to the other, and both states in words, without secrets."""
@@ -73,6 +122,11 @@ class Plan:
     @property
     def changed(self) -> bool:
         return bool(self.logged or self.local)
+
+
+def _canonical(name: str | None) -> str:
+    """Return a character set or collation under its newest name."""
+    return re.sub(r"^utf8(?=_|$)", "utf8mb3", (name or "").lower())
 
 
 def account(name: Name) -> str:
@@ -108,22 +162,30 @@ def _split(privileges: str) -> frozenset[str]:
 
 
 def parse_grants(lines: Iterable[str]) -> tuple[Grants, list[str]]:
-    """Return the privileges and the roles in the answer to SHOW GRANTS."""
+    """Return the privileges and the roles in the answer to SHOW GRANTS; what is not understood is an error."""
     grants: dict[str, frozenset[str]] = {}
-    roles = []
+    roles: list[str] = []
     for line in lines:
-        found = _GRANT.match(line)
-        if found:
+        # A default role that is not granted any more gives no right.
+        if line.startswith("SET DEFAULT ROLE "):
+            continue
+        if proxy := _PROXY.match(line):
+            # Taking it away takes the right to pass it on as well.
+            grants[proxy.group("target")] = frozenset({"PROXY"})
+        elif found := _GRANT.match(line):
             names = _split(found.group("privileges"))
             if " WITH GRANT OPTION" in line[found.end() :]:
                 names |= {"GRANT OPTION"}
             target = found.group("target")
             if names:
                 grants[target] = grants.get(target, frozenset()) | names
-            continue
-        role = _ROLE.match(line)
-        if role:
-            roles.append(role.group("role"))
+        elif some := _ROLES.match(line):
+            roles += re.findall(_ACCOUNT, some.group("roles"))
+        else:
+            right = re.split(r" (?:TO|FROM) ", line)[0]
+            raise MysqlError(
+                "other", f"an account has {right!r}, which is none of the rights known here: revoke it first"
+            )
     return grants, roles
 
 
@@ -136,6 +198,12 @@ def read_accounts(rows: Rows) -> dict[Name, Present]:
         for row in rows
         if row["host"]
     }
+
+
+def read_databases(rows: Rows) -> dict[str, Database]:
+    """Return the answer to READ_DATABASES."""
+    found = (Database(row["name"] or "", row["character_set"], row["collation"]) for row in rows)
+    return {database.name: database for database in found}
 
 
 def grant_changes(name: Name, present: Grants, roles: Sequence[str], wanted: Grants) -> list[str]:
@@ -236,10 +304,21 @@ def insecure_accounts(present: Mapping[Name, Present]) -> list[Name]:
     )
 
 
-def plan_databases(plan: Plan, wanted: Iterable[str], present: Iterable[str]) -> None:
-    for name in sorted(set(wanted) - set(present)):
-        plan.logged.append(f"CREATE DATABASE {quote_name(name)} CHARACTER SET utf8mb4")
-        plan.after[f"database {name}"] = "present"
+def plan_databases(plan: Plan, wanted: Iterable[Database], present: Mapping[str, Database]) -> None:
+    """Make databases; one that is there gets the character set and collation that are named, for its new tables."""
+    for want in wanted:
+        have = present.get(want.name)
+        if have is None:
+            verb = "CREATE"
+            if not want.collation:
+                want = replace(want, character_set=want.character_set or DEFAULT_CHARACTER_SET)
+        elif want.fits(have):
+            continue
+        else:
+            verb = "ALTER"
+            plan.before[f"database {want.name}"] = have.words
+        plan.logged.append(f"{verb} DATABASE {quote_name(want.name)}{want.clauses}")
+        plan.after[f"database {want.name}"] = want.words
 
 
 def plan_canary(plan: Plan, schema: str, table: str, schemas: Iterable[str], tables: Rows) -> None:

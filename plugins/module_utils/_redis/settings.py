@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisError
@@ -18,6 +19,8 @@ SECRETS = frozenset({"masterauth", "requirepass", "tls-key-file-pass", "tls-clie
 
 # Read at the start only, and CONFIG GET does not know them.
 START_ONLY = frozenset({"include", "loadmodule", "loadmodule-ex", "rename-command", "user"})
+
+NO_SETTING = "webcluster-no-setting"
 
 _UNITS = {
     "b": 1,
@@ -41,16 +44,24 @@ _IMPLIED = frozenset({"sanitize-payload", "resetchannels", "resetkeys", "resetpa
 
 
 @dataclass
-class Outcome:
-    """before and after hold what was changed; restart names what a running server cannot take."""
+class Plan:
+    """What a running server needs to be as its files say. restart names what it cannot take while it runs.
 
+    settings: name -> value to set. users: name -> rules to give. stale: users to remove. There is an entry in before and
+    after for each of them.
+    """
+
+    live_settings: dict[str, str] = field(default_factory=dict)
+    live_users: dict[str, list[str]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    users: dict[str, list[str]] = field(default_factory=dict)
+    stale: list[str] = field(default_factory=list)
+    restart: list[str] = field(default_factory=list)
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
-    restart: list[str] = field(default_factory=list)
 
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
+    def forget(self, key: str) -> None:
+        del self.before[key], self.after[key]
 
 
 def parse_config(text: str) -> dict[str, str]:
@@ -85,31 +96,42 @@ def differs(name: str, live: str, wanted: str) -> bool:
     if name == "client-output-buffer-limit":  # CONFIG GET gives all classes, the file only ours
         classes = {tuple(now[start : start + 4]) for start in range(0, len(now), 4)}
         return not all(tuple(then[start : start + 4]) in classes for start in range(0, len(then), 4))
+    if name == "notify-keyspace-events":  # letters in any order
+        return _events(live) != _events(wanted)
+    if name == "dir":
+        return os.path.normpath(live) != os.path.normpath(wanted)
     return now != then
 
 
-def apply_settings(client: RedisClient, wanted: Mapping[str, str], outcome: Outcome, check_mode: bool) -> None:
-    """Set what differs; note what only a restart can change."""
+def _events(letters: str) -> frozenset[str]:
+    return frozenset(letters.replace("A", "g$lshzxetd"))
+
+
+def only_at_start(client: RedisClient, name: str) -> bool:
+    """Ask whether a setting can be set at all, by a command that fails as a whole: no server knows its second setting."""
+    try:
+        client.command("CONFIG", "SET", name, "0", NO_SETTING, "0")
+    except RedisError as error:
+        if error.kind != "other":
+            raise
+        return "immutable" in error.message or "protected" in error.message
+    return False
+
+
+def plan_settings(client: RedisClient, wanted: Mapping[str, str], plan: Plan) -> None:
     for name, value in wanted.items():
         if name in START_ONLY:
             continue
         live = config_get(client, name)
         if live is None or not differs(name, live, value):
             continue
-        after = value
-        if not check_mode:
-            try:
-                client.command("CONFIG", "SET", name, value)
-            except RedisError as error:
-                if "immutable" not in error.message and "protected" not in error.message:
-                    raise RefusedError(f"The running server refuses {name}: {error.message}") from None
-                outcome.restart.append(name)
-                continue
-            after = config_get(client, name) or ""
-        if after != live:
-            hidden = name in SECRETS
-            outcome.before[name] = "(hidden)" if hidden else live
-            outcome.after[name] = "(hidden, new)" if hidden else after
+        if only_at_start(client, name):
+            plan.restart.append(name)
+            continue
+        hidden = name in SECRETS
+        plan.live_settings[name], plan.settings[name] = live, value
+        plan.before[name] = "(hidden)" if hidden else live
+        plan.after[name] = "(hidden, new)" if hidden else value
 
 
 def parse_users(text: str) -> dict[str, list[str]]:
@@ -141,25 +163,73 @@ def _public(rules: list[str] | None) -> str:
     return "absent" if rules is None else " ".join("#..." if rule[:1] in "#>" else rule for rule in rules)
 
 
-def apply_users(client: RedisClient, wanted: Mapping[str, list[str]], outcome: Outcome, check_mode: bool) -> None:
-    """Give each user its rules in one command; unlike ACL LOAD that closes no connection."""
-    before = live_users(client)
-    stale = [name for name in before if name not in wanted]
-    new = [name for name, rules in wanted.items() if name not in before or rule_set(before[name]) != rule_set(rules)]
-    if check_mode:
-        after: dict[str, list[str]] = {name: list(wanted[name]) for name in new}
-    else:
-        for name in new:
-            client.command("ACL", "SETUSER", name, "reset", *wanted[name])
-        if stale:
-            client.command("ACL", "DELUSER", *stale)
-        after = live_users(client) if new or stale else before
-    for name in (*new, *stale):
-        if name not in before or name not in after or rule_set(before[name]) != rule_set(after[name]):
-            outcome.before[f"user {name}"] = _public(before.get(name))
-            outcome.after[f"user {name}"] = _public(after.get(name))
-            if name in before and _hashes(before[name]) != _hashes(after.get(name, [])):
-                outcome.after[f"user {name}"] += " (new password)"
+def refuse_open_door(users: Mapping[str, list[str]], acl_file: str) -> None:
+    """Raise where a restart would let everybody in."""
+    if "default" not in users:
+        raise RefusedError(
+            f"{acl_file} has no line for the user default: after a restart the server would let everybody in without a"
+            " password. Add 'user default off', or what that user may do. Nothing was changed."
+        )
+
+
+def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan) -> None:
+    plan.live_users = live = live_users(client)
+    plan.stale = [name for name in live if name not in wanted]
+    plan.users = {
+        name: rules for name, rules in wanted.items() if name not in live or rule_set(live[name]) != rule_set(rules)
+    }
+    for name in (*plan.users, *plan.stale):
+        before, after = live.get(name), plan.users.get(name)
+        plan.before[f"user {name}"] = _public(before)
+        plan.after[f"user {name}"] = _public(after)
+        if before is not None and after is not None and _hashes(before) != _hashes(after):
+            plan.after[f"user {name}"] += " (new password)"
+
+
+def make_plan(client: RedisClient, settings: Mapping[str, str], users: Mapping[str, list[str]]) -> Plan:
+    """Compare; nothing is changed."""
+    plan = Plan()
+    plan_settings(client, settings, plan)
+    plan_users(client, users, plan)
+    return plan
+
+
+def carry_out(client: RedisClient, plan: Plan) -> None:
+    """Change all or nothing; what turns out to be another spelling of what was there is no change."""
+    given: list[str] = []
+    try:
+        for name, rules in plan.users.items():
+            # One command for each user; unlike ACL LOAD that closes no connection.
+            client.command("ACL", "SETUSER", name, "reset", *rules)
+            given.append(name)
+        if plan.stale:
+            given += plan.stale
+            client.command("ACL", "DELUSER", *plan.stale)
+        if plan.settings:
+            # The server takes all of them or none.
+            client.command("CONFIG", "SET", *(word for item in plan.settings.items() for word in item))
+    except RedisError as error:
+        if error.kind != "other":
+            raise
+        _give_back(client, given, plan.live_users)
+        raise RefusedError(
+            f"The running server refuses what its files say: {error.message}. Nothing was changed."
+        ) from None
+    now = live_users(client)
+    for name in (*plan.users, *plan.stale):
+        if name in plan.live_users and name in now and rule_set(now[name]) == rule_set(plan.live_users[name]):
+            plan.forget(f"user {name}")
+    for name, live in plan.live_settings.items():
+        if config_get(client, name) == live:
+            plan.forget(name)
+
+
+def _give_back(client: RedisClient, names: Sequence[str], users: Mapping[str, list[str]]) -> None:
+    for name in names:
+        if name in users:
+            client.command("ACL", "SETUSER", name, "reset", *users[name])
+        else:
+            client.command("ACL", "DELUSER", name)
 
 
 def wait_for_aof(client: RedisClient, timeout: float, sleep: Callable[[float], None] = time.sleep) -> None:

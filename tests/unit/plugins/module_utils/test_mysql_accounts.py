@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.accounts import (
+    Database,
     Grants,
     Plan,
     Present,
@@ -56,6 +57,14 @@ def test_wanted_grants_use_the_servers_own_words() -> None:
         ("GRANT ALL PRIVILEGES ON `my\\_shop`.* TO `app`@`10.0.0.4`", {"`my\\_shop`.*": {"ALL PRIVILEGES"}}),
         ("GRANT SELECT (`a`, `b`), INSERT ON `d`.`t 1` TO `x`@`%`", {"`d`.`t 1`": {"SELECT (`a`, `b`)", "INSERT"}}),
         ("GRANT USAGE ON *.* TO `x`@`%` WITH GRANT OPTION", {"*.*": {"GRANT OPTION"}}),
+        ("GRANT EXECUTE ON PROCEDURE `d`.`p` TO `x`@`%`", {"PROCEDURE `d`.`p`": {"EXECUTE"}}),
+        (
+            "GRANT EXECUTE, ALTER ROUTINE ON PACKAGE BODY `d`.`p` TO `x`@`%`",
+            {"PACKAGE BODY `d`.`p`": {"EXECUTE", "ALTER ROUTINE"}},
+        ),
+        ("GRANT PROXY ON ''@'%' TO 'root'@'localhost' WITH GRANT OPTION", {"''@'%'": {"PROXY"}}),
+        ("GRANT PROXY ON `a``b`@`%` TO `x`@`%`", {"`a``b`@`%`": {"PROXY"}}),
+        ("SET DEFAULT ROLE `r1` FOR `x`@`%`", {}),
         ("GRANT BINLOG_ADMIN,CLONE_ADMIN ON *.* TO `x`@`%`", {"*.*": {"BINLOG_ADMIN", "CLONE_ADMIN"}}),
     ],
 )
@@ -66,7 +75,8 @@ def test_parse_grants(line: str, grants: dict[str, set[str]]) -> None:
 
 
 def test_parse_roles() -> None:
-    assert parse_grants(["GRANT `dev`@`%` TO `x`@`%`", "GRANT `ops` TO `x`@`%`"]) == ({}, ["`dev`@`%`", "`ops`"])
+    lines = ["GRANT `dev`@`%`,`op``s`@`%` TO `x`@`%`", "GRANT `ops` TO `x`@`%` WITH ADMIN OPTION"]
+    assert parse_grants(lines) == ({}, ["`dev`@`%`", "`op``s`@`%`", "`ops`"])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +185,46 @@ def test_read_accounts_leaves_roles_out() -> None:
 
 def test_databases_are_made_with_binary_log() -> None:
     plan = Plan()
-    plan_databases(plan, ["demo", "my_shop"], ["mysql", "demo"])
+    plan_databases(plan, [Database("demo"), Database("my_shop")], {"demo": Database("demo", "latin1", "latin1_bin")})
     assert plan.logged == ["CREATE DATABASE `my_shop` CHARACTER SET utf8mb4"]
     assert plan.local == []
     assert plan.changed
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "statements"),
+    [
+        (Database("d"), Database("d", "latin1", "latin1_bin"), []),
+        (Database("d", "UTF8MB4"), Database("d", "utf8mb4", "utf8mb4_bin"), []),
+        (Database("d", "utf8"), Database("d", "utf8mb3", "utf8mb3_bin"), []),
+        (Database("d", None, "utf8_bin"), Database("d", "utf8mb3", "utf8mb3_bin"), []),
+        (Database("d", "utf8mb4"), Database("d", "utf8mb3", "x"), ["ALTER DATABASE `d` CHARACTER SET utf8mb4"]),
+        (
+            Database("d", "utf8mb4", "utf8mb4_bin"),
+            Database("d", "utf8mb4", "utf8mb4_general_ci"),
+            ["ALTER DATABASE `d` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"],
+        ),
+        (Database("d", None, "latin1_bin"), None, ["CREATE DATABASE `d` COLLATE latin1_bin"]),
+    ],
+)
+def test_e1_a_database_gets_the_character_set_that_is_named(
+    want: Database, have: Database | None, statements: list[str]
+) -> None:
+    plan = Plan()
+    plan_databases(plan, [want], {"d": have} if have else {})
+    assert plan.logged == statements
+    assert plan.changed is bool(statements)
+
+
+@pytest.mark.parametrize(
+    ("database", "trial"),
+    [
+        (Database("d"), None),
+        (Database("d", "latin1"), "DO CONVERT('' USING latin1)"),
+        (Database("d", "utf8mb4", "utf8mb4_bin"), "DO CONVERT('' USING utf8mb4) COLLATE utf8mb4_bin"),
+        (Database("d", None, "latin1_bin"), "DO CONVERT('' USING latin1) COLLATE latin1_bin"),
+        (Database("d", None, "uca1400_ai_ci"), "DO CONVERT('' USING utf8mb4) COLLATE uca1400_ai_ci"),
+    ],
+)
+def test_e1_the_server_is_asked_whether_it_knows_a_character_set(database: Database, trial: str | None) -> None:
+    assert database.trial == trial

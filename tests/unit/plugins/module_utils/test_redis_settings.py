@@ -11,12 +11,13 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
-    Outcome,
-    apply_settings,
-    apply_users,
+    Plan,
+    carry_out,
     differs,
+    make_plan,
     parse_config,
     parse_users,
+    refuse_open_door,
     rule_set,
     wait_for_aof,
 )
@@ -40,8 +41,11 @@ user monitor on {HASH} -@all +ping +info +role +wait
 """
 
 
+START_ONLY = ("aclfile", "databases")
+
+
 class FakeServer:
-    """Keeps settings as a server does: memory in bytes, some only at the start."""
+    """Keeps settings as a server does: memory in bytes, some only at the start, all of a command or none."""
 
     def __init__(self, settings: dict[str, str], users: list[str] | None = None) -> None:
         self.settings = dict(settings)
@@ -54,34 +58,39 @@ class FakeServer:
             return [args[2], self.settings[args[2]]] if args[2] in self.settings else []
         if args == ("ACL", "LIST"):
             return list(self.users)
-        self.sent.append(args)
         if args[:2] == ("CONFIG", "SET"):
-            if args[2] in ("aclfile", "databases"):
-                raise RedisError("other", "ERR CONFIG SET failed - can't set immutable config")
-            if args[3] == "wrong":
+            given = dict(zip(args[2::2], args[3::2], strict=True))
+            for name in given:
+                if name in START_ONLY:
+                    raise RedisError("other", f"ERR CONFIG SET failed (argument '{name}') - can't set immutable config")
+                if name not in self.settings:
+                    raise RedisError("other", f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
+            if "wrong" in given.values():
                 raise RedisError("other", "ERR CONFIG SET failed - argument(s) must be one of the following: x")
-            self.settings[args[2]] = {"30mb": "31457280"}.get(args[3], args[3])
+            self.settings.update({name: {"30mb": "31457280"}.get(value, value) for name, value in given.items()})
         elif args[:2] == ("ACL", "SETUSER"):
+            if "+wrong" in args:
+                raise RedisError("other", "ERR Error in ACL SETUSER modifier '+wrong': Unknown command")
             self.users = [line for line in self.users if line.split()[1] != args[2]]
             self.users.append(f"user {args[2]} {' '.join(args[4:])}")
         elif args[:2] == ("ACL", "DELUSER"):
             self.users = [line for line in self.users if line.split()[1] not in args[2:]]
+        self.sent.append(args)
         return "OK"
 
     def info(self, _section: str) -> dict[str, str]:
         return self.persistence.pop(0)
 
 
-def set_all(server: FakeServer, wanted: dict[str, str], check_mode: bool = False) -> Outcome:
-    outcome = Outcome()
-    apply_settings(server, wanted, outcome, check_mode)  # type: ignore[arg-type]
-    return outcome
-
-
-def give_users(server: FakeServer, text: str = FILE, check_mode: bool = False) -> Outcome:
-    outcome = Outcome()
-    apply_users(server, parse_users(text), outcome, check_mode)  # type: ignore[arg-type]
-    return outcome
+def bring(
+    server: FakeServer, settings: dict[str, str] | None = None, text: str | None = None, check_mode: bool = False
+) -> Plan:
+    """Do what the module does; without a text the users are to stay as they are."""
+    users = parse_users("\n".join(server.users) if text is None else text)
+    plan = make_plan(server, settings or {}, users)  # type: ignore[arg-type]
+    if not check_mode:
+        carry_out(server, plan)  # type: ignore[arg-type]
+    return plan
 
 
 def test_file_is_read_as_the_server_reads_it() -> None:
@@ -103,6 +112,10 @@ def test_file_is_read_as_the_server_reads_it() -> None:
         ("maxmemory-policy", "allkeys-lru", "allkeys-lru", False),
         ("save", "", "", False),
         ("save", "3600 1", "", True),
+        ("notify-keyspace-events", "xE", "Ex", False),
+        ("notify-keyspace-events", "AK", "KA", False),
+        ("notify-keyspace-events", "xE", "Kx", True),
+        ("dir", "/var/lib/redis", "/var/lib/redis/", False),
         (
             "client-output-buffer-limit",
             "normal 0 0 0 slave 536870912 134217728 60 pubsub 33554432 8388608 60",
@@ -118,71 +131,96 @@ def test_values_are_compared_by_meaning(name: str, live: str, wanted: str, expec
 
 def test_only_what_differs_is_set_live() -> None:
     server = FakeServer({"maxmemory": "20971520", "appendonly": "yes", "port": "6379"})
-    outcome = set_all(server, {"maxmemory": "30mb", "appendonly": "yes", "port": "6379", "include": "x"})
+    plan = bring(server, {"maxmemory": "30mb", "appendonly": "yes", "port": "6379", "include": "x"})
     assert server.sent == [("CONFIG", "SET", "maxmemory", "30mb")]
-    assert (outcome.before, outcome.after) == ({"maxmemory": "20971520"}, {"maxmemory": "31457280"})
-    assert outcome.changed
-    assert not set_all(server, {"maxmemory": "30mb"}).changed
+    assert (plan.before, plan.after) == ({"maxmemory": "20971520"}, {"maxmemory": "30mb"})
+    assert not bring(server, {"maxmemory": "30mb"}).after
 
 
-def test_check_mode_sets_nothing() -> None:
-    server = FakeServer({"maxmemory": "20971520"})
-    assert set_all(server, {"maxmemory": "30mb"}, check_mode=True).changed
+def test_check_mode_changes_nothing() -> None:
+    server = FakeServer({"maxmemory": "20971520"}, ["user default on nopass sanitize-payload ~* &* +@all"])
+    plan = bring(server, {"maxmemory": "30mb"}, FILE, check_mode=True)
+    assert set(plan.after) == {"maxmemory", "user default", "user app", "user monitor"}
     assert server.sent == []
 
 
-def test_what_needs_a_restart_is_named() -> None:
-    server = FakeServer({"aclfile": "", "databases": "16"})
-    outcome = set_all(server, {"aclfile": "/etc/redis/webcluster.acl", "databases": "16"})
-    assert outcome.restart == ["aclfile"]
-    assert not outcome.changed
+def test_e2_check_mode_tells_what_the_real_run_does() -> None:
+    users = [LIST_81[0].replace("-@dangerous", ""), *LIST_81[1:], "user intruder on nopass ~* &* +@all"]
+    settings = {"aclfile": "", "databases": "8", "maxmemory": "20971520", "masterauth": "old", "save": "3600 1"}
+    wanted = {"aclfile": "/a", "databases": "16", "maxmemory": "30mb", "masterauth": "new", "save": "3600 1"}
+    checked, real = (bring(FakeServer(settings, users), wanted, FILE, check) for check in (True, False))
+    assert (checked.before, checked.after, checked.restart) == (real.before, real.after, real.restart)
+    assert real.restart == ["aclfile", "databases"]
+    assert set(real.after) == {"maxmemory", "masterauth", "user app", "user intruder"}
 
 
-def test_refused_value_is_named() -> None:
-    with pytest.raises(RefusedError, match=r"refuses maxmemory-policy: ERR .* must be one of"):
-        set_all(FakeServer({"maxmemory-policy": "noeviction"}), {"maxmemory-policy": "wrong"})
+def test_e2_an_acl_file_without_default_is_refused() -> None:
+    users = parse_users(FILE.replace("user default off\n", ""))
+    with pytest.raises(
+        RefusedError, match=r"^/etc/redis/users.acl has no line for the user default: .*let everybody in"
+    ):
+        refuse_open_door(users, "/etc/redis/users.acl")
+    refuse_open_door(parse_users(FILE), "/etc/redis/users.acl")
+
+
+def test_e2_all_is_changed_or_nothing() -> None:
+    users = [*LIST_81[1:], "user intruder on nopass ~* &* +@all"]
+    server = FakeServer({"maxmemory-policy": "noeviction", "maxmemory": "1"}, users)
+    rules = {name: rule_set(words) for name, words in parse_users("\n".join(users)).items()}
+    with pytest.raises(RefusedError, match=r"^The running server refuses .*must be one of.* Nothing was changed\.$"):
+        bring(server, {"maxmemory": "30mb", "maxmemory-policy": "wrong"}, FILE)
+    assert server.settings == {"maxmemory-policy": "noeviction", "maxmemory": "1"}
+    assert {name: rule_set(words) for name, words in parse_users("\n".join(server.users)).items()} == rules
+
+
+def test_e2_a_refused_rule_leaves_the_users_before_it_as_they_were() -> None:
+    server = FakeServer({"maxmemory": "1"}, LIST_81)
+    with pytest.raises(RefusedError, match=r"modifier '\+wrong'.* Nothing was changed"):
+        bring(server, {"maxmemory": "30mb"}, FILE.replace(HASH, OTHER, 1) + "user late on +wrong\n")
+    assert parse_users("\n".join(server.users)) == parse_users("\n".join(LIST_81))
+    assert server.settings == {"maxmemory": "1"}
+
+
+def test_another_spelling_of_what_is_there_is_no_change() -> None:
+    server = FakeServer({"maxmemory": "31457280"})
+    server.settings["loglevel"] = "notice"
+    plan = Plan({"loglevel": "notice"}, {}, {"loglevel": "notice"}, before={"loglevel": "a"}, after={"loglevel": "b"})
+    carry_out(server, plan)  # type: ignore[arg-type]
+    assert (plan.before, plan.after) == ({}, {})
 
 
 def test_secrets_are_not_shown() -> None:
-    outcome = set_all(FakeServer({"masterauth": "old"}), {"masterauth": "new"})
-    assert outcome.changed
-    assert "old" not in str(outcome.before)
-    assert "new" not in str(outcome.after).replace("(hidden, new)", "")
+    plan = bring(FakeServer({"masterauth": "old"}), {"masterauth": "new"})
+    assert plan.before == {"masterauth": "(hidden)"}
+    assert plan.after == {"masterauth": "(hidden, new)"}
 
 
 @pytest.mark.parametrize("listed", [LIST_70, LIST_81])
 def test_rules_are_compared_by_meaning(listed: list[str]) -> None:
     server = FakeServer({}, listed)
-    assert not give_users(server).changed
+    assert not bring(server, text=FILE).after
     assert server.sent == []
 
 
 def test_user_is_changed_in_one_command() -> None:
     server = FakeServer({}, [LIST_81[0].replace("-@dangerous", ""), *LIST_81[1:]])
-    outcome = give_users(server)
+    plan = bring(server, text=FILE)
     rules = f"on {HASH} ~demo:* &demo:* +@all -@dangerous".split()
     assert server.sent == [("ACL", "SETUSER", "app", "reset", *rules)]
-    assert outcome.changed
-    assert HASH not in str(outcome.before) + str(outcome.after)
+    assert HASH not in str(plan.before) + str(plan.after)
 
 
 def test_new_password_is_a_change_without_showing_it() -> None:
-    outcome = give_users(FakeServer({}, LIST_81), FILE.replace(HASH, OTHER, 1))
-    assert list(outcome.after) == ["user app"]
-    assert outcome.after["user app"].endswith("(new password)")
-    assert OTHER not in outcome.after["user app"]
+    plan = bring(FakeServer({}, LIST_81), text=FILE.replace(HASH, OTHER, 1))
+    assert list(plan.after) == ["user app"]
+    assert plan.after["user app"].endswith("(new password)")
+    assert OTHER not in plan.after["user app"]
 
 
 def test_user_that_the_file_does_not_know_is_removed() -> None:
     server = FakeServer({}, [*LIST_81, "user intruder on nopass ~* &* +@all"])
-    assert give_users(server).after == {"user intruder": "absent"}
+    assert bring(server, text=FILE).after == {"user intruder": "absent"}
     assert server.sent == [("ACL", "DELUSER", "intruder")]
-
-
-def test_check_mode_changes_no_user() -> None:
-    server = FakeServer({}, ["user default on nopass sanitize-payload ~* &* +@all"])
-    assert give_users(server, check_mode=True).changed
-    assert server.sent == []
 
 
 def test_words_for_the_same_rule_are_one() -> None:

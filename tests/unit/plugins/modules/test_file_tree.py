@@ -112,6 +112,51 @@ def test_secrets_are_written_but_never_shown(capsys: pytest.CaptureFixture[str],
     assert "pass-word" not in result["out"]
 
 
+@pytest.mark.parametrize("option", ["files", "secret_files"])
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"password": "pass-word"}, "a dictionary"),
+        (["pass-word"], "a list"),
+        (True, "a boolean"),
+        (5, "a number"),
+        (None, "null"),
+    ],
+)
+def test_e5_what_is_no_text_is_refused(
+    capsys: pytest.CaptureFixture[str], root: Path, option: str, value: t.Any, kind: str
+) -> None:
+    result = run(capsys, root, **{option: {"a": "good", "b.json": value}})
+    assert result["failed"]
+    assert result["msg"].startswith(f"{option}: 'b.json' is {kind}, expected a text: ")
+    assert "pass-word" not in result["out"]
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("name", ["mode", "directory_mode"])
+def test_a_mode_is_an_octal_number(capsys: pytest.CaptureFixture[str], root: Path, name: str) -> None:
+    assert f"{name}: 'u=rw' is no mode" in run(capsys, root, files={"a": "1"}, **{name: "u=rw"})["msg"]
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("given", ["0600", "0640", "0644"])
+def test_e5_what_was_a_secret_is_not_shown_when_it_becomes_plain(
+    capsys: pytest.CaptureFixture[str], root: Path, given: str
+) -> None:
+    run(capsys, root, secret_files={"login": "pass-word-1"}, mode=given)
+    assert mode(root / "login")[-1] == "0"
+    assert not run(capsys, root, secret_files={"login": "pass-word-1"}, mode=given)["changed"]
+    result = run(capsys, root, files={"login": "plain"}, mode="0644")
+    assert (result["diff"][0]["before"], result["diff"][0]["after"]) == (
+        "(not readable by others, not shown)\n",
+        "plain",
+    )
+    assert "pass-word" not in result["out"]
+    assert mode(root / "login") == "0644"
+    result = run(capsys, root, secret_files={"login": "pass-word-2"}, mode=given)
+    assert "pass-word" not in result["out"]
+
+
 def test_the_system_log_gets_names_only(
     capsys: pytest.CaptureFixture[str], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,8 +44,10 @@ class Client:
         first = statements[0]
         if first.startswith("SHOW GLOBAL VARIABLES"):
             variables: Rows = [{"Variable_name": name, "Value": value} for name, value in self.variables.items()]
-            schemas: Rows = [{"name": name} for name in self.schemas]
-            return [variables, schemas, self.users, [{"count": "0"}], [{"count": self.canary_tables}]]
+            schemas: Rows = [{"name": name, "character_set": "latin1", "collation": "x"} for name in self.schemas]
+            if unknown := [item for item in statements[6:] if "nosuch" in item]:
+                raise MysqlError("other", f"Unknown collation in {unknown[0]}", 1273)
+            return [variables, schemas, schemas, self.users, [{"count": "0"}], [{"count": self.canary_tables}]]
         if first.startswith("SHOW GRANTS"):
             return [[{"Grants": line} for line in self.grants[item.split(" FOR ")[1]]] for item in statements]
         self.changes.append(list(statements))
@@ -193,5 +195,75 @@ def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise() -> None:
     ],
 )
 def test_mistakes_are_named(accounts: list[dict[str, Any]], sentence: str | None) -> None:
-    found = mysql_accounts.input_error({"accounts": accounts})
+    found = mysql_accounts.input_error({"accounts": accounts, "databases": []})
     assert found is None if sentence is None else sentence in (found or "")
+
+
+@pytest.mark.parametrize(
+    ("databases", "sentence"),
+    [
+        (["shop", {"name": "my shop", "character_set": "utf8mb4", "collation": None}], None),
+        ([{"name": "shop", "charset": "utf8"}], "an entry has charset, expected a name, or a dictionary of name, "),
+        ([{"character_set": "utf8"}], "None is no name"),
+        ([5], "5 is no name"),
+        (["shop", {"name": "shop"}], "'shop' is given twice"),
+        ([{"name": "shop", "collation": "a b"}], "'shop' has the collation 'a b', expected a name such as utf8mb4"),
+        ([{"name": "shop", "character_set": "x; DROP"}], "'shop' has the character_set 'x; DROP'"),
+    ],
+)
+def test_e1_mistakes_in_databases_are_named(databases: list[Any], sentence: str | None) -> None:
+    found = mysql_accounts.input_error({"accounts": [], "databases": databases})
+    assert found is None if sentence is None else sentence in (found or "")
+
+
+def test_e1_several_users_and_databases_are_data() -> None:
+    client = Client([], {})
+    databases = ["shop", {"name": "archive", "character_set": "latin1", "collation": "latin1_bin"}, "sys"]
+    result = run(Module(databases=databases, accounts=[app(), app(name="reports")]), client)
+    assert (result["databases"], result["accounts"]) == (["shop", "archive"], ["app@10.0.0.4", "reports@10.0.0.4"])
+    assert client.changes[0][:2] == [
+        "CREATE DATABASE `shop` CHARACTER SET utf8mb4",
+        "CREATE DATABASE `archive` CHARACTER SET latin1 COLLATE latin1_bin",
+    ]
+
+
+def test_e1_host_names_in_capital_letters_are_those_of_the_server() -> None:
+    grants = {"'app'@'web1.example'": ["GRANT ALL PRIVILEGES ON `demo`.* TO x"]}
+    client = Client([user("app", "web1.example")], grants)
+    account = app(hosts=["WEB1.Example", "web1.example"], tls="optional")
+    assert not run(Module(accounts=[account]), client)["changed"]
+    assert client.changes == []
+    by_socket = app(name="status", hosts=["LOCALHOST"], password="", by_socket=True)
+    assert mysql_accounts.input_error({"accounts": [by_socket], "databases": []}) is None
+
+
+def test_e1_rights_on_routines_and_as_proxy_are_revoked() -> None:
+    lines = [
+        "GRANT `dev`@`%`,`ops`@`%` TO `app`@`10.0.0.4`",
+        "GRANT ALL PRIVILEGES ON `demo`.* TO `app`@`10.0.0.4`",
+        "GRANT EXECUTE ON PROCEDURE `shop`.`p` TO `app`@`10.0.0.4` WITH GRANT OPTION",
+        "GRANT PROXY ON `root`@`%` TO `app`@`10.0.0.4` WITH GRANT OPTION",
+    ]
+    client = Client([user("app", "10.0.0.4")], {"'app'@'10.0.0.4'": lines})
+    assert run(Module(accounts=[app(tls="optional")]), client)["changed"]
+    assert client.changes[0][1:] == [
+        "REVOKE EXECUTE, GRANT OPTION ON PROCEDURE `shop`.`p` FROM 'app'@'10.0.0.4'",
+        "REVOKE PROXY ON `root`@`%` FROM 'app'@'10.0.0.4'",
+        "REVOKE `dev`@`%` FROM 'app'@'10.0.0.4'",
+        "REVOKE `ops`@`%` FROM 'app'@'10.0.0.4'",
+    ]
+
+
+def test_e1_a_right_that_is_not_understood_stops_before_any_change() -> None:
+    lines = ["REVOKE SELECT ON `mysql`.* FROM `app`@`10.0.0.4`"]
+    client = Client([user("app", "10.0.0.4", "old")], {"'app'@'10.0.0.4'": lines})
+    with pytest.raises(ModuleError, match=r"an account has 'REVOKE SELECT ON `mysql`.\*', which is none of the rights"):
+        run(Module(accounts=[app()]), client)
+    assert client.changes == []
+
+
+def test_e1_an_unknown_collation_stops_before_any_change() -> None:
+    client = Client([], {})
+    with pytest.raises(ModuleError, match="Unknown collation"):
+        run(Module(databases=["shop", {"name": "archive", "collation": "nosuch_bin"}]), client)
+    assert client.changes == []
