@@ -55,6 +55,20 @@ def status_service_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
             )
 
 
+def reach_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """A data server that listens where the others do not look for it."""
+    for key, state in tiers["engines"].items():
+        option = ENGINES[key].option("bind_address")
+        alone = not tiers["web"] and not state["replicas"]
+        for member in members(state):
+            given = settings.value(member["name"], option) if settings.given(member["name"], option) else ""
+            if given and not alone and not is_everywhere(given) and given != member["address"]:
+                yield (
+                    f"Variable {option} is {given} for {member['name']}, but the other hosts reach it at {member['address']};"
+                    " expected the same address: correct one of them, webcluster_address is the other."
+                )
+
+
 def demo_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
     lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
     option = "apache_php_demo_enabled"
@@ -128,6 +142,7 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
     return [
         *agreement_errors(settings, tiers),
         *status_service_errors(settings, tiers),
+        *reach_errors(settings, tiers),
         *demo_errors(settings, tiers),
         *name_errors(settings, tiers),
         *port_errors(settings, tiers),

@@ -26,7 +26,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency im
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, LOAD_BALANCERS, WEB_SERVERS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import Groups, cluster_hosts
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options
 
@@ -242,7 +242,8 @@ def topology(
         **tiers,
         "errors": errors,
         "notes": notes,
-        "tiers": {name: tiers_of(tiers, name) for name in hosts},
+        # A host of the cluster that is in no tier has none.
+        "tiers": {name: tiers_of(tiers, name) for name in [*hosts, *groups.get(CLUSTER, [])]},
         "arguments": role_arguments(settings, tiers, addresses),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
         "doors": doors(settings, tiers),

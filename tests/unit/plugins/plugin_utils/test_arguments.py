@@ -88,17 +88,17 @@ def test_what_the_inventory_adds_is_joined(host: str, option: str, value: list[s
 
 
 @pytest.mark.parametrize(
-    ("host", "option"),
+    ("host", "option", "value"),
     [
-        ("db1", "mysql_server_bind_address"),
-        ("r2", "redis_server_bind_address"),
-        ("lb", "haproxy_stats_bind_address"),
-        ("web1", "haproxy_stats_bind_address"),
+        ("db1", "mysql_server_bind_address", "*"),
+        ("r2", "redis_server_bind_address", "::"),
+        ("lb", "haproxy_stats_bind_address", "10.9.9.9"),
+        ("web1", "haproxy_stats_bind_address", "10.9.9.9"),
     ],
 )
-def test_an_address_to_listen_at_stays_the_inventorys(host: str, option: str) -> None:
-    changed: dict[str, t.Any] = {host: {option: "10.9.9.9"}}
-    assert arguments(host, **changed)[option] == "10.9.9.9"
+def test_an_address_to_listen_at_stays_the_inventorys(host: str, option: str, value: str) -> None:
+    changed: dict[str, t.Any] = {host: {option: value}}
+    assert arguments(host, **changed)[option] == value
 
 
 def test_names_and_ports_are_read_from_the_host_that_owns_them() -> None:

@@ -43,6 +43,16 @@ def test_the_status_port_is_one_in_the_whole_tier() -> None:
     ]
 
 
+def test_a_data_server_listens_where_the_others_look_for_it() -> None:
+    elsewhere: dict[str, t.Any] = {"db1": {"mysql_server_bind_address": "127.0.0.1"}}
+    assert errors(**elsewhere) == [
+        "Variable mysql_server_bind_address is 127.0.0.1 for db1, but the other hosts reach it at 10.0.0.20; expected the"
+        " same address: correct one of them, webcluster_address is the other."
+    ]
+    assert errors(db1={"mysql_server_bind_address": "10.0.0.20"}) == []
+    assert errors(groups(haproxy=[], apache_php=[], mysql_replica=[]), **elsewhere) == []
+
+
 def test_the_demo_needs_both_engines() -> None:
     of = groups(redis_master=[], redis_replica=[])
     assert errors(of, apache_php={"apache_php_demo_enabled": True}) == [

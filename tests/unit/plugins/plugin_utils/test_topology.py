@@ -52,6 +52,12 @@ def test_a_server_that_could_not_be_asked_stops_a_run_and_not_a_look(looked: dic
     assert len([error for error in errors if error.startswith(asked)]) == 1
 
 
+def test_a_host_of_the_cluster_may_be_in_no_tier() -> None:
+    of = groups()
+    of["webcluster"].append("all1")
+    assert topology(of)["tiers"]["all1"] == []
+
+
 def test_a_host_without_address_is_an_error() -> None:
     assert "Host web2 has no known address" in topology(web2={"ansible_host": "web2.example.org"})["errors"][0]
 
