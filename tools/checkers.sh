@@ -37,7 +37,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   exit 0
 fi
 # Only a machine of CI may lose a package for them, such as MySQL's server, which shuts MariaDB's out.
-options=(-y -qq --no-install-recommends)
+options=(-y -qq --no-install-recommends -o DPkg::Lock::Timeout=300)
 if [ -z "${CI:-}" ]; then options+=(--no-remove); fi
 
 if [ -e "$policy" ]; then mv "$policy" "$policy.kept"; fi

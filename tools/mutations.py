@@ -16,7 +16,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 APACHE, HAPROXY = "tests/unit/roles/test_apache_php.py", "tests/unit/roles/test_haproxy_render.py"
 MYSQL, REDIS = "tests/unit/roles/test_mysql_server.py", "tests/unit/roles/test_redis_server.py"
-PLAYBOOKS = "tests/unit/playbooks"
+PLAYBOOKS = "tests/unit/playbooks/test_playbooks.py"
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,14 @@ MUTATIONS = [
         "playbooks",
         'haproxy_redis_monitor_password: "{{ redis_server_monitor_password }}"',
         'haproxy_redis_monitor_password: "{{ redis_server_admin_password }}"',
-        PLAYBOOKS,
+        f"{PLAYBOOKS}::test_haproxy_asks_redis_as_the_monitor",
     ),
     Mutation(
         "mysql_read looks for the primary",
         "playbooks",
         "check: mysql_replica",
         "check: mysql_primary",
-        PLAYBOOKS,
+        f"{PLAYBOOKS}::test_each_data_service_looks_for_its_own_role",
     ),
     Mutation(
         "X-Forwarded-For not set",

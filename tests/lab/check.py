@@ -64,7 +64,7 @@ class Clone:
 
     def lab(self, *words: str, prefix: str = "") -> str:
         action, *rest = words
-        command = [self.folder / "lab/lab", action, "--inventory", self.inventory, *rest]
+        command: list[str | Path] = [self.folder / "lab/lab", action, "--inventory", self.inventory, *rest]
         done = self.run(command, prefix)
         if done.returncode != 0:
             raise CheckError(f"'lab {' '.join(words)}' in {self.folder} failed: {(done.stderr or done.stdout).strip()}")
@@ -83,7 +83,8 @@ class Clone:
             "-a",
             "hostid",
         ]
-        done = self.run([*command, "-e", json.dumps(variables or {})], prefix)
+        command += ["-e", json.dumps(variables or {})]
+        done = self.run(command, prefix)
         return {name for name in ("near", "far") if f"{name} | CHANGED" in done.stdout}, done.stdout + done.stderr
 
 

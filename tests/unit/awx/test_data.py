@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +173,37 @@ def test_the_survey_is_answered_in_awx_types() -> None:
         "haproxy_http_server_timeout": 10,
         "apache_php_demo_enabled": "true",
     }
+
+
+def configure(*variables: str) -> str:
+    """What awx/configure.yml says; the roles of infra.aap_configuration are not there."""
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "awx/configure.yml", "-i", "localhost,"]
+    for one in variables:
+        command += ["-e", one]
+    done = subprocess.run(command, cwd=data.CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    return re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def test_g4_a_missing_variable_is_named_before_anything_is_changed() -> None:
+    said = configure("@awx/variables.example.yml", '{"webcluster_awx_ssh_user": "", "webcluster_awx_azure_secret": ""}')
+    assert "webcluster_awx_azure_secret, webcluster_awx_ssh_user: not set or empty, expected a value" in said
+
+
+def test_g4_an_access_token_needs_no_service_principal() -> None:
+    token = {"webcluster_awx_azure_access_token": "x"} | {
+        f"webcluster_awx_azure_{name}": "" for name in ("tenant", "client", "secret")
+    }
+    said = configure("@awx/variables.example.yml", json.dumps(token))
+    assert "not set or empty" not in said
+    assert "infra.aap_configuration.controller_credential_types" in said
+
+
+def test_g4_a_second_run_sends_no_secret_and_launches_nothing() -> None:
+    assert {item["update_secrets"] for item in FILLED["controller_credentials"]} == {False}
+    assert set(named(FILLED["controller_credentials"], "webcluster_azure")["inputs"]) == {
+        field["id"] for field in named(FILLED["controller_credential_types"], "webcluster_azure")["inputs"]["fields"]
+    }
+    playbook = (data.CHECKOUT / "awx/configure.yml").read_text(encoding="utf-8")
+    assert "dispatch\n" not in playbook
+    assert "source_update" not in playbook
