@@ -190,6 +190,28 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
     )
 
 
+def _two_primaries(engine: Engine, live: Sequence[Server]) -> str:
+    return (
+        f"{engine.title} has {len(live)} primaries, {' and '.join(member.name for member in live)}; expected one: nothing was"
+        f" changed. {', '.join(member.holding() for member in live)}. Find out which one has the writes that you want to keep,"
+        " then make the other one its replica."
+    )
+
+
+def _nobody_says(engine: Engine, servers: Sequence[Server]) -> str | None:
+    """Say that no server is there to name the primary; one server alone, or the first one with data, is started again."""
+    silent = [
+        member for member in servers if member.holds_data is not False and not member.answers and not member.refused
+    ]
+    if len(servers) == 1 or not silent or silent == [servers[0]]:
+        return None
+    return (
+        f"{engine.title}: no server says who is the primary, and {', '.join(member.holding() for member in silent)}; nothing was"
+        f" changed: start {', '.join(member.name for member in silent)} and run again, or take a host that is gone for good"
+        " out of the inventory."
+    )
+
+
 def decide(
     engine: Engine,
     members: Sequence[str],
@@ -198,7 +220,6 @@ def decide(
 ) -> Decision:
     """Decide for one tier; the first member is the inventory's primary of the first day."""
     servers = [server(name, looks.get(name)) for name in members]
-    by_name = {member.name: member for member in servers}
     decision = Decision(primary=members[0])
     decision.errors += [
         f"{engine.title} on {member.name} refuses our login: {member.said}" for member in servers if member.refused
@@ -208,43 +229,30 @@ def decide(
     if ring:
         decision.errors.append(_ring_error(engine, ring))
         return decision
-    claims = [
-        member.name
-        for member in servers
-        if member.role == "primary" or (member.role == "standalone" and member.holds_data)
-    ]
     # A server that follows another one is not a primary, even where a third one follows it.
-    tops = [voted for voted in votes.values() if voted not in votes]
-    live = [name for name in members if name in claims or name in tops]
+    tops = {voted for voted in votes.values() if voted not in votes}
+    live = [
+        member
+        for member in servers
+        if member.role == "primary" or (member.role == "standalone" and member.holds_data) or member.name in tops
+    ]
     if len(live) > 1:
-        said = ", ".join(by_name[name].holding() for name in live)
-        decision.errors.append(
-            f"{engine.title} has {len(live)} primaries, {' and '.join(live)}; expected one: nothing was changed. {said}. Find out"
-            " which one has the writes that you want to keep, then make the other one its replica."
-        )
+        decision.primary, decision.decided_by = live[0].name, "live"
+        decision.errors.append(_two_primaries(engine, live))
+        return decision
+    chosen, why = servers[0], "the inventory says so"
     if live:
-        decision.primary, decision.decided_by = live[0], "live"
-        followers = [name for name, voted in votes.items() if voted == live[0]]
-        why = f"{' and '.join(followers)} replicates from it" if followers else "it says so itself"
-        if live[0] != members[0]:
+        chosen = live[0]
+        followers = [name for name, voted in votes.items() if voted == chosen.name]
+        verb = "replicates" if len(followers) == 1 else "replicate"
+        why = f"{' and '.join(followers)} {verb} from it" if followers else "it says so itself"
+        decision.primary, decision.decided_by = chosen.name, "live"
+        if chosen is not servers[0]:
             decision.notes.append(
-                f"{engine.title}: {live[0]} is the live primary and stays it; the inventory says {members[0]}."
+                f"{engine.title}: {chosen.name} is the live primary and stays it; the inventory says {members[0]}."
             )
-    else:
-        why = "the inventory says so"
-        silent = [
-            member for member in servers if member.holds_data is not False and not member.answers and not member.refused
-        ]
-        # One server alone, or the only one with data, is started again.
-        if len(servers) > 1 and silent and (len(silent) > 1 or silent[0].name != members[0]):
-            decision.errors.append(
-                f"{engine.title}: no server says who is the primary, and {', '.join(member.holding() for member in silent)};"
-                f" nothing was changed: start {', '.join(member.name for member in silent)} and run again, or take a host that"
-                " is gone for good out of the inventory."
-            )
-            return decision
-    if len(live) < 2:
-        others = [member for member in servers if member.name != decision.primary]
-        refusal = _refuse_an_empty_primary(engine, by_name[decision.primary], others, why)
-        decision.errors += [refusal] if refusal else []
+    others = [member for member in servers if member is not chosen]
+    silence = None if live else _nobody_says(engine, servers)
+    refusal = silence or _refuse_an_empty_primary(engine, chosen, others, why)
+    decision.errors += [refusal] if refusal else []
     return decision
