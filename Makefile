@@ -9,12 +9,13 @@ VENV ?= .venv
 PYTHON ?=
 FORMAT ?= table
 ARGS ?=
+BASE ?=
 ROLE ?= haproxy
 # The longest first.
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit mutations sanity syntax check check-oldest lab-check awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit mutations sanity syntax check check-oldest size lab-check awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,12 +62,17 @@ sanity: venv-dev ## ansible-test sanity
 	@tools/sanity.sh
 
 check: venv-dev ## The fast lane: lint, types, unit tests; under 3 minutes
-	@tools/lint.sh check
+	@tools/size.sh
+	tools/lint.sh check
 
 check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported controller
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
-	VENV=.venv-oldest tools/lint.sh check
+	# What reads the text alone finds the same with every controller.
+	VENV=.venv-oldest tools/lint.sh ansible-lint unit syntax
 	VENV=.venv-oldest tools/sanity.sh
+
+size: ## Files and lines of plugins/, its tests and roles/; BASE=eb13032 shows what they were there
+	@tools/size.sh $(BASE)
 
 lab-check: venv-dev ## Prove on real hosts that labs cannot be mixed up and that a host cannot change the machine
 	@python tests/lab/check.py
@@ -93,8 +99,8 @@ test-full: venv-dev ## Also every role on every release and engine; takes longer
 
 bench: bench-converge bench-inventory bench-status ## Every benchmark
 
-bench-converge: venv ## Tasks, CPU and wall time of the first and the second converge of a fresh lab
-	@python tests/bench/converge.py
+bench-converge: venv ## Tasks, CPU by host and module, and wall time of the first and the second converge of a fresh lab
+	@python tests/bench/converge.py $(ARGS)
 
 bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, up to 10,000 machines
 	@python tests/bench/inventory.py

@@ -54,7 +54,16 @@ class Answer:
 
 
 # What our own modules say when there is nothing to do, where a role asks.
-USUAL = [Answer("redis_settings", {"restart": []})]
+USUAL = [
+    Answer("preflight", {"missing_packages": [], "findings": []}),
+    Answer("redis_settings", {"restart": []}),
+    Answer("redis_source", {"in_place": True}),
+    Answer("mysql_source", {"in_place": True}),
+]
+
+
+# What configured_service takes for granted of a file.
+FILE_USUAL = {"owner": "root", "group": "root", "mode": "0644"}
 
 
 @dataclass(frozen=True)
@@ -86,9 +95,13 @@ class Run:
         return found[0]
 
     def file(self, host: str, name: str) -> Call:
-        """The call that writes a file with this name, or end of its path."""
-        found = [call for call in self.calls if call.host == host and call.module == "copy"]
-        found = [call for call in found if str(call.arguments["dest"]).endswith(f"/{name}")]
+        """What is written into the file with this name, or end of its path, and how."""
+        found = [
+            Call(host, "configured_service", {**FILE_USUAL, **file}, file.get("content") or file["secret_content"])
+            for arguments in self.of(host, "configured_service")
+            for file in arguments["files"]
+            if file["path"].endswith(f"/{name}")
+        ]
         assert len(found) == 1, f"{len(found)} calls write {name} on {host}\n{self.output}"
         return found[0]
 

@@ -17,8 +17,7 @@ description:
   - Never removes data. A server that holds transactions or databases of its own is not made a replica, a server that
     follows another primary is not moved without O(allow_repoint), and a server that follows one is not made a primary.
     Each refusal is one sentence, and nothing has changed before it.
-  - In check mode it can be asked for a refusal before anything else is done on a host. When no server answers there
-    yet, it looks whether one could listen at O(listen_address) and O(listen_port).
+  - In check mode it can be asked for a refusal before anything else is done on a host.
   - It does not wait until replication works; M(siteops.webcluster.replication_status) tells.
 options:
   state:
@@ -78,13 +77,6 @@ options:
       - Both flavors read this folder.
     type: str
     default: /etc/mysql/conf.d/webcluster-read-only.cnf
-  listen_address:
-    description: Address that the server on this host is going to use; looked at when no server answers yet.
-    type: str
-  listen_port:
-    description: Port that the server on this host is going to use; looked at when no server answers yet.
-    type: int
-    default: 3306
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
@@ -110,7 +102,6 @@ EXAMPLES = r"""
 - name: Ask first whether this server may become a replica of the primary
   siteops.webcluster.mysql_source:
     host: 10.0.0.20
-    listen_address: 10.0.0.21
   check_mode: true
   changed_when: false
 
@@ -125,6 +116,10 @@ flavor:
   type: str
   returned: when a server answered
   sample: mariadb
+in_place:
+  description: Whether the server was already what it has to be; never where none answered.
+  type: bool
+  returned: success
 statements:
   description: First words of the statements that were run, or would be in check mode.
   type: list
@@ -133,8 +128,6 @@ statements:
   sample: [SET GLOBAL read_only, CHANGE MASTER TO, START SLAVE]
 """
 
-import errno
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,34 +160,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "source_timeout": {"type": "int", "default": 0},
     "allow_repoint": {"type": "bool", "default": False},
     "read_only_file": {"type": "str", "default": "/etc/mysql/conf.d/webcluster-read-only.cnf"},
-    "listen_address": {"type": "str"},
-    "listen_port": {"type": "int", "default": 3306},
     "login_unix_socket": {"type": "path"},
 }
 PASSWORD_LIMIT = 32
-
-
-def listen_error(address: str, port: int) -> str | None:
-    """Say why no server could listen there, or None."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As the server does it: connections that are closing are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-            probe.listen(1)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return (
-                    f"port {port} of {address} is already taken by another program, expected a free one for the "
-                    "database server; stop that program ('ss -ltnp' names it) or give another port; nothing was changed"
-                )
-            if error.errno == errno.EADDRNOTAVAIL:
-                return (
-                    f"{address} is no address of this host, expected one of its own to listen at; nothing was changed"
-                )
-            return f"nothing can listen at {address}, port {port}: {error.strerror}; nothing was changed"
-    return None
 
 
 def read_channels(client: Client, server: servers.Server) -> list[source.Channel]:
@@ -279,7 +247,7 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
         server, plan = make_plan(client, params, module.check_mode)
         if plan.refusal:
             module.fail_json(msg=plan.refusal, flavor=server.flavor)
-        if params["state"] == "replica" and not module.check_mode:
+        if params["state"] == "replica":
             refusal = primary_refusal(server, plan, params, connect)
             if refusal:
                 module.fail_json(msg=refusal, flavor=server.flavor)
@@ -287,15 +255,14 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
             client.query(plan.statements)
     except MysqlError as error:
         if module.check_mode and servers.is_absent(error):
-            taken = listen_error(params["listen_address"], params["listen_port"]) if params["listen_address"] else None
-            if taken:
-                module.fail_json(msg=taken)
-            return {"changed": True, "statements": [], "msg": "No server answers yet."}
+            return {"changed": True, "in_place": False, "statements": [], "msg": "No server answers yet."}
         module.fail_json(msg=f"MySQL source: {error.message}", errno=error.errno, kind=error.kind)
     diff = {"before": plan.before, "after": plan.after}
     wrote = keep_read_only(module, server, diff)
+    changed = bool(plan.statements) or wrote
     return {
-        "changed": bool(plan.statements) or wrote,
+        "changed": changed,
+        "in_place": not changed,
         "flavor": server.flavor,
         "statements": [first_words(statement) for statement in plan.statements],
         "diff": diff,

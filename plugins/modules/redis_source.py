@@ -53,14 +53,9 @@ options:
     default: false
   server_program:
     description: >-
-      Path of the server's program. With it, a server that does not run yet is no error; instead the module fails when
-      another program has the server's port, or when one of O(listen_addresses) is none of the node's.
+      Path of the server's program. With it, a server that does not run yet is no error; instead the module fails when its
+      first start would lose the keys of O(data_dir).
     type: path
-  listen_addresses:
-    description: Addresses at which the server is going to listen.
-    type: list
-    elements: str
-    default: []
 extends_documentation_fragment:
   - siteops.webcluster.redis_login
 attributes:
@@ -91,6 +86,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+in_place:
+  description: Whether the server was already what it has to be; never where it did not answer.
+  type: bool
+  returned: always
 reachable:
   description: Whether the server answered. Only false with O(server_program).
   type: bool
@@ -109,7 +108,6 @@ link_up:
   returned: when reachable
 """
 
-import os.path
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +121,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
-    listener,
     login_from,
-    missing_address,
     open_client,
     refuse_lost_snapshot,
     where,
@@ -142,21 +138,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source i
 )
 
 
-def look_before_install(module: AnsibleModule, login: RedisLogin) -> None:
-    """Refuse what would keep the server from starting, or would lose data when it does."""
-    program, addresses = module.params["server_program"], module.params["listen_addresses"]
-    missing = missing_address(addresses)
-    if missing:
-        raise RefusedError(f"{missing} is no address of this host, so Redis cannot listen there. Name one that is.")
-    holder = listener(login.port, [*addresses, login.host])
-    if holder and (holder.name != os.path.basename(program) or not os.path.exists(program)):
-        raise RefusedError(
-            f"Port {login.port} is taken by {holder}, so Redis cannot listen there. Stop that or choose another port."
-        )
-    checker = program.replace("-server", "-check-rdb")
-    refuse_lost_snapshot(module.params["data_dir"], lambda command: str(module.run_command(list(command))[1]), checker)
-
-
 def state_of(found: Found) -> dict[str, str]:
     return {"role": "replica" if found.primary else "primary", "source": str(found.primary or "")}
 
@@ -168,8 +149,12 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     except RedisError as error:
         if not params["server_program"] or error.kind not in ("unreachable", "auth", "protocol"):
             raise
-        look_before_install(module, login)
-        return {"changed": False, "reachable": False}
+        refuse_lost_snapshot(
+            params["data_dir"],
+            lambda command: str(module.run_command(list(command))[1]),
+            params["server_program"].replace("-server", "-check-rdb"),
+        )
+        return {"changed": False, "reachable": False, "in_place": False}
     primary = Primary(params["source_host"], params["source_port"]) if params["state"] == "replica" else None
     wanted = Wanted(
         primary,
@@ -181,7 +166,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     with client:
         found = look(client, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"))
         plan = decide(found, wanted, where(login))
-        if primary and params["source_timeout"] and not module.check_mode and (plan.commands or not found.link_up):
+        if primary and params["source_timeout"] and (plan.commands or not found.link_up):
             as_replica = login_at_primary(login, primary, found, wanted)
             problem = wait_for_primary(lambda: ask_primary(as_replica), params["source_timeout"], found.link_up)
             if problem:
@@ -193,6 +178,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     return {
         **after,
         "changed": plan.changed,
+        "in_place": not plan.changed,
         "reachable": True,
         "link_up": found.link_up,
         "diff": {"before": state_of(found), "after": {**after, **({"commands": shown} if shown else {})}},
@@ -217,7 +203,6 @@ def main() -> None:
             "allow_promote": {"type": "bool", "default": False},
             "allow_repoint": {"type": "bool", "default": False},
             "server_program": {"type": "path"},
-            "listen_addresses": {"type": "list", "elements": "str", "default": []},
         },
         required_if=[("state", "replica", ["source_host"])],
         supports_check_mode=True,

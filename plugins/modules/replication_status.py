@@ -203,6 +203,7 @@ options:
     elements: str
     choices:
       - role
+      - ring
       - primary_identity
       - primary_reachable
       - server_id
@@ -214,8 +215,10 @@ options:
       - caught_up
       - errant
       - read_only
+      - writes
       - filters
       - gtid
+      - promotion
       - tls
       - semi_sync
       - replicas
@@ -699,6 +702,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
 def input_errors(params: dict[str, Any]) -> list[str]:
     """Say what is wrong with the parameters beyond their types, one sentence each."""
     errors = []
+    if params["channel"] is not None and params["engine"] != "mysql":
+        errors.append(f"channel is {params['channel']!r}, which engine {params['engine']} does not have: leave it out.")
     if params["interval"] <= 0:
         errors.append(f"interval is {params['interval']:g}, expected more than 0 seconds.")
     if params["max_io_idle"] is not None and params["max_io_idle"] <= 0:

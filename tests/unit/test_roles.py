@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.siteops.webcluster.tools import role_specs
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (CHECKOUT / "roles").glob("*") if path.is_dir())
@@ -88,9 +89,23 @@ def missing_files(role: Path) -> list[str]:
     return [f"{role.name}: {name} is missing" for name in REQUIRED_FILES if not (role / name).is_file()]
 
 
+def imports(role: Path, other: Path) -> bool:
+    """Tell whether a role imports another one."""
+    name = re.compile(rf"_role:\s*name:\s*(?:siteops\.webcluster\.)?{other.name}\s*$", re.MULTILINE)
+    return any(name.search(path.read_text(encoding="utf-8")) for path in (role / "tasks").glob("*.yml"))
+
+
+def imported_by(role: Path) -> list[Path]:
+    """The roles that a role imports; their options are its own as well."""
+    return [other for other in sorted(role.parent.iterdir()) if imports(role, other)]
+
+
 def differing_defaults(role: Path) -> list[str]:
     """defaults/main.yml and argument_specs must say the same, whichever of them one reads."""
     defaults, options = load(role / "defaults" / "main.yml"), options_of(role)
+    for other in imported_by(role):
+        taken = load(other / "defaults" / "main.yml")
+        defaults = {**defaults, **{name: value for name, value in taken.items() if name in options}}
     found = [f"{name}: in defaults, but not in argument_specs" for name in sorted(defaults.keys() - options.keys())]
     for name, spec in options.items():
         if spec.get("required"):
@@ -142,7 +157,7 @@ def unprefixed_variables(role: Path) -> list[str]:
     found = [
         f"{name}: does not begin with {role.name}_"
         for name in sorted(load(role / "defaults" / "main.yml").keys() | options_of(role).keys())
-        if not name.startswith(f"{role.name}_")
+        if not name.startswith(tuple(f"{each.name}_" for each in [role, *imported_by(role)]))
     ]
     for path in sorted((role / "vars").glob("*.yml")):
         found.extend(
@@ -202,16 +217,11 @@ def readme_without_example(role: Path) -> list[str]:
     return [f"{role.name}: README.md lacks {what}" for part, what in wanted.items() if part not in text]
 
 
-def imports(role: Path, other: Path) -> bool:
-    """Tell whether a role imports another one."""
-    name = re.compile(rf"name:\s*(?:siteops\.webcluster\.)?{other.name}\s*$", re.MULTILINE)
-    return any(name.search(path.read_text(encoding="utf-8")) for path in (role / "tasks").glob("*.yml"))
-
-
 def releases_of(role: Path) -> dict[str, dict[str, Any]]:
     """What is said of each supported release; a role that imports another one supports what that one does."""
-    homes = [role, *(other for other in sorted(role.parent.iterdir()) if imports(role, other))]
-    return {path.stem: load(path) for home in homes for path in sorted((home / "vars").glob("*_*.yml"))}
+    return {
+        path.stem: load(path) for home in [role, *imported_by(role)] for path in sorted((home / "vars").glob("*_*.yml"))
+    }
 
 
 def differing_platforms(role: Path) -> list[str]:
@@ -248,6 +258,15 @@ def without_scenario(role: Path) -> list[str]:
     return [f"{role.name}: no molecule/{role.name}/molecule.yml, nor one of a role that imports it"]
 
 
+def forgetful_handlers(role: Path) -> list[str]:
+    """A handler is forgotten when the play fails before it; configured_service finds what a service has not read."""
+    found = [f"{path.relative_to(role)}: a handler" for path in sorted((role / "handlers").glob("*.yml"))]
+    for path in sorted((role / "tasks").glob("*.yml")):
+        if re.search(r"^\s+notify:", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.append(f"{path.relative_to(role)}: notifies a handler")
+    return found
+
+
 def silenced_failures(path: Path) -> list[str]:
     return [
         f"{path.name}:{number}: {match.group()}"
@@ -278,6 +297,7 @@ ROLE_RULES: list[Callable[[Path], list[str]]] = [
     inventory_words,
     readme_without_example,
     differing_platforms,
+    forgetful_handlers,
     without_scenario,
 ]
 
@@ -291,6 +311,16 @@ def test_there_is_something_to_check() -> None:
 @pytest.mark.parametrize("rule", ROLE_RULES, ids=lambda rule: rule.__name__)
 def test_role(rule: Callable[[Path], list[str]], role: Path) -> None:
     assert rule(role) == []
+
+
+@pytest.mark.parametrize(("role", "imported"), role_specs.IMPORTERS.items())
+def test_role_takes_the_options_of_the_one_it_imports(role: str, imported: str) -> None:
+    text, source = (role_specs.spec_of(name).read_text(encoding="utf-8") for name in (role, imported))
+    assert role_specs.with_options(text, imported, source) == text, "run python tools/role_specs.py"
+
+
+def test_every_importer_takes_options() -> None:
+    assert {role.name: other.name for role in ROLES for other in imported_by(role)} == role_specs.IMPORTERS
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)
@@ -385,6 +415,7 @@ def test_rule_accepts_a_good_role(rule: Callable[[Path], list[str]], tmp_path: P
         (inventory_words, "templates/web.conf.j2", "web_names", "hostvars['a']", "web.conf.j2:2: hostvars"),
         (readme_without_example, "README.md", "siteops.webcluster.web", "web", "names the role in full"),
         (readme_without_example, "README.md", "Rollback", "", "a word on rollback"),
+        (forgetful_handlers, TASKS, "  when:", "  notify: Reload\n  when:", "tasks/main.yml: notifies a handler"),
         (differing_platforms, "meta/main.yml", "trixie", "trixie, bookworm", "are not those of vars/"),
         (differing_platforms, "README.md", "Debian 13", "Debian 12", "Debian_13 stands in vars/ or in the table"),
         (differing_platforms, "README.md", "2.1", "2.10", "the row of Debian_13 lacks web 2.1"),

@@ -141,9 +141,9 @@ def test_our_settings_and_the_servers_role_outlive_a_rewrite_and_a_restart(host:
         ({"redis_server_monitor_user": "app"}, "must differ from each other"),
         (
             {"redis_server_bind_address": "192.0.2.1", "redis_server_port": 6390},
-            "192.0.2.1 is no address of this host",
+            "redis_server_bind_address is 192.0.2.1, which is no address of this host",
         ),
-        ({"redis_server_port": 22}, "Port 22 is taken by sshd"),
+        ({"redis_server_port": 22}, "Port 22 of 127.0.0.1 is already taken by sshd"),
     ],
     ids=["type", "value", "setting", "rule", "password", "names", "address", "port"],
 )

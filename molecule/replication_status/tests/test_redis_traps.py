@@ -318,7 +318,7 @@ def test_a_primary_that_refuses_writes(pair: Pair, note: Notes) -> None:
         note(pair, "primary with too few replicas", result)
     with pair.setting(pair.primary, "maxmemory-policy", "noeviction"), pair.setting(pair.primary, "maxmemory", "1"):
         result = primary()
-        assert (result["state"], result["reasons"][0]["check"]) == ("broken", "canary")
+        assert (result["state"], result["reasons"][0]["check"]) == ("broken", "writes")
         assert "CONFIG SET maxmemory" in str(result["reasons"][0]["hint"])
         note(pair, "primary whose memory is full", result)
     assert primary()["healthy"]

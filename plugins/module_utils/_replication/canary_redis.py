@@ -60,6 +60,38 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+# What a server says when it does not take a command: the state that follows, a sentence, what mends it.
+REFUSED = {
+    "READONLY": ("broken", "this server is a replica and refuses writes", "Write the canary on the primary."),
+    "NOREPLICAS": (
+        "no_replicas",
+        "this primary refuses writes because too few replicas are in sync",
+        "Bring the replicas back; CONFIG SET min-replicas-to-write 0 accepts writes without them.",
+    ),
+    "OOM": (
+        "broken",
+        "the primary's memory is full and nothing may be removed",
+        "CONFIG SET maxmemory <more>, or another maxmemory-policy than noeviction.",
+    ),
+    "MISCONF": (
+        "broken",
+        "the primary refuses writes because it cannot save to disk",
+        "Free space in its directory (CONFIG GET dir) and see its log; BGSAVE then shows whether it works again.",
+    ),
+    "MASTERDOWN": (
+        "connecting",
+        "this replica answers no reads while the link to its primary is down",
+        "Bring the link back; CONFIG SET replica-serve-stale-data yes lets it answer with old data.",
+    ),
+    "CLUSTERDOWN": (
+        "broken",
+        "this node's cluster is down",
+        "CLUSTER INFO and CLUSTER NODES on its nodes name the slots without a server.",
+    ),
+    "LOADING": ("syncing", "the server is reading its data from disk", "Wait."),
+}
+
+
 def refusal(error: RedisError, canary: Canary, user: str | None) -> Refusal:
     """Say what a refused canary means."""
     said = f" ({error.message})"
@@ -67,33 +99,9 @@ def refusal(error: RedisError, canary: Canary, user: str | None) -> Refusal:
         rights = "+set +get +wait" if canary.mode == "write" else "+get"
         hint = f"ACL SETUSER {user or 'default'} {rights} ~{KEY}:*"
         return Refusal("auth_failed", f"the login may not use the canary's key{said}", hint)
-    known = {
-        "READONLY": ("broken", "this server is a replica and refuses writes", "Write the canary on the primary."),
-        "NOREPLICAS": (
-            "no_replicas",
-            "this primary refuses writes because too few replicas are in sync",
-            "Bring the replicas back; CONFIG SET min-replicas-to-write 0 accepts writes without them.",
-        ),
-        "OOM": (
-            "broken",
-            "the primary's memory is full and nothing may be removed",
-            "CONFIG SET maxmemory <more>, or another maxmemory-policy than noeviction.",
-        ),
-        "MISCONF": (
-            "broken",
-            "the primary refuses writes because it cannot save to disk",
-            "Free space in its directory (CONFIG GET dir) and see its log; BGSAVE then shows whether it works again.",
-        ),
-        "MASTERDOWN": (
-            "connecting",
-            "this replica answers no reads while the link to its primary is down",
-            "Bring the link back; CONFIG SET replica-serve-stale-data yes lets it answer with old data.",
-        ),
-        "LOADING": ("syncing", "the server is reading its data from disk", "Wait."),
-    }
     code = error.code or error.message.split(" ", 1)[0]
-    if code in known:
-        state, message, hint = known[code]
+    if code in REFUSED:
+        state, message, hint = REFUSED[code]
         return Refusal(state, message + said, hint)
     verb = "written" if canary.mode == "write" else "read"
     return Refusal("broken", f"the canary could not be {verb}{said}")

@@ -8,7 +8,7 @@ CHECKS at the end is the table of them. A check changes nothing; verdict.py make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,6 +138,16 @@ def role(case: Case) -> Result:
         "primary": not is_replica,
         "standalone": actual == "standalone",
     }[expected]
+    if case.snapshot.absent_channel:
+        finding = Finding("unsupported", case.snapshot.absent_channel, "Give one that there is, or leave channel out.")
+        return Result(False, actual, expected, [finding])
+    if case.snapshot.member_of and not is_replica:
+        finding = Finding(
+            "unsupported",
+            f"this server is {case.snapshot.member_of}: nothing replicates here from a primary to replicas",
+            "Ask the cluster itself about its members; this check judges primaries and replicas.",
+        )
+        return Result(False, actual, expected, [finding])
     if ok:
         return Result(True, actual, expected)
     if expected == "replica":
@@ -173,26 +183,63 @@ def primary_identity(case: Case) -> Result:
     value = case.per_channel(primaries)
     if not expected:
         return Result(None, value)
-    answers = [follows(channel, identity) for channel in channels for identity in expected]
     wanted = [{key: identity[key] for key in sorted(identity)} for identity in expected]
     shown = wanted[0] if len(wanted) == 1 else wanted
-    if True in answers:
-        return Result(True, value, shown)
-    if None in answers:
-        return Result(None, value, shown)
     known = ", ".join(f"{key} {item}" for key, item in wanted[0].items())
-    finding = Finding(
-        "wrong_primary",
-        f"this server follows {', '.join(primaries)}, which is not the expected primary ({known})",
-        case.statements.point(str(wanted[0].get("host") or "<primary>"), channels[0].name),
-    )
-    return Result(False, value, shown, [finding])
+    answers = [_best([follows(channel, identity) for identity in expected]) for channel in channels]
+    if case.expect.one_channel:
+        answers = [_best(answers)] * len(answers)
+    findings = []
+    wrong = [channel for channel, answer in zip(channels, answers) if answer is False]
+    if wrong:
+        hint = case.statements.point(str(wanted[0].get("host") or "<primary>"), wrong[0].name)
+        followed = ", ".join(channel.primary for channel in wrong)
+        prefix = case.prefix(wrong[0]) if len(wrong) < len(channels) else ""
+        message = f"{prefix}this server follows {followed}, which is not the expected primary ({known})"
+        findings.append(Finding("wrong_primary", message, hint))
+    if any(answer is None and channel.running for channel, answer in zip(channels, answers)):
+        message = f"whether this server follows the expected primary ({known}) cannot be told"
+        hint = "Name the primary in expect_primary by the host and port that this server was told, or by the ids of its engine."
+        findings.append(Finding("unsupported", f"{message}: it knows its primary by nothing of that", hint))
+    ok = False if wrong else None if None in answers else True
+    return Result(ok, value, shown, findings)
+
+
+def _best(answers: Sequence[bool | None]) -> bool | None:
+    return True if True in answers else None if None in answers else False
+
+
+def ring(case: Case) -> Result:
+    """Whether the server follows itself, or its primary follows it."""
+    own, above = case.snapshot.identity, case.primary
+    for channel in case.channels:
+        # A tunnel may listen where the server itself does not.
+        another = channel.server_id not in (None, own.server_id)
+        if channel.port == own.port and channel.host in case.snapshot.addresses and not another:
+            message = f"{case.prefix(channel)}this server follows itself ({channel.primary})"
+            return Result(False, channel.primary, None, [Finding("wrong_primary", message, _no_ring(case, channel))])
+    if isinstance(above, Snapshot):
+        identity = {"host": own.host, "port": own.port, "uuid": own.uuid, "server_id": own.server_id}
+        for channel in case.channels:
+            if any(follows(back, identity) for back in above.channels):
+                message = f"this server and its primary {channel.primary} follow each other"
+                return Result(
+                    False, channel.primary, None, [Finding("wrong_primary", message, _no_ring(case, channel))]
+                )
+    return Result(True if case.channels else None)
+
+
+def _no_ring(case: Case, channel: Channel) -> str:
+    return f"Find out which server is the primary; on that one: {case.statements.leave(channel.name)}"
 
 
 def server_id(case: Case) -> Result:
     """Whether server and primary have ids of their own: cloned machines do not."""
     own = case.snapshot.identity
     result = Result(None, own.uuid or own.server_id or own.run_id)
+    if ring(case).ok is False:
+        # Its own id is no other server's.
+        return result
     for channel in case.channels:
         same = [
             name
@@ -265,6 +312,12 @@ def _link(case: Case) -> Result:
             f"the primary {primary} refuses this replica's login{since} ({error})",
             "CONFIG SET masteruser '...' and CONFIG SET masterauth '...', as the primary's ACL or requirepass has them",
         )
+    elif error and channel.io.cause == "noperm":
+        finding = Finding(
+            "auth_failed",
+            f"the primary {primary} does not let this replica's user replicate{since} ({error})",
+            "ACL SETUSER <masteruser> +psync +replconf +ping (on the primary)",
+        )
     elif error:
         finding = Finding(
             "connecting",
@@ -272,7 +325,8 @@ def _link(case: Case) -> Result:
             "Check that the primary runs, its bind addresses and the firewalls between the two.",
         )
     elif state in ("sync", "handshake"):
-        finding = Finding("syncing", f"the first data from {primary} are still coming ({state})", "Wait.")
+        hint = "Wait." if state == "sync" else "Wait. If it stays so, this server's log names the reason."
+        finding = Finding("syncing", f"the first data from {primary} are still coming ({state})", hint)
     else:
         finding = Finding(
             "connecting",
@@ -384,11 +438,11 @@ def caught_up(case: Case) -> Result:
                 f"Wait (timeout): wanted is {_short(found.wanted)}, here is {_short(found.present)}.",
             )
         ]
-    elif found.asked and found.reached is None:
+    elif found.reached is None and (found.asked or found.hopeless):
         findings = [
             Finding(
-                "catching_up",
-                f"whether this replica has reached wait_for cannot be told: {found.why}",
+                "unsupported" if found.hopeless else "catching_up",
+                f"whether this replica has reached {'wait_for' if found.asked else 'its primary'} cannot be told: {found.why}",
                 "Take the position anew from the primary that this replica follows.",
             )
         ]
@@ -443,19 +497,41 @@ def _writers(case: Case) -> Iterable[Finding]:
         yield Finding(None, message, f"REVOKE {privilege} ON *.* FROM {snapshot.writers[0]}")
 
 
+def writes(case: Case) -> Result:
+    """Whether a primary that is open for writes would take one."""
+    snapshot, refusal = case.snapshot, case.snapshot.writes_refused
+    if case.channels or snapshot.read_only is not False:
+        return Result()
+    if refusal is None or refusal.state == "no_replicas":
+        return Result(refusal is None, refusal is None, True)
+    message = f"this primary takes no writes: {refusal.message}"
+    return Result(False, False, True, [Finding(refusal.state, message, refusal.hint, refusal.errno)])
+
+
 def filters(case: Case) -> Result:
-    found = dict(case.snapshot.binlog_filters)
+    """Whether all data reach the replica, and are applied as they are."""
+    lenient = case.snapshot.lenient if case.channels else {}
+    found = {**case.snapshot.binlog_filters, **lenient}
     for channel in case.channels:
         found.update({case.prefix(channel) + name: value for name, value in channel.filters.items()})
     if case.expect.allow_filters or not found:
         return Result(True, found, None if case.expect.allow_filters else {})
-    listed = ", ".join(f"{name}={value}" for name, value in sorted(found.items()))
-    finding = Finding(
-        "diverged",
-        f"filters keep data away from the replicas: {listed}",
-        "Remove the filters; allow_filters: true accepts them.",
-    )
-    return Result(False, found, {}, [finding])
+    findings = []
+    if lenient:
+        message = (
+            f"this replica skips errors or conflicts, and drifts from its primary without a word: {_listed(lenient)}"
+        )
+        hint = "Give them their defaults (a restart where SET GLOBAL refuses); allow_filters: true accepts them."
+        findings.append(Finding("diverged", message, hint))
+    if len(found) > len(lenient):
+        kept_away = {name: value for name, value in found.items() if name not in lenient}
+        message = f"filters keep data away from the replicas: {_listed(kept_away)}"
+        findings.append(Finding("diverged", message, "Remove the filters; allow_filters: true accepts them."))
+    return Result(False, found, {}, findings)
+
+
+def _listed(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(settings.items()))
 
 
 def gtid(case: Case) -> Result:
@@ -479,6 +555,25 @@ def gtid(case: Case) -> Result:
         message = "a write on this replica would go unnoticed until a failover"
         findings.append(Finding(None, message, "SET GLOBAL gtid_strict_mode = 1"))
     return Result(ok, case.per_channel(modes), "GTID" if required else None, findings)
+
+
+def promotion(case: Case) -> Result:
+    """Whether the server could be the primary of others: without a log nothing can follow it."""
+    snapshot = case.snapshot
+    if snapshot.binary_log is None:
+        return Result()
+    if not snapshot.binary_log:
+        hint = "Set log_bin in the server's configuration and restart it."
+        warning = Finding(None, "this server writes no binary log, so no replica can follow it", hint)
+        return Result(False, "no binary log", None, [warning])
+    if case.channels and snapshot.logs_replicated is False:
+        hint = (
+            f"Set {'log_slave_updates' if snapshot.dialect == 'mariadb' else 'log_replica_updates'} in the server's"
+            " configuration and restart it."
+        )
+        message = "this replica does not log what it replicates, so it cannot take its primary's place"
+        return Result(False, "no log of replicated events", None, [Finding(None, message, hint)])
+    return Result(True, "possible")
 
 
 def tls(case: Case) -> Result:
@@ -524,8 +619,9 @@ def replicas(case: Case) -> Result:
     """Whether enough replicas are in sync, for us and for the primary itself."""
     snapshot, wanted = case.snapshot, case.expect.min_replicas
     findings = []
-    if snapshot.writes_refused:
-        findings.append(Finding("no_replicas", f"this primary refuses writes: {snapshot.writes_refused}"))
+    refusal = snapshot.writes_refused
+    if refusal and refusal.state == "no_replicas":
+        findings.append(Finding("no_replicas", f"this primary refuses writes: {refusal.message}", refusal.hint))
     if snapshot.replicas is None:
         if wanted:
             hint = grant(snapshot.flavor, snapshot.account, "need (at least one of) the PROCESS privilege")
@@ -577,6 +673,7 @@ def canary(case: Case) -> Result:
 CHECKS: dict[str, Callable[[Case], Result]] = {
     "reachable": reachable,
     "role": role,
+    "ring": ring,
     "primary_identity": primary_identity,
     "primary_reachable": primary_reachable,
     "server_id": server_id,
@@ -588,8 +685,10 @@ CHECKS: dict[str, Callable[[Case], Result]] = {
     "caught_up": caught_up,
     "errant": errant,
     "read_only": read_only,
+    "writes": writes,
     "filters": filters,
     "gtid": gtid,
+    "promotion": promotion,
     "tls": tls,
     "semi_sync": semi_sync,
     "replicas": replicas,

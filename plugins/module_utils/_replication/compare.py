@@ -21,7 +21,7 @@ class Comparison:
 
     reached: whether the position is applied. received: whether everything has arrived, applied or not. wanted and present:
     both positions, for people. exact: whether it was held against the primary's own position. asked: whether somebody
-    waits for the position. why: why nothing can be told.
+    waits for the position. why: why nothing can be told; hopeless: whether that stays so.
     """
 
     reached: bool | None = None
@@ -36,14 +36,35 @@ class Comparison:
     exact: bool = False
     asked: bool = False
     why: str | None = None
+    hopeless: bool = False
 
 
 NO_BINLOG_POSITION = "without GTIDs the primary's binlog position is needed"
 
 
+# By flavor: what its positions can be.
+_KINDS = {
+    "mysql": ("gtid", "file"),
+    "percona": ("gtid", "file"),
+    "mariadb": ("mariadb_gtid", "file"),
+    "redis": ("redis",),
+    "valkey": ("redis",),
+}
+_NAMES = {
+    "gtid": "a MySQL GTID set",
+    "mariadb_gtid": "a MariaDB GTID position",
+    "file": "a binary log position",
+    "redis": "a replication offset",
+}
+
+
 def compare(snapshot: Snapshot, position: Mapping[str, Any] | None, allow_errant: Collection[str] = ()) -> Comparison:
     """Hold a replica against a position; without one only what the replica itself shows."""
     wanted = position or {}
+    kind, kinds = wanted.get("kind"), _KINDS.get(snapshot.flavor or "", ())
+    if kind and kinds and kind not in kinds:
+        why = f"{_NAMES.get(kind, kind)} is no position of {snapshot.flavor}"
+        return Comparison(why=why, hopeless=True)
     try:
         if snapshot.engine == "redis":
             return _offsets(snapshot, wanted)
@@ -53,7 +74,7 @@ def compare(snapshot: Snapshot, position: Mapping[str, Any] | None, allow_errant
             return _mariadb_positions(snapshot, wanted, allow_errant)
         return _mysql_sets(snapshot, wanted, allow_errant)
     except (ValueError, TypeError) as error:
-        return Comparison(why=str(error))
+        return Comparison(why=str(error), hopeless=True)
 
 
 def _ids(values: Any) -> tuple[set[str], set[int]]:

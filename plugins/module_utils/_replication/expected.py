@@ -19,12 +19,13 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
 class Expectation:
     """What a healthy server is.
 
-    primary: any of these identities. max_lag None: lag is not judged. max_io_idle None: what the server's own period
-    gives.
+    primary: any of these identities. Each channel has to follow one of them; with one_channel it is enough that one does.
+    max_lag None: lag is not judged. max_io_idle None: what the server's own period gives.
     """
 
     role: str = "any"
     primary: tuple[Raw, ...] = ()
+    one_channel: bool = False
     read_only: bool | None = None
     max_lag: int | None = 10
     max_lag_bytes: int | None = None

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass, field
 from typing import Any
 
 Raw = dict[str, Any]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass
@@ -101,13 +103,29 @@ class Identity:
 
 
 @dataclass
+class Refusal:
+    """Why a server takes no writes, or not this canary: the state that follows, a sentence, what mends it, its number.
+
+    absent: there is no table for the canary where it should have been read.
+    """
+
+    state: str
+    message: str
+    hint: str | None = None
+    errno: int | None = None
+    absent: bool = False
+
+
+@dataclass
 class Snapshot:
     """A server that answered.
 
     read_only: whether ordinary clients may not write. replicas None: they cannot be seen. dialect: whose statements it
     knows, those of source, master, mariadb or redis. account: who asked. link_ages: those of connections to several
     primaries that cannot be told apart. peers: who the other channels follow, where only one is judged. writers: accounts
-    that read_only does not stop.
+    that read_only does not stop. absent_channel: a sentence on the channel that was asked for and is not there. member_of: the
+    cluster that the server belongs to, where that is not replication from a primary. addresses: its own ones. lenient:
+    settings by which a replica skips errors or conflicts.
     """
 
     engine: str
@@ -123,7 +141,7 @@ class Snapshot:
     peers: list[str] = field(default_factory=list)
     link_ages: list[float] = field(default_factory=list)
     replicas: list[Replica] | None = None
-    writes_refused: str | None = None
+    writes_refused: Refusal | None = None
     loading: bool = False
     empty: bool | None = None
     gtid_mode: str | None = None
@@ -134,6 +152,12 @@ class Snapshot:
     replid2: str | None = None
     replid2_offset: int | None = None
     binlog_filters: dict[str, str] = field(default_factory=dict)
+    lenient: dict[str, str] = field(default_factory=dict)
+    absent_channel: str | None = None
+    member_of: str | None = None
+    addresses: list[str] = field(default_factory=list)
+    binary_log: bool | None = None
+    logs_replicated: bool | None = None
     semi_sync: bool | None = None
     position: Raw = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -163,20 +187,6 @@ class Failure:
     message: str
     hint: str | None = None
     errno: int | None = None
-
-
-@dataclass
-class Refusal:
-    """Why a canary was not written or read: the state that follows, a sentence, what mends it, the server's number.
-
-    absent: there is no table for it where it should have been read.
-    """
-
-    state: str
-    message: str
-    hint: str | None = None
-    errno: int | None = None
-    absent: bool = False
 
 
 @dataclass
@@ -218,3 +228,9 @@ def reachable_address(text: str) -> str | None:
         loopback = raw[0] == 127 if family == socket.AF_INET else raw == bytes(15) + b"\x01"
         return None if loopback or not any(raw) else socket.inet_ntop(family, raw)
     return None
+
+
+def version_info(version: str | None) -> list[int]:
+    """Return the leading number as integers; a proxy or old client may put 5.5.5- before it."""
+    match = re.match(r"(?:5\.5\.5-)?(\d+(?:\.\d+)*)", version or "")
+    return [int(part) for part in match.group(1).split(".")] if match else []

@@ -12,7 +12,10 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
 
 
 class Heartbeats:
-    def __init__(self) -> None:
+    """patient: a link counts as heard at the first look; for those who look often and must not be wrong at the first one."""
+
+    def __init__(self, patient: bool = False) -> None:
+        self.patient = patient
         # By channel: how many there were, and when one more was heard.
         self._heard: dict[str, tuple[int, float | None]] = {}
 
@@ -22,7 +25,7 @@ class Heartbeats:
             count = channel.io.heartbeats
             if count is None:
                 continue
-            before, heard = self._heard.get(channel.name, (count, None))
+            before, heard = self._heard.get(channel.name, (count, now if self.patient else None))
             heard = heard if count == before else now
             self._heard[channel.name] = (count, heard)
             if heard is not None and (channel.io.heartbeat_age is None or now - heard < channel.io.heartbeat_age):

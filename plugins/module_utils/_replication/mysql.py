@@ -38,6 +38,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status i
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    LOOPBACK,
     CanaryReply,
     Channel,
     Failure,
@@ -45,6 +46,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Look,
     Note,
     Raw,
+    Refusal,
     Replica,
     Snapshot,
     Thread,
@@ -55,7 +57,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.st
 
 
 class MysqlProbe:
-    """Asks one server. channel: only this one is judged."""
+    """Asks one server. channel: only this one is judged. patient: as of Heartbeats."""
 
     def __init__(
         self,
@@ -63,12 +65,13 @@ class MysqlProbe:
         channel: str | None = None,
         questions: Sequence[Question] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        patient: bool = False,
     ) -> None:
         self.client = client
         self.channel = channel
         self.questions = QUESTIONS if questions is None else questions
         self.clock = clock
-        self.heartbeats = Heartbeats()
+        self.heartbeats = Heartbeats(patient)
 
     def look(self, canary: Canary | None = None) -> Look:
         answers = Answers()
@@ -102,6 +105,8 @@ class MysqlProbe:
 
 # --- What is asked ------------------------------------------------------------------------------------------------
 
+# Times of the server are compared; those of a zone jump when its daylight saving time begins or ends.
+_UTC = "SET SESSION time_zone = '+00:00'"
 _SERVER = (
     "SELECT VERSION() AS version, @@version_comment AS version_comment, CURRENT_USER() AS account, NOW() AS now"
     " /*!80023 , 1 AS knows_source */"
@@ -118,16 +123,26 @@ _VARIABLES = (
     "gtid_executed",
     "gtid_mode",
     "gtid_strict_mode",
+    "group_replication_group_name",
     "hostname",
     "log_bin",
     "log_replica_updates",
     "log_slave_updates",
     "port",
     "read_only",
+    "replica_exec_mode",
+    "replica_skip_errors",
+    "replicate_events_marked_for_skip",
     "report_host",
     "server_id",
     "server_uuid",
+    "slave_exec_mode",
+    "slave_skip_errors",
     "super_read_only",
+    "transaction_read_only",
+    "tx_read_only",
+    "wsrep_cluster_name",
+    "wsrep_on",
 )
 _STATUS = (
     "Rpl_semi_sync_master_status",
@@ -137,26 +152,43 @@ _STATUS = (
     # MySQL 5.6 tells these here only.
     "Slave_heartbeat_period",
     "Slave_last_heartbeat",
+    "wsrep_cluster_size",
+    "wsrep_local_state_comment",
 )
 # Without PROCESS a login sees its own threads only.
 _RIGHTS = (
     "SELECT COUNT(*) AS sees_processes FROM information_schema.USER_PRIVILEGES"
     " WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()"
 )
-# Threads that serve replicas, and MariaDB's connections to its primaries, whose time begins anew with each event.
-_THREADS = (
-    "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE COMMAND LIKE ''Binlog Dump%''"
+# Threads that serve replicas, those that wait to write, and MariaDB's connections to its primaries, whose time begins anew
+# with each event.
+_WHICH_THREADS = (
+    "COMMAND LIKE ''Binlog Dump%'' OR (TIME >= 2 AND (STATE LIKE ''Waiting for semi-sync ACK%''"
+    " OR STATE LIKE ''Waiting for %read lock'' OR STATE IN (''Waiting for commit lock'', ''Waiting for backup lock'',"
+    " ''Waiting for disk space'')))"
 )
+_THREADS = "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE {which}"
 _MARIADB_THREADS = (
     "SELECT HOST, USER, COMMAND, TIME_MS, STATE FROM information_schema.PROCESSLIST"
-    " WHERE COMMAND LIKE ''Binlog Dump%'' OR COMMAND = ''Slave_IO''"
+    " WHERE COMMAND = ''Slave_IO'' OR {which}"
 )
 _MYSQL_THREADS = (
     "SELECT p.HOST, p.USER, p.COMMAND, p.TIME, p.STATE,"
     " (SELECT MAX(CAST(v.VARIABLE_VALUE AS CHAR)) FROM performance_schema.threads t"
     " JOIN performance_schema.user_variables_by_thread v USING (THREAD_ID) WHERE t.PROCESSLIST_ID = p.ID"
     " AND v.VARIABLE_NAME IN (''replica_uuid'', ''slave_uuid'')) AS UUID"
-    " FROM performance_schema.processlist p WHERE p.COMMAND LIKE ''Binlog Dump%''"
+    " FROM performance_schema.processlist p WHERE {which}"
+)
+_GROUP = (
+    "SELECT MEMBER_STATE AS state, MEMBER_ROLE AS role FROM performance_schema.replication_group_members"
+    " WHERE MEMBER_ID = @@GLOBAL.server_uuid"
+)
+# A global read lock shows nowhere in MariaDB, but nothing can be locked for a change while it is held. This reads no row,
+# changes nothing and waits for nothing.
+_GLOBAL_LOCK = "SELECT 1 FROM ansible_canary.probe WHERE 1 = 0 FOR UPDATE NOWAIT"
+_MYSQL_GLOBAL_LOCK = (
+    "SELECT COUNT(*) AS locks FROM performance_schema.metadata_locks WHERE OBJECT_TYPE = ''GLOBAL''"
+    " AND LOCK_TYPE = ''SHARED'' AND LOCK_STATUS = ''GRANTED''"
 )
 # Who may write where read_only is on; without rights on the schema mysql a login sees itself only.
 _WRITERS = (
@@ -194,7 +226,7 @@ _ASK_BINLOG = Question(
     chosen("SHOW MASTER STATUS", ("/*!80200", "SHOW BINARY LOG STATUS"), ("/*M!100502", "SHOW BINLOG STATUS")),
 )
 QUESTIONS = (
-    Question("versions", (_SERVER,), optional=False),
+    Question("versions", (_UTC, _SERVER), optional=False),
     _ASK_GTIDS,
     Question("variables", (_show("VARIABLES", _VARIABLES),), optional=False),
     Question("channels", READ_STATUS, optional=False),
@@ -202,7 +234,14 @@ QUESTIONS = (
     Question("status", (_show("STATUS", _STATUS),)),
     Question("schemas", (READ_SCHEMAS,)),
     Question("rights", (_RIGHTS,)),
-    Question("threads", chosen(_THREADS, ("/*!80022", _MYSQL_THREADS), ("/*M!100005", _MARIADB_THREADS))),
+    Question(
+        "threads",
+        chosen(
+            _THREADS.format(which=_WHICH_THREADS),
+            ("/*!80022", _MYSQL_THREADS.format(which=_WHICH_THREADS)),
+            ("/*M!100005", _MARIADB_THREADS.format(which=_WHICH_THREADS)),
+        ),
+    ),
     Question("writers", (_WRITERS,)),
     Question(
         "links",
@@ -213,6 +252,8 @@ QUESTIONS = (
         ),
     ),
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
+    Question("group", chosen("DO 0", ("/*!80002", _GROUP))),
+    Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
 
@@ -277,7 +318,12 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
     """Return the facts. channel: only this one is judged."""
     rows = answers.rows
     variables = variables_of(rows)
-    statuses = [read_status(row) for row in rows.get("channels", [])]
+    statuses = [
+        status
+        for status in map(read_status, rows.get("channels", []))
+        # A group replicates through channels of its own, which have no primary.
+        if not status.name.startswith("group_replication_")
+    ]
     binlog = lower((rows.get("binlog") or [{}])[0])
     for full in (binlog.get("executed_gtid_set"), *(status.executed for status in statuses)):
         # SHOW VARIABLES cuts it.
@@ -309,12 +355,19 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         peers=[str(value) for item in every if item not in channels for value in (item.uuid, item.server_id) if value],
         link_ages=link_ages if channel is None else [],
         replicas=_replicas(rows, threads),
+        writes_refused=_writes_refused(answers, variables, threads),
         empty=read_content(variables, rows["schemas"]).empty if "schemas" in rows else None,
         gtid_mode=_gtid_mode(flavor, variables, channels),
         gtid_strict=on(variables.get("gtid_strict_mode")),
         executed=squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
         binlog_state=squeezed(variables.get("gtid_binlog_state")),
         binlog_filters=_binlog_filters(binlog),
+        lenient=_lenient(variables),
+        absent_channel=_absent_channel(channel, every),
+        member_of=_member_of(variables, status, rows.get("group", [])),
+        addresses=_addresses(variables),
+        binary_log=on(variables.get("log_bin")),
+        logs_replicated=on(variables.get("log_replica_updates") or variables.get("log_slave_updates")),
         semi_sync=_semi_sync(status, bool(every)),
         position=_position(flavor, variables, binlog, channels),
         notes=_notes(answers.refused, flavor, account),
@@ -462,13 +515,17 @@ def _dialect(flavor: str, variables: Mapping[str, Any], statuses: Sequence[Repli
     return "source" if knows else "master"
 
 
+def _serves_a_replica(thread: Raw) -> bool:
+    return str(thread.get("command") or "Binlog Dump").startswith("Binlog Dump")
+
+
 def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica] | None:
     if "threads" not in rows:
         return None
     rights = (rows.get("rights") or [{}])[0]
     replicas = []
     for item in threads:
-        if not str(item.get("command") or "Binlog Dump").startswith("Binlog Dump"):
+        if not _serves_a_replica(item):
             continue
         host, _mark, port = str(item.get("host") or "").rpartition(":")
         replicas.append(
@@ -481,6 +538,43 @@ def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica]
         )
     # Without PROCESS only own threads show, so an empty list would say nothing.
     return replicas if replicas or integer(rights.get("sees_processes")) else None
+
+
+LOCK_WAIT_TIMEOUT = 1205
+_GLOBAL_LOCK_HELD = (
+    "a global read lock is held (FLUSH TABLES WITH READ LOCK)",
+    "UNLOCK TABLES in the session that holds it, or KILL that; a backup gives it back when it ends.",
+)
+# State of a thread that waits to write, why it does, and what mends that.
+_WAITING = (
+    (
+        r"Waiting for semi-sync ACK",
+        "commits wait for a semi-synchronous replica that does not answer",
+        "Bring the replica back; a lower rpl_semi_sync timeout gives up on it sooner.",
+    ),
+    (
+        r"Waiting for disk space",
+        "its disk is full",
+        "Free space for the data directory and the binary logs ('df -h').",
+    ),
+    (r"Waiting for (.* read|commit|backup) lock", *_GLOBAL_LOCK_HELD),
+)
+
+
+def _writes_refused(answers: Answers, variables: Mapping[str, Any], threads: Sequence[Raw]) -> Refusal | None:
+    """Say why a server that is not read-only would take no write."""
+    refused = answers.refused.get("global_lock")
+    locks = answers.rows.get("global_lock") or [{}]
+    if (refused and refused.errno == LOCK_WAIT_TIMEOUT) or integer(locks[0].get("locks")):
+        return Refusal("broken", *_GLOBAL_LOCK_HELD)
+    for name in ("transaction_read_only", "tx_read_only"):
+        if on(variables.get(name)):
+            return Refusal("broken", f"{name} makes every new transaction read-only", f"SET GLOBAL {name} = 0")
+    for thread in threads:
+        for state, why, hint in _WAITING:
+            if re.match(state, str(thread.get("state"))):
+                return Refusal("broken", why, hint)
+    return None
 
 
 # Accounts of the server itself and of the system's administrator.
@@ -511,6 +605,52 @@ def _binlog_filters(binlog: Mapping[str, Any]) -> dict[str, str]:
     if set(found["Binlog_Ignore_DB"].lower().split(",")) <= SYSTEM_SCHEMAS:
         del found["Binlog_Ignore_DB"]
     return {name: value for name, value in found.items() if value}
+
+
+# Setting -> what it has to be.
+_STRICT = {
+    "replica_exec_mode": "STRICT",
+    "replica_skip_errors": "OFF",
+    "replicate_events_marked_for_skip": "REPLICATE",
+    "slave_exec_mode": "STRICT",
+    "slave_skip_errors": "OFF",
+}
+
+
+def _lenient(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings by which a replica skips what it should stop at; MySQL 8 shows each under two names."""
+    found = {
+        name: str(variables[name]) for name, value in _STRICT.items() if variables.get(name) not in (None, "", value)
+    }
+    for name in list(found):
+        if name.startswith("replica_"):
+            found.pop(name.replace("replica_", "slave_"), None)
+    return found
+
+
+def _absent_channel(wanted: str | None, channels: Sequence[Channel]) -> str | None:
+    names = [repr(channel.name) if channel.name else "'' (the unnamed one)" for channel in channels]
+    if wanted is None or not channels or wanted in [channel.name for channel in channels]:
+        return None
+    return f"channel is {wanted!r}, but the channels of this server are {', '.join(names)}"
+
+
+def _member_of(variables: Mapping[str, Any], status: Mapping[str, Any], group: Rows) -> str | None:
+    """Name the cluster of equals that the server belongs to."""
+    if on(variables.get("wsrep_on")):
+        name, state = variables.get("wsrep_cluster_name"), status.get("wsrep_local_state_comment")
+        return f"a member of the Galera cluster {name!r} ({state or 'state unknown'}, size {status.get('wsrep_cluster_size') or '?'})"
+    if group and group[0].get("state") not in (None, "", "OFFLINE"):
+        name = variables.get("group_replication_group_name")
+        return f"a member of the replication group {name!r} ({group[0].get('state')}, {group[0].get('role')})"
+    return None
+
+
+def _addresses(variables: Mapping[str, Any]) -> list[str]:
+    """Return under what the server itself can be reached, as far as it knows."""
+    own = [str(variables.get(name) or "") for name in ("report_host", "hostname")]
+    bound = [item.strip() for item in str(variables.get("bind_address") or "").split(",")]
+    return sorted({*LOOPBACK, *own, *bound} - {""})
 
 
 def _semi_sync(status: Mapping[str, Any], is_replica: bool) -> bool | None:
@@ -550,6 +690,8 @@ def _notes(refused: Mapping[str, MysqlError], flavor: str, account: str | None) 
             error.errno,
         )
         for name, error in refused.items()
+        # What stands in its way is a finding, or there is no table to try it on.
+        if name != "global_lock"
     ]
 
 

@@ -18,26 +18,40 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisClient,
     RedisError,
     RedisLogin,
+    Reply,
     parse_info,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    LOOPBACK,
     CanaryReply,
     Channel,
     Failure,
     Identity,
     Look,
     Note,
+    Refusal,
     Replica,
     Snapshot,
     Thread,
     reachable_address,
+    version_info,
 )
 
 # repl-ping-replica-period where the server does not tell: its default.
 PING_PERIOD = 10
-SETTINGS = ("bind", "repl-ping-replica-period", "min-replicas-to-write", "tls-replication")
+# min-replicas-max-lag likewise. A replica acknowledges once a second.
+MAX_LAG = 10
+SETTINGS = (
+    "bind",
+    "min-replicas-max-lag",
+    "min-replicas-to-write",
+    "repl-ping-replica-period",
+    "save",
+    "stop-writes-on-bgsave-error",
+    "tls-replication",
+)
 # Redis 6.0 shows seconds since 1970 before its first sync.
 ABSURD_SECONDS = 10**8
 
@@ -88,6 +102,7 @@ class Answers:
     info: dict[str, str] = field(default_factory=dict)
     role: list[Any] = field(default_factory=list)
     config: dict[str, str] = field(default_factory=dict)
+    cluster_state: str | None = None
     notes: list[Note] = field(default_factory=list)
 
 
@@ -116,15 +131,26 @@ def ask(client: Client, user: str | None = None) -> Answers:
     answers = Answers(info=parse_info(info))
     if "role" not in answers.info:
         raise RedisError("protocol", "INFO did not answer with a replication section")
+    role = _optional(client, answers, user, "ROLE")
+    answers.role = role if isinstance(role, list) else []
+    if integer(answers.info.get("cluster_enabled")):
+        cluster = _optional(client, answers, user, "CLUSTER", "INFO")
+        answers.cluster_state = parse_info(cluster).get("cluster_state") if isinstance(cluster, str) else None
+    answers.config = config_get(client, *SETTINGS)
+    return answers
+
+
+def _optional(client: Client, answers: Answers, user: str | None, *command: str) -> Reply:
+    """Ask what a look can do without; where that is not allowed, say so."""
     try:
-        role = client.command("ROLE")
-        answers.role = role if isinstance(role, list) else []
+        return client.command(*command)
     except RedisError as error:
         if error.kind in ("unreachable", "protocol"):
             raise
-        answers.notes.append(Note(f"not everything could be read: role: {error.message}", grant(user)))
-    answers.config = config_get(client, *SETTINGS)
-    return answers
+        name = " ".join(command).lower()
+        hint = grant(user) if len(command) == 1 else f"ACL SETUSER {user or 'default'} +{'|'.join(command).lower()}"
+        answers.notes.append(Note(f"not everything could be read: {name}: {error.message}", hint))
+        return None
 
 
 # --- What it means ------------------------------------------------------------------------------------------------
@@ -135,31 +161,39 @@ def _replid(value: str | None) -> str | None:
     return value if value and value.strip("0") else None
 
 
-def _replicas(info: Mapping[str, str]) -> list[Replica]:
+def _replicas(info: Mapping[str, str], config: Mapping[str, str]) -> list[Replica]:
     found = []
+    oldest = integer(config.get("min-replicas-max-lag")) or MAX_LAG
     for name, value in info.items():
         if not re.match(r"(?:slave|replica)\d+\Z", name):
             continue
         fields = dict(item.partition("=")[::2] for item in value.split(","))
+        lag = integer(fields.get("lag"))
         found.append(
             Replica(
                 host=fields.get("ip"),
                 port=integer(fields.get("port")),
                 state=fields.get("state"),
                 offset=integer(fields.get("offset")),
-                lag=integer(fields.get("lag")),
-                online=fields.get("state") == "online",
+                lag=lag,
+                # One that has gone without a word is called online until repl-timeout is over.
+                online=fields.get("state") == "online" and (lag is None or lag <= oldest),
             )
         )
     return found
 
 
+def _addresses(answers: Answers, login_host: str | None) -> list[str]:
+    """Return under what the server itself can be reached, as far as it tells."""
+    listeners = " ".join(value for name, value in answers.info.items() if name.startswith("listener"))
+    bound = [*re.findall(r"bind=([^,\s]+)", listeners), *answers.config.get("bind", "").split(), login_host or ""]
+    return [item.lstrip("-") for item in [*bound, *LOOPBACK] if item]
+
+
 def _host(answers: Answers, login_host: str | None) -> str | None:
     """Return the address under which the server is best known; never a loopback address."""
-    listeners = " ".join(value for name, value in answers.info.items() if name.startswith("listener"))
-    bound = re.findall(r"bind=([^,\s]+)", listeners)
-    for item in [*bound, *answers.config.get("bind", "").split(), login_host or ""]:
-        address = reachable_address(item.lstrip("-"))
+    for item in _addresses(answers, login_host):
+        address = reachable_address(item)
         if address:
             return address
     return login_host if login_host and not re.match(r"(localhost|127\.|::1)", login_host) else None
@@ -199,14 +233,47 @@ def _channel(answers: Answers) -> Channel:
     )
 
 
-def _writes_refused(info: Mapping[str, str], config: Mapping[str, str]) -> str | None:
-    """Say why a primary refuses writes, where its own words tell."""
+def _writes_refused(answers: Answers) -> Refusal | None:
+    """Say why a primary would refuse a write, where its own words tell."""
+    info, config = answers.info, answers.config
     good, wanted = integer(info.get("min_slaves_good_slaves")), integer(config.get("min-replicas-to-write")) or 1
     if good is not None and good < wanted:
-        return "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
+        state, _message, hint = canary_redis.REFUSED["NOREPLICAS"]
+        why = "fewer good replicas are connected than min-replicas-to-write asks for (NOREPLICAS)"
+        return Refusal(state, why, hint)
+    state, _message, hint = canary_redis.REFUSED["MISCONF"]
     if info.get("aof_last_write_status") == "err":
-        return "it cannot write its append-only file (MISCONF)"
+        return Refusal(state, "it cannot write its append-only file (MISCONF)", hint)
+    if info.get("rdb_last_bgsave_status") == "err" and _stops_after_a_failed_save(config):
+        return Refusal(state, "its last save to disk failed (MISCONF)", hint)
+    if _memory_is_full(info):
+        state, _message, hint = canary_redis.REFUSED["OOM"]
+        return Refusal(state, "its memory is full and nothing may be removed (OOM)", hint)
+    if answers.cluster_state not in (None, "ok"):
+        state, _message, hint = canary_redis.REFUSED["CLUSTERDOWN"]
+        return Refusal(state, f"the state of its cluster is {answers.cluster_state} (CLUSTERDOWN)", hint)
+    if info.get("paused_reason", "none") != "none":
+        return Refusal("broken", f"its clients are paused ({info['paused_reason']})", "CLIENT UNPAUSE, or wait.")
+    if info.get("master_failover_state", "no-failover") != "no-failover":
+        return Refusal("connecting", "it hands its role over to a replica (FAILOVER)", "Wait, or FAILOVER ABORT.")
     return None
+
+
+def _stops_after_a_failed_save(config: Mapping[str, str]) -> bool:
+    """Redis does by default; a login that may not read the settings cannot know better."""
+    return config.get("stop-writes-on-bgsave-error", "yes") == "yes" and config.get("save", "3600 1") != ""
+
+
+def _memory_is_full(info: Mapping[str, str]) -> bool:
+    limit, used = integer(info.get("maxmemory")) or 0, integer(info.get("used_memory")) or 0
+    if not limit or used - (integer(info.get("mem_not_counted_for_evict")) or 0) <= limit:
+        return False
+    policy = info.get("maxmemory_policy", "")
+    # The volatile policies remove keys that have a time to live, and only these.
+    removable = any(
+        re.match(r"db\d+\Z", name) and not re.search(r"\bexpires=0\b", value) for name, value in info.items()
+    )
+    return policy == "noeviction" or (policy.startswith("volatile-") and not removable)
 
 
 def flavor_of(info: Mapping[str, str]) -> tuple[str, str | None]:
@@ -237,10 +304,11 @@ def translate(answers: Answers, login_host: str | None = None, user: str | None 
         ),
         read_only=info.get("slave_read_only") == "1" if replica else False,
         channels=[_channel(answers)] if replica else [],
-        replicas=_replicas(info),
-        writes_refused=None if replica else _writes_refused(info, answers.config),
+        replicas=_replicas(info, answers.config),
+        writes_refused=None if replica else _writes_refused(answers),
         loading=bool(integer(info.get("loading"))),
         empty=not any(re.match(r"db\d+\Z", name) for name in info) if "run_id" in info else None,
+        addresses=_addresses(answers, login_host),
         offset=offset,
         replid2=_replid(info.get("master_replid2")),
         replid2_offset=integer(info.get("second_repl_offset")),
@@ -287,18 +355,42 @@ def explain_link(client: Client, snapshot: Snapshot, connect: Callable[[RedisLog
     The password is read from the server's own settings, used for this one login and never shown.
     """
     for channel in snapshot.channels:
-        if snapshot.loading or channel.io.state not in ("connect", "connecting"):
+        if snapshot.loading or channel.io.state == "connected" or _is_copying(snapshot):
             continue
         login = _primary_login(client, channel)
         if login is None:
             continue
         with connect(login) as primary:
-            try:
-                primary.command("PING")
-            except RedisError as error:
-                # A replication account need not be allowed to PING.
-                if error.kind != "noperm":
-                    channel.io.error, channel.io.cause = error.message, error.kind
+            error = _replication_error(primary, _refuses_bad_offsets(snapshot))
+        if error:
+            channel.io.error, channel.io.cause = error.message, error.kind
+
+
+def _is_copying(snapshot: Snapshot) -> bool:
+    """Whether data come; one that is refused says "sync" as well now and then."""
+    return bool(integer(snapshot.raw["info"].get("master_sync_read_bytes")))
+
+
+def _refuses_bad_offsets(snapshot: Snapshot) -> bool:
+    """Redis 6 answers a PSYNC with a wrong offset by copying all its data; its primary may be as old as the replica."""
+    return snapshot.flavor == "valkey" or (version_info(snapshot.version) or [0])[0] >= 7
+
+
+def _replication_error(primary: Client, may_try: bool) -> RedisError | None:
+    """Return what a primary has against this replica, without replicating anything."""
+    try:
+        primary.command("PING")
+    except RedisError as error:
+        # A replication account need not be allowed to PING.
+        if error.kind != "noperm":
+            return error
+    if may_try:
+        try:
+            # Rights are looked at before the offset.
+            primary.command("PSYNC", "?", "none")
+        except RedisError as error:
+            return None if "not an integer" in error.message else error
+    return None
 
 
 # --- Why there was no answer --------------------------------------------------------------------------------------

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import re
-
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import CanaryResult
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import (
     Finding,
@@ -19,14 +17,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Raw,
     Replica,
     Snapshot,
+    version_info,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import Verdict
-
-
-def version_info(version: str | None) -> list[int]:
-    """Return the leading number as integers; a proxy or old client may put 5.5.5- before it."""
-    match = re.match(r"(?:5\.5\.5-)?(\d+(?:\.\d+)*)", version or "")
-    return [int(part) for part in match.group(1).split(".")] if match else []
 
 
 def _picked(record: object, *names: str) -> Raw:

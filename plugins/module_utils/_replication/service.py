@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Union
 
@@ -39,19 +39,24 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 # What the second-by-second look leaves out is for people. The binary log stays in: a full disk shows there first.
-LEFT_OUT = ("status", "schemas", "rights", "writers")
+LEFT_OUT = ("status", "schemas", "rights", "writers", "group", "global_lock")
 EACH_SECOND = tuple(question for question in QUESTIONS if question.name not in LEFT_OUT)
 # A primary takes writes when it is one and open; what else may be wrong with it is no reason to send them nowhere.
 ONLY_WRITABLE = tuple(name for name in CHECK_NAMES if name not in ("reachable", "role", "read_only"))
 # Without the primary's position, own writes of the time as primary look like errant ones.
 NOT_ALONE = ("errant",)
+# States of a replica whose primary is away, and the checks that say so: reads need not die with it.
+LOST_ITS_PRIMARY = ("connecting", "stopped")
+PRIMARY_IS_AWAY = ("io", "heartbeat")
 MOST_CONNECTIONS = 32
 REQUEST_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """max_age: seconds after which a look is worth nothing. allow: who may ask besides this host."""
+    """max_age: seconds after which a look is worth nothing. max_stale: for how many seconds a replica that lost its primary is
+    read from. allow: who may ask besides this host.
+    """
 
     address: str = "127.0.0.1"
     port: int = 9200
@@ -59,6 +64,7 @@ class Settings:
     interval: float = 1.0
     max_age: float = 2.5
     max_lag: int = 10
+    max_stale: float = 300.0
     text_file: str | None = None
     text_interval: float = 15.0
 
@@ -72,29 +78,44 @@ def parse_settings(raw: Mapping[str, Any]) -> Settings:
 
 @dataclass(frozen=True)
 class Judged:
-    """One look, judged for both roles. begun: when the look began."""
+    """One look. begun: when it began. primary, replica: whether writes or reads may be sent here. own: the verdict on the
+    role that the server has. stale: seconds since a replica that lost its primary was up to date.
+    """
 
     begun: float
     primary: Verdict
     replica: Verdict
+    own: Verdict
     snapshot: Snapshot | None = None
+    stale: float = 0.0
 
     @property
-    def own(self) -> Verdict:
-        """The verdict on the role that the server has."""
-        return self.replica if self.snapshot and self.snapshot.channels else self.primary
+    def up_to_date(self) -> bool:
+        return self.replica.healthy and not self.stale
 
 
-def judge_look(begun: float, found: Snapshot | Failure, max_lag: int) -> Judged:
+def judge_look(begun: float, found: Snapshot | Failure, settings: Settings, last_up_to_date: float | None) -> Judged:
+    """Judge a look for both roles. last_up_to_date: when the last look began that saw a replica with its primary."""
     if isinstance(found, Failure):
         verdict = judge_failure(found)
-        return Judged(begun, verdict, verdict)
+        return Judged(begun, verdict, verdict, verdict)
     primary = judge(Case(found, Expectation(role="primary", ignore_checks=ONLY_WRITABLE), Comparison()))
     if primary.healthy and found.read_only is None:
         primary = judge_failure(Failure("unsupported", "other", "whether this server accepts writes cannot be seen"))
-    expect = Expectation(role="replica", max_lag=max_lag, ignore_checks=NOT_ALONE)
+    expect = Expectation(role="replica", max_lag=settings.max_lag, ignore_checks=NOT_ALONE)
     replica = judge(Case(found, expect, Comparison()))
-    return Judged(begun, primary, replica, found)
+    if not found.channels:
+        return Judged(begun, primary, replica, primary, found)
+    if replica.state in LOST_ITS_PRIMARY and last_up_to_date is not None:
+        without = replace(expect, ignore_checks=(*NOT_ALONE, *PRIMARY_IS_AWAY))
+        stale = begun - last_up_to_date
+        if stale <= settings.max_stale and judge(Case(found, without, Comparison())).healthy:
+            message = (
+                f"this replica was up to date {stale:.0f} s ago, {settings.max_stale:g} s are allowed, and serves what it has;"
+                f" {replica.message}"
+            )
+            return Judged(begun, primary, Verdict("healthy", message), replica, found, stale)
+    return Judged(begun, primary, replica, replica, found)
 
 
 def stale(age: float | None) -> Verdict:
@@ -110,12 +131,18 @@ class Board:
     clock: Callable[[], float] = time.monotonic
     newest: Judged | None = None
     looks: int = 0
+    last_up_to_date: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def put(self, judged: Judged) -> None:
+    def put(self, begun: float, found: Snapshot | Failure) -> Judged:
+        """Judge a look, and let everybody see it."""
+        judged = judge_look(begun, found, self.settings, self.last_up_to_date)
         with self._lock:
             self.newest = judged
             self.looks += 1
+            if judged.up_to_date:
+                self.last_up_to_date = begun
+        return judged
 
     def age(self) -> float | None:
         newest = self.newest
@@ -126,7 +153,7 @@ class Board:
         newest, age = self.newest, self.age()
         if newest is None or age is None or age > self.settings.max_age:
             refusal = stale(age)
-            return Judged(newest.begun if newest else 0.0, refusal, refusal)
+            return Judged(newest.begun if newest else 0.0, refusal, refusal, refusal)
         return newest
 
 
@@ -135,8 +162,7 @@ def keep_looking(board: Board, probe: Probe, over: threading.Event, log: Callabl
     said, written = "", float("-inf")
     while not over.is_set():
         begun = board.clock()
-        judged = judge_look(begun, probe.look().found, board.settings.max_lag)
-        board.put(judged)
+        judged = board.put(begun, probe.look().found)
         saying = f"{judged.own.state}: {judged.own.message}"
         if judged.own.state != said:
             log(saying)
@@ -216,6 +242,12 @@ def metrics(board: Board) -> str:
         tell("server_info", "gauge", "What the server is.", (f"{{{about}}}", 1))
         tell("read_only", "gauge", "Whether the server refuses writes.", ("", snapshot.read_only))
         tell("lag_seconds", "gauge", "Seconds behind; absent unless all threads run.", ("", snapshot.lag_seconds))
+        tell(
+            "stale_seconds",
+            "gauge",
+            "Seconds since a replica that lost its primary was up to date.",
+            ("", judged.stale),
+        )
         tell(
             "replicas",
             "gauge",

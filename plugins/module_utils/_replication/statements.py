@@ -56,6 +56,14 @@ class Statements:
             return f"REPLICAOF {host} <port>"
         return self.change({"HOST": quote(host), **self._gtid}, channel)
 
+    def leave(self, channel: str = "") -> str:
+        """Return what makes the server follow nobody."""
+        if self.dialect == "redis":
+            return "REPLICAOF NO ONE"
+        if self.dialect == "mariadb":
+            return f"{self.stop(channel)}; RESET SLAVE{self._suffix(channel)} ALL"
+        return f"{self.stop(channel)}; RESET {self._noun} ALL{self._suffix(channel)}"
+
     def by_gtid(self, channel: str = "") -> str:
         return self.change(self._gtid, channel)
 

@@ -100,7 +100,8 @@ def _verdict(findings: Iterable[Finding], checks: dict[str, Result], praise: str
 def _praise(snapshot: Snapshot) -> str:
     if not snapshot.channels:
         count = len(snapshot.replicas or [])
-        return f"this {snapshot.role} accepts writes, {count} replica(s) are connected"
+        writes = {False: "accepts writes", True: "is read-only", None: "answers"}[snapshot.read_only]
+        return f"this {snapshot.role} {writes}, {count} replica(s) are connected"
     primaries = ", ".join(channel.primary for channel in snapshot.channels)
     seconds = snapshot.lag_seconds
     return f"this replica follows {primaries}" + (f", {seconds:g} s behind" if seconds is not None else "")

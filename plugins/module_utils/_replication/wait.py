@@ -163,7 +163,7 @@ class Wait:
         if expect.primary or not isinstance(primary, Snapshot):
             return expect
         known = {name: value for name, value in vars(primary.identity).items() if value}
-        return replace(expect, primary=parse_expected_primary(known))
+        return replace(expect, primary=parse_expected_primary(known), one_channel=True)
 
     def _compare(self, snapshot: Snapshot) -> Comparison:
         if not snapshot.channels:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,8 @@ CONNECTIONS = sorted(
     if "ssh_config" in path.read_text()
 )
 
+COMPOSED = ("lab_prefix", "ansible_ssh_common_args", "ansible_control_path")
+
 
 def folders() -> list[Path]:
     return sorted(path for path in CHECKOUT.glob("molecule/*/*/hosts.yml"))
@@ -26,7 +31,7 @@ def folders() -> list[Path]:
 
 def test_prefixes_are_unique() -> None:
     prefixes = {
-        str(path.parent): find_cluster(path.parent, {}).prefix
+        str(path.parent): find_cluster(path.parent, {"LAB_PREFIX": "10.0.0"}).prefix
         for path in [*folders(), CHECKOUT / "inventory/lab/hosts.yml"]
     }
     for path in [*CHECKOUT.glob("tools/*.sh"), *CHECKOUT.glob("tests/*/*.py")]:
@@ -48,6 +53,26 @@ def test_an_open_connection_of_another_lab_is_never_taken_over(path: Path) -> No
     text = path.read_text()
     assert "{{ inventory_dir }}/" in text
     assert """ansible_control_path: "%(directory)s/{{ (inventory_dir ~ ansible_host) | hash('sha1') }}\"""" in text
+
+
+def test_how_a_host_is_reached_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As templates with lookups these cost some 30 ms in each task of each host."""
+    monkeypatch.setenv("LAB_PREFIX", "10.77.8")
+    program, inventory = str(Path(sys.executable).with_name("ansible-inventory")), str(CHECKOUT / "inventory/lab")
+    command = [program, "-i", inventory, "--list"]
+    listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    hosts = json.loads(listed)["_meta"]["hostvars"]
+    # What constructed has composed is marked as coming from outside, what is still a template is not.
+    composed = {
+        name: [variables[key]["__ansible_unsafe"] for key in COMPOSED if isinstance(variables[key], dict)]
+        for name, variables in hosts.items()
+    }
+    assert len(composed) == 8
+    for prefix, arguments, control_path in composed.values():
+        assert prefix == "10.77.8"
+        assert arguments == f"-F '{inventory}/.lab/10.77.8/ssh_config'"
+        assert control_path.startswith("%(directory)s/")
+    assert len({control_path for _prefix, _arguments, control_path in composed.values()}) == 8
 
 
 def test_no_file_writes_out_where_the_keys_lie() -> None:

@@ -219,7 +219,7 @@ def test_the_live_primary_stays_primary(tmp_path_factory: pytest.TempPathFactory
     assert {arguments["state"] for arguments in run.of("db2", "mysql_source")} == {"primary"}
     assert {arguments["host"] for arguments in run.of("db1", "mysql_source")} == {ADDRESSES["db2"]}
     assert "read_only = ON" not in run.file("db2", "60-webcluster.cnf").content
-    assert {call.host for call in run.calls if call.module == "copy"} == {"db1", "db2"}
+    assert {call.host for call in run.calls if call.module == "configured_service"} == {"db1", "db2"}
 
 
 def judged(run: Run, host: str) -> dict[str, Any]:

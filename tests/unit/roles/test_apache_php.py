@@ -99,12 +99,12 @@ def test_the_program_refuses_a_broken_file_by_the_same_command(
 @pytest.mark.parametrize("name", PHP)
 def test_each_release_gets_its_php(run: Run, name: str) -> None:
     version = PHP[name]
-    assert f"php{version}-fpm" in run.one(name, "apt")["name"]
-    assert run.file(name, "php-fpm.conf").arguments["dest"] == f"/etc/php/{version}/fpm/php-fpm.conf"
+    assert f"php{version}-fpm" in run.one(name, "preflight")["packages"]
+    assert run.file(name, "php-fpm.conf").arguments["path"] == f"/etc/php/{version}/fpm/php-fpm.conf"
     assert (
         f'SetHandler "proxy:unix:/run/php/php{version}-fpm.sock|fcgi://www"' in run.file(name, "apache2.conf").content
     )
-    units = {arguments["name"] for arguments in run.of(name, "systemd_service")}
+    units = {arguments["name"] for arguments in run.of(name, "configured_service")}
     assert units == {"apache2", f"php{version}-fpm"}
 
 
@@ -178,7 +178,7 @@ def test_own_document_root_is_served_and_within_the_reach_of_php(run: Run) -> No
 
 
 def test_own_packages_come_in_the_same_transaction(run: Run) -> None:
-    names = run.one("own", "apt")["name"]
+    names = run.one("own", "preflight")["packages"]
     assert {"apache2", "php8.4-fpm", "php-intl", "imagemagick"} <= set(names)
 
 

@@ -22,8 +22,8 @@ Variables = dict[str, Any]
 def case(variables: Variables) -> Case:
     """A host with these variables; names that begin with test_ are about the host itself."""
     own = dict(variables)
-    listeners = {"stdout_lines": own.pop("test_listeners", [])}
-    return Case(own, release=own.pop("test_release", "13"), answers={"command": listeners})
+    looked = {"missing_packages": [], "findings": own.pop("test_findings", [])}
+    return Case(own, release=own.pop("test_release", "13"), answers={"preflight": looked})
 
 
 def web(*names: str, **more: object) -> list[Variables]:
@@ -82,16 +82,6 @@ GOOD: dict[str, Variables] = {
     "redis": REDIS,
     "redis_without_user": {**REDIS, "haproxy_redis_monitor_user": ""},
     "both": {"haproxy_http_backends": web("web1", "web2"), **REDIS},
-    # Facts and listeners that are fine: haproxy itself, another address, another family, another port.
-    "neighbours": {
-        "haproxy_data_services": [service("mysql_write", 3306)],
-        "test_listeners": [
-            'LISTEN 0 4096 127.0.0.1:8404 0.0.0.0:* users:(("haproxy",pid=7,fd=5))',
-            'LISTEN 0 80 10.0.0.5:3306 0.0.0.0:* users:(("mariadbd",pid=8,fd=5))',
-            'LISTEN 0 80 [::1]:3306 [::]:* users:(("mariadbd",pid=8,fd=6))',
-            'LISTEN 0 511 *:80 *:* users:(("apache2",pid=9,fd=4))',
-        ],
-    },
 }
 WEB = {"haproxy_http_backends": web("web1")}
 # What is wrong, and what the sentence must say.
@@ -134,15 +124,7 @@ BAD: dict[str, tuple[Variables, str]] = {
     "no_server": ({"haproxy_data_services": [service("db", 3306, servers=[])]}, "has no server for db"),
     "password": ({**REDIS, "haproxy_redis_monitor_password": ""}, "haproxy_redis_monitor_password is empty"),
     "same_port": ({"haproxy_data_services": [service("db", 8404)]}, "use one address and port twice"),
-    "taken": (
-        {**WEB, "test_listeners": ['LISTEN 0 511 *:80 *:* users:(("apache2",pid=9,fd=4))']},
-        "Port 80 of HOST is already taken by apache2 on *: stop that program, or choose another port with "
-        "haproxy_http_bind_port.",
-    ),
-    "taken_by_nobody": (
-        {"haproxy_data_services": [service("db", 3306)], "test_listeners": ["LISTEN 0 80 127.0.0.1:3306 0.0.0.0:*"]},
-        "already taken by another program on 127.0.0.1: stop that program, or choose another port with bind_port",
-    ),
+    "taken": ({**WEB, "test_findings": ["Port 80 is already taken."]}, "Port 80 is already taken."),
     "system": (
         {**WEB, "test_release": "11"},
         "HOST runs Debian 11, but haproxy supports Debian 12, Debian 13, Debian sid: use",
@@ -169,7 +151,7 @@ def section(config: str, header: str) -> str:
 def test_bad_input_is_named_before_anything_is_changed(name: str, run: Run) -> None:
     assert BAD[name][1].replace("HOST", name) in run.refusal(name)
     assert PASSWORD not in run.refusal(name)
-    assert run.of(name, "apt") + run.of(name, "copy") == []
+    assert run.of(name, "apt") + run.of(name, "configured_service") == []
 
 
 @pytest.mark.parametrize("name", GOOD)

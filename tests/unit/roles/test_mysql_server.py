@@ -27,7 +27,7 @@ USUAL = {
 CASES = {
     "debian12": Case(USUAL, release="12"),
     "debian13": Case(USUAL),
-    "replica": Case({**USUAL, "mysql_server_read_only": True, "mysql_server_bind_address": "10.0.0.21"}),
+    "replica": Case({**USUAL, "mysql_server_source_host": "10.0.0.20", "mysql_server_bind_address": "10.0.0.21"}),
     "sid": Case({**USUAL, "mysql_server_flavor": "mysql"}, release="sid"),
     "settings": Case({**USUAL, "mysql_server_settings": {"sort_buffer_size": "1M", "general_log": False}}),
     "alone": Case(

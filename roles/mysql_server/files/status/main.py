@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.error("the configuration cannot be used: %r", error)
         return 2
-    probe = MysqlProbe(MysqlClient(login, timeout=LOOK_SECONDS), questions=service.EACH_SECOND)
+    probe = MysqlProbe(MysqlClient(login, timeout=LOOK_SECONDS), questions=service.EACH_SECOND, patient=True)
     try:
         service.run(settings, probe, log.info)
     except OSError as error:

@@ -1,12 +1,10 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module sees of its own node: who listens, what lies on the disk, whether it is let in."""
+"""What a module sees of its own node: what lies on the disk, whether it is let in."""
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,75 +13,9 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     RefusedError,
-    listener,
-    missing_address,
     open_client,
     refuse_lost_snapshot,
 )
-
-HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-
-
-def row(address: str, state: str = "0A", inode: str = "4711") -> str:
-    return f"   0: {address} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000   106        0 {inode} 1\n"
-
-
-def make_proc(root: Path, tcp: str = "", tcp6: str = "") -> str:
-    (root / "net").mkdir()
-    (root / "net" / "tcp").write_text(HEAD + tcp)
-    (root / "net" / "tcp6").write_text(HEAD + tcp6)
-    (root / "99" / "fd").mkdir(parents=True)
-    (root / "99" / "comm").write_text("nginx\n")
-    (root / "99" / "fd" / "6").symlink_to("socket:[4711]")
-    return str(root)
-
-
-@pytest.mark.parametrize(
-    ("tcp", "tcp6"),
-    [
-        (row("0100007F:18EB"), ""),  # 127.0.0.1
-        (row("00000000:18EB"), ""),  # everywhere
-        ("", row("00000000000000000000000000000000:18EB")),
-        ("", row("0000000000000000FFFF00000100007F:18EB")),  # 127.0.0.1 in IPv6 notation
-    ],
-)
-def test_holder_of_the_port_is_named(tmp_path: Path, tcp: str, tcp6: str) -> None:
-    found = listener(6379, ["127.0.0.1", "10.0.0.36"], make_proc(tmp_path, tcp, tcp6))
-    assert str(found) == "nginx (pid 99)"
-
-
-@pytest.mark.parametrize(
-    "tcp",
-    [
-        "",
-        row("0100007F:18EC"),  # another port
-        row("0200007F:18EB"),  # another address
-        row("0100007F:18EB", state="01"),  # a connection
-    ],
-)
-def test_port_is_free(tmp_path: Path, tcp: str) -> None:
-    assert listener(6379, ["127.0.0.1"], make_proc(tmp_path, tcp)) is None
-
-
-def test_holder_that_cannot_be_seen_is_still_one(tmp_path: Path) -> None:
-    assert str(listener(6379, ["127.0.0.1"], make_proc(tmp_path, row("0100007F:18EB", inode="5")))) == "another program"
-
-
-def test_listening_everywhere_collides_with_any_address(tmp_path: Path) -> None:
-    assert listener(6379, ["::"], make_proc(tmp_path, row("0200007F:18EB"))) is not None
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
-def test_own_socket_is_found() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        found = listener(server.getsockname()[1], ["127.0.0.1"])
-    assert found is not None
-    assert found.pid == os.getpid()
-
-
-def test_address_of_another_host_is_found() -> None:
-    assert missing_address(["127.0.0.1"]) is None
-    assert missing_address(["127.0.0.1", "192.0.2.1"]) == "192.0.2.1"
 
 
 def check_rdb(output: str) -> Any:

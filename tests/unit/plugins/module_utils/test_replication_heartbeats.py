@@ -64,6 +64,16 @@ def test_each_of_several_connections_must_be_heard() -> None:
     assert look(heard, 13, 8, 4, age=None, links=[103, 104]) == ([2, 0], [])
 
 
+def test_c2_an_idle_primary_is_not_silent_at_the_first_look_of_a_patient_one() -> None:
+    heard = Heartbeats(patient=True)
+    assert look(heard, 10, 7, age=1166.0) == [0]
+    assert look(heard, 13, 7, age=1169.0) == [3]
+    assert look(heard, 30, 7, age=1186.0) == [20]
+    assert look(heard, 31, 8, age=1187.0) == [0]
+    several = Heartbeats(patient=True)
+    assert look(several, 10, 7, 3, age=None, links=[1166, 1166]) == ([0, 0], [])
+
+
 class Idle(Client):
     """A MariaDB 10 server that counts one heartbeat more at each look, after 100 s without an event."""
 

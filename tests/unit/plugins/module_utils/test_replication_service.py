@@ -30,8 +30,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def replica(lag: int | None = 0, io: str = "Yes", **changes: Any) -> Snapshot:
-    channel = Channel(host="10.0.0.20", port=3306, io=Thread(io, heartbeat_age=0.5), sql=Thread("Yes"), lag_seconds=lag)
+def replica(
+    lag: int | None = 0, io: str = "Yes", sql: str = "Yes", heartbeat_age: float = 0.5, **changes: Any
+) -> Snapshot:
+    thread = Thread(io, heartbeat_age=heartbeat_age)
+    channel = Channel(host="10.0.0.20", port=3306, io=thread, sql=Thread(sql), lag_seconds=lag)
     known: dict[str, Any] = {"version": "11.8.6-MariaDB", "read_only": True, "channels": [channel]}
     return Snapshot("mysql", "mariadb", **known | changes)
 
@@ -53,7 +56,7 @@ def board(found: Snapshot | Failure | None, age: float = 0.0, **settings: Any) -
     clock = Clock()
     made = service.Board(service.Settings(**settings), clock)
     if found is not None:
-        made.put(service.judge_look(clock(), found, made.settings.max_lag))
+        made.put(clock(), found)
     clock.time += age
     return made
 
@@ -150,6 +153,78 @@ def test_settings() -> None:
         service.parse_settings({"allow": ["web%"]})
     with pytest.raises(TypeError):
         service.parse_settings({"colour": "blue"})
+
+
+def after(seconds: float, *found: Snapshot | Failure, **settings: Any) -> service.Board:
+    """Return the board after looks that are some seconds apart."""
+    clock = Clock()
+    made = service.Board(service.Settings(**settings), clock)
+    for item in found:
+        made.put(clock(), item)
+        clock.time += seconds
+    clock.time -= seconds
+    return made
+
+
+def lost(state: str = "Connecting", errno: int = 2003, **changes: Any) -> Snapshot:
+    """A replica whose primary is gone."""
+    snapshot = replica(io=state, **changes)
+    snapshot.channels[0].io.errno = errno
+    return snapshot
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        lost(),
+        lost(errno=0),
+        # The retries are used up.
+        lost("No"),
+        # A frozen primary: nothing comes any more.
+        replica(heartbeat_age=61.0),
+    ],
+)
+def test_b1_reads_do_not_die_with_the_primary(gone: Snapshot) -> None:
+    for seconds, status_of_reads in ((1, 200), (299, 200), (301, 503)):
+        board_then = after(seconds, replica(), gone)
+        code, _kind, body = service.answer(board_then, "/replica")
+        assert code == status_of_reads
+        assert service.answer(board_then, "/primary")[0] == 503
+        # What people see is the trouble.
+        assert service.answer(board_then, "/status")[0] == 503
+        assert ("serves what it has" in body) is (status_of_reads == 200)
+    assert (
+        f"was up to date {1:.0f} s ago, 300 s are allowed" in service.answer(after(1, replica(), gone), "/replica")[2]
+    )
+    # The limit counts from the last good look, not from one look to the next.
+    assert service.answer(after(200, replica(), gone, gone), "/replica")[0] == 503
+    assert service.answer(after(200, replica(), gone, replica(), gone), "/replica")[0] == 200
+    assert service.answer(after(1, replica(), gone, max_stale=0), "/replica")[0] == 503
+
+
+@pytest.mark.parametrize(
+    "ill",
+    [
+        # Whoever was never seen up to date may hold anything.
+        (lost(),),
+        (replica(lag=60), lost()),
+        (Failure("unreachable", "refused", "no"), lost()),
+        # The applier stands still, or the replica takes writes.
+        (replica(), lost(sql="No")),
+        (replica(), lost(read_only=False)),
+        (replica(), lost(errno=1236)),
+        (replica(), Failure("unreachable", "refused", "no")),
+        (replica(), primary()),
+    ],
+)
+def test_b1_a_replica_that_is_ill_itself_is_not_read_from(ill: tuple[Snapshot | Failure, ...]) -> None:
+    assert service.answer(after(1, *ill), "/replica")[0] == 503
+
+
+def test_b1_staleness_is_measured() -> None:
+    assert "webcluster_replication_stale_seconds 12\n" in service.metrics(after(12, replica(), lost(), max_age=60))
+    assert "webcluster_replication_replica 1\n" in service.metrics(after(12, replica(), lost()))
+    assert "webcluster_replication_stale_seconds 0\n" in service.metrics(after(12, replica(), replica()))
 
 
 # --- Over HTTP ----------------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_bad_input_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
+        ({"engine": "redis", "channel": "c"}, "channel is 'c', which engine redis does not have: leave it out."),
         ({"interval": 0.0}, "interval is 0, expected more than 0 seconds."),
         ({"max_io_idle": 0.0}, "max_io_idle is 0, expected more than 0 seconds, or leave it out."),
         ({"timeout": -1.0}, "timeout or stable_for is below 0"),

@@ -1,0 +1,314 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: configured_service
+short_description: Keep a service running what its files say
+version_added: 0.2.0
+description:
+  - Writes the files of one systemd service, and sees to it that the service is enabled, runs, and has read them.
+  - Every text that differs is given to its checker first; where one is refused, nothing is changed.
+  - What was written by a run that ended before the service could read it, or by somebody else, is found by the next run - the
+    module compares what the service was given last with what is on disk, and where somebody else started the
+    service, the time of that start with the time of the files.
+  - One task instead of several round trips for each file and handlers that a failure forgets.
+author:
+  - siteops contributors (@siteops)
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would change. On a host without the unit no text is checked.
+    support: full
+  diff_mode:
+    description: Shows the texts that change, except those of O(files[].secret_content).
+    support: full
+options:
+  name:
+    description: Name of the systemd service, without C(.service).
+    type: str
+    required: true
+  files:
+    description: Files to write, all of them before the service reads them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - Absolute path. A directory that is missing above it is made.
+          - What lies below C(/etc/sysusers.d) has its users made before the service starts.
+        type: path
+        required: true
+      content:
+        description: Text of the file.
+        type: str
+      secret_content:
+        description: Text of the file, never logged or shown.
+        type: str
+      owner:
+        description: Owner of the file.
+        type: str
+        default: root
+      group:
+        description: Group of the file.
+        type: str
+        default: root
+      mode:
+        description: Mode of the file, as a quoted octal number.
+        type: str
+        default: "0644"
+      validate:
+        description: Command that checks a text; C(%s) is the path of a file that holds it.
+        type: str
+  reads:
+    description: Further files and directories that the service reads, written by other tasks.
+    type: list
+    elements: path
+    default: []
+  on_change:
+    description: How the service is told to read its files. V(nothing) leaves that to another task.
+    type: str
+    choices: [reload, restart, nothing]
+    default: reload
+"""
+
+EXAMPLES = r"""
+- name: Configure HAProxy and let it run what is configured
+  siteops.webcluster.configured_service:
+    name: haproxy
+    files:
+      - path: /etc/haproxy/haproxy.cfg
+        content: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+        group: haproxy
+        mode: "0640"
+        validate: haproxy -c -f %s
+"""
+
+RETURN = r"""
+written:
+  description: Files whose text was written, or would be in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/haproxy/haproxy.cfg]
+action:
+  description: What was done with the service, or would be in check mode.
+  returned: success
+  type: str
+  choices: [start, reload, restart, nothing]
+"""
+
+import os
+import tempfile
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._configured_service import (
+    PROPERTIES,
+    STAMPS,
+    Files,
+    Stamp,
+    Unit,
+    decide,
+    drop_stamp,
+    parse_unit,
+    read_files,
+    read_stamp,
+    write_stamp,
+)
+
+File = dict[str, t.Any]
+
+
+class ConfiguredServiceModule(AnsibleModule):
+    """Keeps the texts out of the node's system log, where every call of a module is written."""
+
+    def log(self, msg: str, log_args: dict[str, t.Any] | None = None) -> None:
+        if log_args:
+            paths = ",".join(file["path"] for file in self.params["files"])
+            msg, log_args = f"Invoked with name={self.params['name']} files={paths}", None
+        super().log(msg, log_args=log_args)
+
+
+def text_of(file: File) -> str:
+    return str(file["content"] if file["secret_content"] is None else file["secret_content"])
+
+
+def present_text(file: File) -> str | None:
+    if not os.path.isfile(file["path"]):
+        return None
+    with open(file["path"], encoding="utf-8", errors="surrogateescape", newline="") as present:
+        return present.read()
+
+
+def temporary(file: File, folder: str | None) -> str:
+    """Write the text into a new file that only root can read."""
+    handle, path = tempfile.mkstemp(prefix=".webcluster-", dir=folder)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as target:
+        target.write(text_of(file))
+    return path
+
+
+def validate(module: AnsibleModule, file: File) -> None:
+    """Let the file's checker look at its text."""
+    path = temporary(file, module.tmpdir)
+    try:
+        code, out, err = module.run_command(file["validate"].replace("%s", path), expand_user_and_vars=False)
+    finally:
+        os.unlink(path)
+    if code:
+        said = " ".join((err.strip() or out.strip() or f"exit code {code}").replace(path, file["path"]).split())
+        module.fail_json(msg=f"{file['path']} failed to validate, nothing was changed: {said}")
+
+
+def write(module: AnsibleModule, file: File) -> None:
+    """Put the text in its place in one step."""
+    folder = os.path.dirname(file["path"])
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    path = temporary(file, folder)
+    set_attributes(module, file, path)
+    os.replace(path, file["path"])
+
+
+def set_attributes(module: AnsibleModule, file: File, path: str) -> bool:
+    changed = module.set_owner_if_different(path, file["owner"], False)
+    changed = module.set_group_if_different(path, file["group"], changed)
+    return bool(module.set_mode_if_different(path, file["mode"], changed))
+
+
+def describe(file: File) -> dict[str, str]:
+    """Return the diff of a file, without secret texts."""
+    secret = file["secret_content"] is not None
+    return {
+        "before_header": file["path"],
+        "after_header": file["path"],
+        "before": "" if secret else present_text(file) or "",
+        "after": "(secret, not shown)\n" if secret else text_of(file),
+    }
+
+
+def command(module: AnsibleModule, words: list[str]) -> str:
+    """Run a command; where it fails, end with what it said and what the service wrote into the journal."""
+    code, out, err = module.run_command(words)
+    if code:
+        name = module.params["name"]
+        journal = module.run_command(
+            ["journalctl", "--unit", name, "--lines", "5", "--output", "cat", "--no-pager", "--quiet"]
+        )[1]
+        said = " ".join(f"{err} {journal}".split())
+        module.fail_json(msg=f"'{' '.join(words)}' failed: {said} See 'journalctl -u {name}'.")
+    return str(out)
+
+
+def look(module: AnsibleModule) -> Unit:
+    properties = [f"--property={name}" for name in PROPERTIES]
+    return parse_unit(command(module, ["systemctl", "show", "--timestamp=us+utc", *properties, module.params["name"]]))
+
+
+def write_differing(module: AnsibleModule, unit: Unit, stamp: str) -> list[File]:
+    """Check all texts that differ, then write all of them; return their files."""
+    differing = [file for file in module.params["files"] if present_text(file) != text_of(file)]
+    for file in differing:
+        # Without the unit its package is not there yet, and neither is the checker.
+        if file["validate"] and (unit.present or not module.check_mode):
+            validate(module, file)
+    if differing and not module.check_mode:
+        drop_stamp(stamp)
+        for file in differing:
+            write(module, file)
+    return differing
+
+
+def prepare(module: AnsibleModule, unit: Unit, written: list[str]) -> Unit:
+    """Let systemd know of new units and users; return the unit, which can be started now."""
+    name = module.params["name"]
+    if unit.stale or any(path.startswith("/etc/systemd/system/") for path in written):
+        command(module, ["systemctl", "daemon-reload"])
+        unit = look(module)
+    for file in module.params["files"]:
+        if file["path"].startswith("/etc/sysusers.d/"):
+            command(module, ["systemd-sysusers", file["path"]])
+    if not unit.present:
+        module.fail_json(msg=f"There is no service {name} on this host: install its package first.")
+    if unit.masked:
+        module.fail_json(msg=f"The service {name} is masked and cannot run: 'systemctl unmask {name}' if it should.")
+    return unit
+
+
+def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str:
+    """See to it that the service is enabled, runs and has read its files; return what was needed."""
+    name, on_change = module.params["name"], module.params["on_change"]
+    if not unit.enabled:
+        command(module, ["systemctl", "enable", name])
+    known = read_stamp(stamp)
+    action = decide(unit, found, known, on_change)
+    if action != "nothing":
+        command(module, ["systemctl", action, name])
+        unit = look(module)
+    given = Stamp(unit.invocation, found.sum)
+    if on_change != "nothing" and known != given:
+        write_stamp(stamp, given)
+    return action
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Write, then let the service read; return the module's result."""
+    files, on_change = module.params["files"], module.params["on_change"]
+    paths = [*(file["path"] for file in files), *module.params["reads"]]
+    stamp = os.path.join(STAMPS, f"{module.params['name']}.json")
+    unit = look(module)
+    before = {file["path"]: describe(file) for file in files}
+    differing = write_differing(module, unit, stamp)
+    written = [file["path"] for file in differing]
+    changed = bool(differing)
+    for file in files:
+        if file not in differing:
+            changed = set_attributes(module, file, file["path"]) or changed
+    if not module.check_mode:
+        unit = prepare(module, unit, written)
+        action = bring_up(module, unit, read_files(paths), stamp)
+    elif differing and unit.active:
+        action = on_change
+    else:
+        action = decide(unit, read_files(paths), read_stamp(stamp), on_change)
+    return {
+        "changed": changed or action != "nothing" or not unit.enabled,
+        "written": written,
+        "action": action,
+        "diff": [before[path] for path in written],
+    }
+
+
+def main() -> None:
+    module = ConfiguredServiceModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "content": {"type": "str"},
+                    "secret_content": {"type": "str", "no_log": True},
+                    "owner": {"type": "str", "default": "root"},
+                    "group": {"type": "str", "default": "root"},
+                    "mode": {"type": "str", "default": "0644"},
+                    "validate": {"type": "str"},
+                },
+                "required_one_of": [("content", "secret_content")],
+                "mutually_exclusive": [("content", "secret_content")],
+            },
+            "reads": {"type": "list", "elements": "path", "default": []},
+            "on_change": {"type": "str", "choices": ["reload", "restart", "nothing"], "default": "reload"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module against a systemd that is played, with real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import time
+import typing as t
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.siteops.webcluster.plugins.modules import configured_service
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+GROUP = str(os.getgid())
+Answer = tuple[int, str, str]
+
+
+class Systemd:
+    """Plays systemctl and a checker for one service; what the running service has read is in `read`."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.calls: list[str] = []
+        self.present = self.enabled = True
+        self.active = self.masked = False
+        self.fails: set[str] = set()
+        self.starts = 0
+        self.started = 0.0
+        self.read: str | None = None
+
+    def start(self) -> None:
+        # A file that is written after this has a later time.
+        time.sleep(0.02)
+        self.active = True
+        self.starts += 1
+        self.started = time.time()
+        self.load()
+        time.sleep(0.02)
+
+    def load(self) -> None:
+        self.read = self.config.read_text() if self.config.exists() else None
+
+    def show(self) -> str:
+        moment = datetime.fromtimestamp(self.started, UTC).strftime("%a %Y-%m-%d %H:%M:%S.%f UTC")
+        values = {
+            "LoadState": "masked" if self.masked else "loaded" if self.present else "not-found",
+            "ActiveState": "active" if self.active else "inactive",
+            "UnitFileState": "enabled" if self.enabled else "disabled",
+            "NeedDaemonReload": "no",
+            "InvocationID": f"start{self.starts}" if self.active else "",
+            "InactiveExitTimestamp": moment if self.starts else "",
+        }
+        return "".join(f"{key}={value}\n" for key, value in values.items())
+
+    def run(self, _module: object, command: str | list[str], **_more: object) -> Answer:
+        if isinstance(command, str):
+            path = command.removeprefix("checker ")
+            bad = "bad" in Path(path).read_text()
+            return (1, "", f"{path}: line 1 is bad") if bad else (0, "", "")
+        if command[0] == "journalctl":
+            return 0, "cannot listen\n", ""
+        if command[0] == "systemd-sysusers":
+            self.calls.append(" ".join(command))
+            return 0, "", ""
+        verb = command[1]
+        if verb == "show":
+            return 0, self.show(), ""
+        self.calls.append(verb)
+        if verb in self.fails:
+            return 1, "", "Job failed."
+        if verb == "enable":
+            self.enabled = True
+        elif verb in ("start", "restart"):
+            self.start()
+        elif verb == "reload":
+            self.load()
+        return 0, "", ""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "etc" / "service.conf"
+
+
+@pytest.fixture
+def systemd(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    played = Systemd(config)
+    monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", lambda *a, **k: played.run(*a, **k))
+    monkeypatch.setattr(configured_service, "STAMPS", str(tmp_path / "stamps"))
+    return played
+
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def run(systemd: Systemd, config: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def once(text: str = "one\n", check: bool = False, secret: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        systemd.calls.clear()
+        key = "secret_content" if secret else "content"
+        file = {"path": str(config), key: text, "owner": ME, "group": GROUP, "validate": "checker %s"}
+        args = {"name": "service", "files": [file], "_ansible_check_mode": check, "_ansible_diff": True, **more}
+        with patch_module_args(args), pytest.raises(SystemExit):
+            configured_service.main()
+        out = capsys.readouterr().out
+        return {**json.loads(out), "out": out}
+
+    return once
+
+
+def test_a_fresh_service_is_written_enabled_and_started(run: Run, systemd: Systemd, config: Path) -> None:
+    systemd.enabled = False
+    first = run()
+    assert (first["changed"], first["action"], first["written"]) == (True, "start", [str(config)])
+    assert systemd.calls == ["enable", "start"]
+    assert systemd.read == "one\n"
+    assert config.stat().st_mode & 0o777 == 0o644
+    second = run()
+    assert (second["changed"], second["action"], second["written"], systemd.calls) == (False, "nothing", [], [])
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_a_changed_text_is_read_at_once(run: Run, systemd: Systemd, how: str) -> None:
+    run(on_change=how)
+    changed = run("two\n", on_change=how)
+    assert (changed["action"], systemd.calls, systemd.read) == (how, [how], "two\n")
+    assert changed["diff"][0]["before"] == "one\n"
+    assert not run("two\n", on_change=how)["changed"]
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_what_an_earlier_run_could_not_tell_is_told_by_the_next(run: Run, systemd: Systemd, how: str) -> None:
+    run(on_change=how)
+    systemd.fails = {how}
+    failed = run("two\n", on_change=how)
+    assert failed["failed"]
+    assert "Job failed. cannot listen" in failed["msg"]
+    assert systemd.read == "one\n"
+    assert run("two\n", check=True, on_change=how)["action"] == how
+    systemd.fails = set()
+    assert run("two\n", on_change=how)["action"] == how
+    assert systemd.read == "two\n"
+
+
+def test_a_file_that_somebody_else_wrote_is_read(run: Run, systemd: Systemd, config: Path) -> None:
+    run()
+    config.write_text("two\n")
+    assert run("two\n")["action"] == "reload"
+    assert systemd.read == "two\n"
+
+
+def test_a_run_that_dies_after_writing_leaves_no_wrong_stamp(run: Run, systemd: Systemd, config: Path) -> None:
+    run()
+    # Somebody tries another text; our run puts the old one back and ends before the reload.
+    config.write_text("theirs\n")
+    systemd.load()
+    systemd.fails = {"reload"}
+    run()
+    systemd.fails = set()
+    assert run()["action"] == "reload"
+    assert systemd.read == "one\n"
+
+
+def test_a_service_that_somebody_else_started_has_read_the_older_files(run: Run, systemd: Systemd) -> None:
+    run(on_change="restart")
+    systemd.start()
+    result = run(on_change="restart")
+    assert (result["changed"], result["action"]) == (False, "nothing")
+
+
+def test_without_a_stamp_the_times_decide(run: Run, systemd: Systemd, config: Path) -> None:
+    config.parent.mkdir()
+    config.write_text("old\n")
+    systemd.start()
+    config.write_text("one\n")
+    assert run()["action"] == "reload"
+    assert systemd.read == "one\n"
+
+
+def test_further_files_that_it_reads_count(run: Run, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    (pages / "inner").mkdir(parents=True)
+    (pages / "inner" / "page.php").write_text("one")
+    run(reads=[str(pages)])
+    assert not run(reads=[str(pages)])["changed"]
+    (pages / "inner" / "page.php").write_text("two")
+    assert run(reads=[str(pages)])["action"] == "reload"
+
+
+def test_a_refused_text_changes_nothing(run: Run, systemd: Systemd, config: Path) -> None:
+    run()
+    result = run("bad\n")
+    assert result["msg"] == f"{config} failed to validate, nothing was changed: {config}: line 1 is bad"
+    assert (config.read_text(), systemd.calls) == ("one\n", [])
+    assert run("bad\n", check=True)["failed"]
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_check_mode_changes_nothing(run: Run, systemd: Systemd, config: Path, present: bool) -> None:
+    systemd.present = present
+    result = run(check=True)
+    assert (result["changed"], result["action"], result["written"]) == (True, "start", [str(config)])
+    assert not config.exists()
+    assert systemd.calls == []
+
+
+def test_check_mode_tells_what_would_be_done(run: Run, systemd: Systemd) -> None:
+    run()
+    assert run("two\n", check=True)["action"] == "reload"
+    result = run(check=True)
+    assert (result["changed"], result["action"], systemd.calls) == (False, "nothing", [])
+
+
+def test_secret_text_is_never_shown(run: Run) -> None:
+    result = run("password\n", secret=True)
+    assert result["changed"]
+    assert "password" not in result["out"]
+
+
+def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Path) -> None:
+    run()
+    config.chmod(0o600)
+    result = run()
+    assert (result["changed"], systemd.calls) == (True, [])
+    assert config.stat().st_mode & 0o777 == 0o644
+
+
+def test_users_are_made_before_the_start(run: Run, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configured_service, "present_text", lambda file: configured_service.text_of(file))
+    monkeypatch.setattr(configured_service, "set_attributes", lambda *_: False)
+    run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}])
+    assert systemd.calls == ["systemd-sysusers /etc/sysusers.d/web.conf", "start"]
+    run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}], check=True)
+    assert systemd.calls == []
+
+
+def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Systemd) -> None:
+    run(on_change="nothing")
+    result = run("two\n", on_change="nothing")
+    assert (result["changed"], result["action"], systemd.calls) == (True, "nothing", [])
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [({"present": False}, "There is no service service on this host"), ({"masked": True}, "is masked and cannot run")],
+)
+def test_a_service_that_cannot_run_is_named(run: Run, systemd: Systemd, state: dict[str, bool], words: str) -> None:
+    for name, value in state.items():
+        setattr(systemd, name, value)
+    assert words in run()["msg"]
