@@ -19,13 +19,14 @@ options:
   hostvars:
     description:
       - The C(hostvars) variable.
-      - C(__webcluster_mysql_verdict) and C(__webcluster_redis_verdict) of each data host hold its result
-        of M(siteops.webcluster.replication_status).
+      - C(__webcluster_verdicts) of each data host holds its results of M(siteops.webcluster.replication_status), from a loop over
+        the host's entries of C(servers) of the topology.
     type: dict
     required: true
   doors:
-    description: Results of M(siteops.webcluster.front_door) by load balancer.
-    type: dict
+    description: Results of M(siteops.webcluster.front_door), from a loop over C(doors) of the topology.
+    type: list
+    elements: dict
     required: true
   elsewhere:
     description: Results of a loop over members that are outside of a limited run.
@@ -37,7 +38,7 @@ options:
 EXAMPLES = r"""
 - name: Show the report
   ansible.builtin.debug:
-    msg: "{{ (webcluster_topology | siteops.webcluster.cluster_report(hostvars, doors)).table }}"
+    msg: "{{ (webcluster_topology | siteops.webcluster.cluster_report(hostvars, doors.results)).table }}"
 """
 
 RETURN = r"""
@@ -45,6 +46,7 @@ _value:
   description:
     - C(healthy) is the verdict, C(reasons) says why not, C(notes) what else to know.
     - C(servers) has one row for each server, C(table) the same for a terminal, C(item) the written item's way.
+    - C(summary) says in a few lines what the cluster consists of.
   type: dict
 """
 

@@ -10,7 +10,9 @@ short_description: Which hosts of a web cluster cannot be worked on, and why
 version_added: 0.1.0
 author: siteops contributors (@siteops)
 description:
-  - Names each host that did not answer over SSH, or that runs a system which the roles do not know.
+  - Names each host that did not answer over SSH, that gave no facts, or that runs a system which the roles do not know;
+    their files C(vars/<Distribution>_<release>.yml) are the list.
+  - Names each variable that has no value although the facts are there.
 options:
   _input:
     description: Names of the hosts.
@@ -40,11 +42,20 @@ _value:
 
 import typing as t
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _hosts, _variables
+
+
+def host_errors(hosts: list[str], hostvars: t.Any) -> list[str]:
+    met = {name: hostvars[name] for name in hosts}
+    errors = _hosts.host_errors(hosts, met)
+    if errors:
+        return errors
+    options = _variables.role_options(), _variables.read_options(_variables.PLAYBOOKS)
+    return _variables.variable_errors(met, *options, facts_are_there=True)
 
 
 class FilterModule:
     """Ansible filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"host_errors": _topology.host_errors}
+        return {"host_errors": host_errors}

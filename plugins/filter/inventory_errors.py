@@ -6,12 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: inventory_errors
-short_description: What is wrong with the groups and required variables of a web cluster's inventory
+short_description: What is wrong with the groups and variables of a web cluster's inventory
 version_added: 0.1.0
 author: siteops contributors (@siteops)
 description:
   - Checks the six groups of C(siteops.webcluster.site) and the secrets that its roles require, before a host is asked anything.
-  - A variable that begins with the name of a role and is none of its options is an error, as is a value that the role would refuse.
+    A group may be empty where the cluster does without that tier.
+  - A misspelt option of a role is an error, as is a value that the role would refuse, and one that only the whole cluster can tell.
+  - What begins with C(webcluster_) must be an option of the playbooks.
 options:
   _input:
     description: The C(groups) variable.
@@ -39,17 +41,21 @@ _value:
 
 import typing as t
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology, _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _inventory, _variables
 
 
 def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
-    errors = _topology.inventory_errors(groups)
+    errors = _inventory.group_errors(groups)
     if errors:
         return errors
-    hosts = dict.fromkeys(name for group in _topology.GROUPS for name in groups[group])
+    hosts = {name: hostvars[name] for name in _inventory.cluster_hosts(groups)}
+    roles, playbooks = _variables.role_options(), _variables.read_options(_variables.PLAYBOOKS)
     return [
-        *_topology.secret_errors(groups, hostvars),
-        *_variables.variable_errors(hosts, hostvars, _variables.role_options()),
+        *_inventory.secret_errors(groups, hosts),
+        *_inventory.derived_errors(
+            hosts, {name: option for of_role in roles.values() for name, option in of_role.items()}
+        ),
+        *_variables.variable_errors(hosts, roles, playbooks),
     ]
 
 

@@ -20,7 +20,8 @@ options:
   hostvars:
     description:
       - The C(hostvars) variable.
-      - C(__webcluster_mysql_look) and C(__webcluster_redis_look) of each data host hold its result of M(siteops.webcluster.replication_status).
+      - C(__webcluster_looks) of each data host holds its results of M(siteops.webcluster.replication_status), from a loop over the
+        host's entries of P(siteops.webcluster.data_servers#filter).
     type: dict
     required: true
   elsewhere:
@@ -45,8 +46,12 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(errors) and C(notes) are lists of sentences, C(load_balancers) and C(web) lists of C(name) and C(address).
-    - C(mysql) and C(redis) hold C(primary), C(replicas) and C(decided_by), which is V(live) or V(inventory).
+    - C(errors) and C(notes) are lists of sentences, C(load_balancers) and C(web) lists of C(name), C(address) and C(port).
+    - C(engines) holds C(title), C(primary), C(replicas), C(decided_by), which is V(live) or V(inventory), and C(disputed), whether
+      the servers disagree, for each kind of data server that the inventory has.
+    - C(tiers) says what each host is converged to, C(arguments) with which arguments of the roles.
+    - C(servers) lists the data servers with what is expected of each, C(doors) the addresses at which visitors come in and
+      what must be seen there, C(served_as) the name that each web server gives itself, C(statistics) the load balancers' pages.
   type: dict
 """
 

@@ -393,6 +393,7 @@ data:
     empty:
       description:
         - Whether there is no user schema and no transaction, its own or a primary's (MySQL, MariaDB), or no key (Redis, Valkey).
+        - Of a server of this host that does not run, what its data directory says.
         - Null where the login may not see that.
       type: bool
   sample: {empty: false}
@@ -621,6 +622,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import at_rest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
     Expectation,
@@ -830,6 +832,8 @@ def main() -> None:
     server = probe(engine, params, params["channel"])
     primary = probe(engine, params["primary"]) if params["primary"] else None
     result = Wait(engine, wanted, server, primary).run()
+    if not params["login_host"] and result["checks"]["reachable"]["value"] in at_rest.STOPPED:
+        result["data"]["empty"] = at_rest.is_empty(engine)
     fail_on = UNHEALTHY if params["fail_on"] is None else params["fail_on"]
     failing = next((reason for reason in result["reasons"] if reason["state"] in fail_on), None)
     if failing:

@@ -10,10 +10,14 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import EngineState, members
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology, looks_of
 
 # What the rows of the load balancers and web servers say already.
 ROW_CHECKS = ("reachable", "servers")
+# States that are no reason against health.
+GOOD_STATES = ("serving", "working", "healthy", "not seen")
 COLUMNS = ("server", "tier", "role", "state", "source", "lag", "canary", "detail")
 
 
@@ -39,6 +43,7 @@ class Report(t.TypedDict):
     notes: list[str]
     servers: list[Row]
     item: dict[str, t.Any]
+    summary: list[str]
     table: str
 
 
@@ -69,12 +74,19 @@ def sentence(reason: Mapping[str, t.Any]) -> str:
     return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts)
 
 
-def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | None, names: Mapping[str, str]) -> Row:
-    """The row of a MySQL or Redis server."""
+def data_row(
+    tier: str,
+    name: str,
+    expected: str,
+    status: Mapping[str, t.Any] | None,
+    names: Mapping[str, str],
+    disputed: bool = False,
+) -> Row:
+    """The row of a MySQL or Redis server; where its tier is disputed there is one hint, for the tier."""
     row: Row = {
         "server": name,
         "tier": tier,
-        "role": expected,
+        "role": "-" if disputed else expected,
         "state": "unreachable",
         "source": "-",
         "lag": "-",
@@ -85,14 +97,14 @@ def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | 
         row["detail"] = "cannot be reached over SSH" if status else "was not looked at in this run"
         return row
     row["state"] = str(status.get("state") or "unreachable")
-    row["role"] = str(status.get("role") or expected)
+    row["role"] = str(status.get("role") or row["role"])
     row["canary"] = _canary(status)
-    if expected == "replica":
-        source = str((status.get("primary") or {}).get("host") or "")
+    source = str((status.get("primary") or {}).get("host") or "")
+    if expected == "replica" or (disputed and source):
         row["source"] = names.get(source, source or "-")
         row["lag"] = _lag(status)
     if not status.get("healthy"):
-        errors = errors_of(status)
+        errors = [{**reason, "hint": None} if disputed else reason for reason in errors_of(status)]
         row["detail"] = sentence(errors[0]) if errors else str(status.get("msg") or "")
     else:
         version = ".".join(str(part) for part in status.get("version_info") or [])
@@ -100,51 +112,77 @@ def data_row(tier: str, name: str, expected: str, status: Mapping[str, t.Any] | 
     return row
 
 
+def _why(door: Mapping[str, t.Any], check: str) -> str:
+    """What a door says of one of its checks: the sentence and what to do."""
+    return next((sentence(reason) for reason in errors_of(door) if reason.get("check") == check), "")
+
+
 def front_rows(topology: Topology, doors: Mapping[str, Mapping[str, t.Any]]) -> list[Row]:
-    """Rows of the load balancers and web servers, as seen through each front door."""
+    """Rows of the front doors and web servers, as visitors see them."""
     rows = []
-    missing: dict[str, list[str]] = {}
-    for member in topology["load_balancers"]:
-        door = doors.get(member["name"]) or {}
-        seen, errors = door.get("servers") or {}, errors_of(door)
-        for web in topology["web"]:
-            if web["name"] not in seen:
-                missing.setdefault(web["name"], []).append(member["name"])
+    web = [member["name"] for member in topology["web"]]
+    for entry in topology["doors"]:
+        door = doors.get(entry["name"]) or {}
+        seen = door.get("servers") or {}
+        if entry["name"] in web and not topology["load_balancers"]:
+            # The server is its own front door, and has its row below.
+            continue
         state = "serving" if seen else "not serving"
-        detail = f"{len(seen)} of {len(topology['web'])} web servers answer at {door.get('url')}"
+        detail = f"{len(seen)} of {len(web)} web servers answer at {door.get('url')}"
         if not seen:
-            detail = sentence(errors[0]) if errors else "was not looked at"
-        rows.append(plain_row(member["name"], "lb", state, detail))
-    for member in topology["web"]:
-        absent = missing.get(member["name"])
-        state = "not serving" if absent else "serving"
-        detail = f"no answer of it came through {', '.join(absent)}" if absent else ""
-        rows.append(plain_row(member["name"], "web", state, detail))
-    return rows
+            detail = _why(door, "reachable") or "was not looked at"
+        rows.append(plain_row(entry["name"], "lb", state, detail))
+    return rows + [web_row(topology, name, doors) for name in web]
 
 
-def _known_as(member: Mapping[str, t.Any], hostvars: Mapping[str, Mapping[str, t.Any]]) -> set[str]:
+def web_row(topology: Topology, name: str, doors: Mapping[str, Mapping[str, t.Any]]) -> Row:
+    """The row of a web server: it serves where every door that expects it had an answer of it."""
+    served = topology["served_as"][name]
+    meant = [entry["name"] for entry in topology["doors"] if served in entry["expect_servers"]]
+    lacking = [door for door in meant if served not in ((doors.get(door) or {}).get("servers") or {})]
+    if lacking == [name]:
+        return plain_row(name, "web", "not serving", _why(doors.get(name) or {}, "reachable") or "was not looked at")
+    if lacking:
+        detail = f"no answer of it came through {', '.join(lacking)}."
+        hint = next(
+            (
+                reason.get("hint")
+                for reason in errors_of(doors.get(lacking[0]) or {})
+                if reason.get("check") == "servers"
+            ),
+            "",
+        )
+        return plain_row(name, "web", "not serving", f"{detail} {hint or ''}".strip())
+    if not meant and not any(served in (door.get("servers") or {}) for door in doors.values()):
+        return plain_row(name, "web", "not seen", "visitors stick to one server, and this look met another one")
+    return plain_row(name, "web", "serving", "")
+
+
+def _known_as(member: Mapping[str, t.Any], verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]]) -> set[str]:
     """The names by which a MySQL server may call itself."""
-    verdict = hostvars[member["name"]].get("__webcluster_mysql_verdict") or {}
+    verdict = verdicts.get(("mysql", member["name"])) or {}
     own = ((verdict.get("raw") or {}).get("variables") or {}).get("hostname")
     return {str(member["name"]), str(own or member["name"])}
 
 
 def split_rows(
-    topology: Topology, hostvars: Mapping[str, Mapping[str, t.Any]], doors: Mapping[str, Mapping[str, t.Any]]
+    topology: Topology,
+    verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]],
+    doors: Mapping[str, Mapping[str, t.Any]],
 ) -> list[Row]:
     """One row for each front door whose item went through the read-write split: where to, and after how long."""
     rows = []
+    mysql = topology["engines"].get("mysql")
     for name, door in doors.items():
         item = door.get("item") or {}
         replica = item.get("replica") or {}
-        if not item.get("written_to") or not replica.get("host"):
+        if not mysql or not item.get("written_to") or not replica.get("host"):
             continue
-        primary = topology["mysql"]["primary"]
+        primary = mysql["primary"]
         wrong = []
-        if primary and item["written_to"] not in _known_as(primary, hostvars):
+        if item["written_to"] not in _known_as(primary, verdicts):
             wrong.append(f"writes go to {item['written_to']}, the primary is {primary['name']}")
-        readers = set[str]().union(*(_known_as(member, hostvars) for member in topology["mysql"]["replicas"]))
+        readers = set[str]().union(*(_known_as(member, verdicts) for member in mysql["replicas"]))
         if readers and replica["host"] not in readers:
             wrong.append(f"reads come from {replica['host']}, which is none of the replicas")
         row = plain_row(name, "split", "wrong" if wrong else "working", "; ".join(wrong))
@@ -152,6 +190,18 @@ def split_rows(
         if not wrong:
             row["detail"] = f"an item written to {item['written_to']} was read from {replica['host']}"
         rows.append(row)
+    return rows
+
+
+def data_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]]) -> list[Row]:
+    """Rows of the data servers, the primary of each engine first."""
+    rows = []
+    for key, engine in topology["engines"].items():
+        names = {member["address"]: member["name"] for member in members(engine)}
+        for member in (engine["primary"], *engine["replicas"]):
+            role = "primary" if member == engine["primary"] else "replica"
+            verdict = verdicts.get((key, member["name"]))
+            rows.append(data_row(key, member["name"], role, verdict, names, engine["disputed"]))
     return rows
 
 
@@ -171,47 +221,55 @@ def render(rows: Sequence[Row], verdict: str) -> str:
     return "\n".join([*lines, "", verdict])
 
 
+def engine_line(title: str, engine: EngineState | None) -> str:
+    if engine is None:
+        return f"{title}: none in this inventory"
+    replicas = ", ".join(member["name"] for member in engine["replicas"])
+    return f"{title}: {engine['primary']['name']} " + (f"-> {replicas}" if replicas else "(no replica)")
+
+
+def summary(topology: Topology, url: str, healthy: bool) -> list[str]:
+    """What the cluster consists of, tier by tier, and how it is."""
+    web = ", ".join(member["name"] for member in topology["web"])
+    balanced = topology["load_balancers"] or not web
+    lines = [f"The site: {url} (answered by {web})" if web else "The site: no web server in this inventory"]
+    lines += [] if balanced else ["Load balancer: none in this inventory; visitors come to the web servers themselves"]
+    lines += [engine_line(ENGINES[key].title, topology["engines"].get(key)) for key in ENGINES]
+    lines += [f"Statistics: {page} (private address)" for page in topology["statistics"][:1]]
+    return [*lines, *topology["notes"], f"Verdict: {'healthy' if healthy else 'not healthy'}"]
+
+
 def cluster_report(
     topology: Topology,
     hostvars: Mapping[str, Mapping[str, t.Any]],
-    doors: Mapping[str, Mapping[str, t.Any]],
+    looks_at_doors: Sequence[Mapping[str, t.Any]],
     elsewhere: Sequence[Mapping[str, t.Any]] = (),
 ) -> Report:
     """Judge the cluster; healthy only where every part is."""
-    outside = {str(look["item"]): look for look in elsewhere if "item" in look}
-    rows = front_rows(topology, doors)
-    reasons = [f"{row['server']}: {row['state']}, {row['detail']}" for row in rows if row["state"] != "serving"]
+    hosts = {server["host"]: hostvars[server["host"]] for server in topology["servers"]}
+    verdicts = looks_of(hosts, "__webcluster_verdicts", elsewhere)
+    doors = {str(look["__webcluster_door"]["name"]): look for look in looks_at_doors}
+    rows = [*front_rows(topology, doors), *data_rows(topology, verdicts), *split_rows(topology, verdicts, doors)]
+    reasons = list(topology["errors"])
+    reasons += [f"{row['server']}: {row['state']}, {row['detail']}" for row in rows if row["state"] not in GOOD_STATES]
     for name, door in doors.items():
         reasons += [
             f"{name}: {sentence(reason)}" for reason in errors_of(door) if reason.get("check") not in ROW_CHECKS
         ]
-    for tier in ("mysql", "redis"):
-        engine = topology[tier]
-        members = [(engine["primary"], "primary")] if engine["primary"] else []
-        members += [(member, "replica") for member in engine["replicas"]]
-        names = {member["address"]: member["name"] for member, role in members}
-        for member, role in members:
-            verdict_of = hostvars[member["name"]].get(f"__webcluster_{tier}_verdict")
-            row = data_row(tier, member["name"], role, verdict_of or outside.get(member["name"]), names)
-            rows.append(row)
-            if row["state"] != "healthy":
-                reasons.append(f"{row['server']}: {row['state']}, {row['detail']}")
-    split = split_rows(topology, hostvars, doors)
-    rows += split
-    reasons += [f"{row['server']}: {row['detail']}" for row in split if row["state"] != "working"]
-    reasons = [*topology["errors"], *reasons]
     healthy = not reasons
     verdict = (
         "VERDICT healthy" if healthy else "\n".join(["VERDICT not healthy", *(f"  - {reason}" for reason in reasons)])
     )
     if topology["notes"]:
         verdict = "\n".join([*(f"NOTE {note}" for note in topology["notes"]), verdict])
+    url = next((entry["url"] for entry in topology["doors"]), "")
     return {
         "healthy": healthy,
-        "url": next((str(door.get("url")) for door in doors.values() if door.get("url")), ""),
+        "url": url,
         "reasons": reasons,
         "notes": list(topology["notes"]),
         "servers": rows,
         "item": next((dict(door["item"]) for door in doors.values() if door.get("item")), {}),
+        "summary": summary(topology, url, healthy),
         "table": render(rows, verdict),
     }

@@ -7,222 +7,190 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ansible.errors import AnsibleError
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import resolve
-
-GROUPS = ("haproxy", "apache_php", "mysql_master", "mysql_replica", "redis_master", "redis_replica")
-SUPPORTED = ("Debian 12", "Debian 13", "Debian sid")
-ENGINES = {"mysql": "MySQL", "redis": "Redis"}
-# The variable that moves a service away from its usual port.
-PORTS = {
-    "web": ("apache_php_listen_port", 80),
-    "lb": ("haproxy_http_bind_port", 80),
-    "mysql": ("mysql_server_port", 3306),
-    "redis": ("redis_server_port", 6379),
-}
-# A host that is not installed yet has nothing to say; every other silence is a server that should speak.
-FRESH = ("not_installed",)
-SECRETS = {
-    "mysql": (
-        "mysql_server_replication_password",
-        "mysql_server_application_password",
-        "mysql_server_monitor_password",
-    ),
-    "redis": (
-        "redis_server_replication_password",
-        "redis_server_application_password",
-        "redis_server_monitor_password",
-        "redis_server_admin_password",
-    ),
-}
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
+    Arguments,
+    Member,
+    Tiers,
+    demo_is_there,
+    own_or,
+    role_arguments,
+    served_as,
+    tiers_of,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency import (
+    consistency_errors,
+    consistency_notes,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, LOAD_BALANCERS, WEB_SERVERS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options
 
 
-class Member(t.TypedDict):
-    """A host as the roles' arguments want it."""
+class DataServer(t.TypedDict):
+    """How the module replication_status asks a data server; passwords are named, not told."""
+
+    host: str
+    engine: str
+    login_user: str
+    login_port: int
+    login_password: str
+
+
+class PrimaryLogin(t.TypedDict):
+    """How a replica's host asks the primary."""
+
+    login_host: str
+    login_port: int
+    login_user: str
+
+
+class JudgedServer(DataServer):
+    """A data server with what is expected of it, and nothing where its tier disagrees; the primary has no `primary`."""
+
+    expect_role: str
+    canary: str
+    primary: PrimaryLogin | None
+    primary_name: str
+    primary_password: str
+
+
+class Door(t.TypedDict):
+    """One way in for visitors, and the web servers that must answer there by the names they give themselves."""
 
     name: str
-    address: str
-    port: int
+    url: str
+    # Empty where a visitor sticks to one of them.
+    expect_servers: list[str]
+    item_check: bool
+    expect_replica: bool
 
 
-class Engine(t.TypedDict):
-    """Who is primary and who replicates, and who said so."""
-
-    primary: Member | None
-    replicas: list[Member]
-    decided_by: str
-
-
-class Topology(t.TypedDict):
-    """What site.yml and status.yml know about the whole cluster."""
+class Topology(Tiers):
+    """What the playbooks know about the whole cluster."""
 
     errors: list[str]
     notes: list[str]
-    addresses: dict[str, str]
-    load_balancers: list[Member]
-    web: list[Member]
-    mysql: Engine
-    redis: Engine
+    # Tiers of each host, in the order in which they are converged.
+    tiers: dict[str, list[str]]
+    arguments: dict[str, Arguments]
+    servers: list[JudgedServer]
+    doors: list[Door]
+    served_as: dict[str, str]
+    statistics: list[str]
 
 
-def is_address(value: object) -> bool:
-    try:
-        ipaddress.ip_address(str(value))
-    except ValueError:
-        return False
-    return True
+def engine_members(groups: Groups, key: str) -> list[str]:
+    """Every host of an engine, the first-day primary first."""
+    return [name for group in ENGINES[key].groups for name in groups.get(group, [])]
 
 
-def inventory_errors(groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """What is wrong with the groups, one sentence each; nothing has been asked from a host yet."""
-    errors = []
-    for group in GROUPS:
-        if not groups.get(group):
-            errors.append(f"Group {group} has no host; expected at least one: add it to the inventory.")
-    for engine in ENGINES:
-        primaries, replicas = list(groups.get(f"{engine}_master", [])), groups.get(f"{engine}_replica", [])
-        if len(primaries) > 1:
-            errors.append(
-                f"Group {engine}_master names {len(primaries)} hosts ({', '.join(primaries)}); expected one first-day"
-                f" primary: move the others to {engine}_replica."
+def _data_servers(groups: Groups, settings: Settings) -> Iterator[DataServer]:
+    for key, engine in ENGINES.items():
+        for host in engine_members(groups, key):
+            login = engine.login
+            yield {
+                "host": host,
+                "engine": key,
+                "login_user": str(settings.value(host, login["login_user"])) if login else "",
+                "login_port": int(settings.value(host, login["login_port"])) if login else 0,
+                "login_password": login.get("login_password", ""),
+            }
+
+
+def data_servers(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[DataServer]:
+    """Every data server, with what its own host needs to ask it."""
+    hosts = {name: hostvars[name] for name in cluster_hosts(groups)}
+    return list(_data_servers(groups, Settings(hosts, all_options())))
+
+
+def looks_of(
+    hosts: Mapping[str, Mapping[str, t.Any]], variable: str, elsewhere: Sequence[Mapping[str, t.Any]]
+) -> dict[tuple[str, str], Mapping[str, t.Any]]:
+    """Return what each data server said, by engine and host; `variable` holds what the hosts of the run registered."""
+    results = list(elsewhere)
+    for variables in hosts.values():
+        results += (variables.get(variable) or {}).get("results") or []
+    return {(result["item"]["engine"], result["item"]["host"]): result for result in results if "item" in result}
+
+
+def silence(title: str, name: str, look: Mapping[str, t.Any] | None) -> str:
+    said = str((look or {}).get("msg") or "there is no answer").rstrip(".")
+    return (
+        f"{title} on {name} could not be asked who it is: {said}; nothing was changed: mend the host, or leave it out"
+        " with --limit."
+    )
+
+
+def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> Iterator[JudgedServer]:
+    """Every data server with the role that it must have."""
+    for server in servers:
+        engine, state = ENGINES[server["engine"]], tiers["engines"][server["engine"]]
+        primary = state["primary"]
+        is_primary = server["host"] == primary["name"]
+        login: PrimaryLogin = {
+            "login_host": primary["address"],
+            "login_port": primary["port"],
+            "login_user": str(settings.value(primary["name"], engine.option("monitor_user"))),
+        }
+        yield {
+            **server,
+            "expect_role": "" if state["disputed"] else "primary" if is_primary else "replica",
+            "canary": "none" if state["disputed"] else "both",
+            "primary": None if is_primary or state["disputed"] else login,
+            "primary_name": primary["name"],
+            "primary_password": engine.option("monitor_password"),
+        }
+
+
+def url_of(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}{'' if port == 80 else f':{port}'}/"
+
+
+def statistics_url(settings: Settings, member: Member) -> str:
+    address = own_or(settings, member["name"], "haproxy_stats_bind_address", member["address"])
+    return f"{url_of(address, settings.value(member['name'], 'haproxy_stats_port'))}stats"
+
+
+def doors(settings: Settings, tiers: Tiers) -> list[Door]:
+    """The load balancers; without one the web servers themselves, or the one address that the inventory gives."""
+    web = [member["name"] for member in tiers["web"]]
+    mysql = tiers["engines"].get("mysql")
+
+    def door(name: str, url: str, behind: Sequence[str], sticky: bool = False) -> Door:
+        return {
+            "name": name,
+            "url": url,
+            "expect_servers": [] if sticky else [served_as(settings, host) for host in behind],
+            "item_check": all(demo_is_there(settings, tiers, host) for host in behind),
+            "expect_replica": bool(mysql and mysql["replicas"]),
+        }
+
+    if tiers["load_balancers"]:
+        return [
+            door(
+                member["name"],
+                settings.value(member["name"], "webcluster_url") or url_of(member["address"], member["port"]),
+                web,
+                sticky=settings.value(member["name"], "haproxy_http_balance") == "source",
             )
-        for name in sorted(set(primaries) & set(replicas)):
-            errors.append(f"Host {name} is in {engine}_master and in {engine}_replica; expected one of them.")
-    return errors
-
-
-def secret_errors(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
-    """Secrets that the roles require and the inventory does not give, or cannot give."""
-    errors = []
-    broken: dict[str, list[str]] = {}
-    for engine, names in SECRETS.items():
-        members = [*groups.get(f"{engine}_master", []), *groups.get(f"{engine}_replica", [])]
-        for name in names:
-            lacking = []
-            for host in members:
-                if name not in hostvars[host]:
-                    lacking.append(host)
-                    continue
-                try:
-                    resolve(hostvars[host], name)
-                except AnsibleError as error:
-                    broken.setdefault(" ".join(str(error).split()), []).append(name)
-            if lacking:
-                errors.append(
-                    f"Variable {name} is not set for {', '.join(lacking)}; expected a password: copy"
-                    " group_vars/webcluster/secrets.yml of inventory/lab into your inventory, or set it from a vault."
-                )
-    for reason, unset in broken.items():
-        errors.append(f"No value for {', '.join(dict.fromkeys(unset))}: {reason}.")
-    return errors
-
-
-def host_address(name: str, variables: Mapping[str, t.Any]) -> str | None:
-    """The address that the other hosts reach this one at."""
-    given = variables.get("webcluster_address")
+            for member in tiers["load_balancers"]
+        ]
+    given = settings.value(web[0], "webcluster_url") if web else None
     if given:
-        return str(given)
-    if is_address(variables.get("ansible_host")):
-        return str(variables["ansible_host"])
-    if is_address(name):
-        return name
-    facts = variables.get("ansible_facts") or {}
-    return (facts.get("default_ipv4") or {}).get("address")
-
-
-def host_errors(hosts: Sequence[str], hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
-    """What keeps a host from being worked on, one sentence each."""
-    errors = []
-    for name in hosts:
-        variables = hostvars[name]
-        met = variables.get("__webcluster_met") or {}
-        if met.get("unreachable"):
-            address = variables.get("ansible_host") or name
-            said = " ".join(str(met.get("msg") or "").removeprefix("Task failed: ").split())
-            errors.append(
-                f"Host {name} cannot be reached over SSH at {address}; expected a running host that accepts our key:"
-                f" start it, or leave it out with --limit. {said}".rstrip()
-            )
-            continue
-        facts = variables.get("ansible_facts") or {}
-        sid = facts.get("distribution_release") == "sid"
-        release = (
-            f"{facts.get('distribution', '')} {'sid' if sid else facts.get('distribution_major_version', '')}".strip()
-        )
-        if release not in SUPPORTED:
-            errors.append(
-                f"Host {name} runs {release or 'an unknown system'}; expected one of {', '.join(SUPPORTED)}:"
-                " reinstall it with one of these."
-            )
-    return errors
-
-
-def _value(status: Mapping[str, t.Any] | None) -> str:
-    checks = (status or {}).get("checks") or {}
-    return str((checks.get("reachable") or {}).get("value") or "")
-
-
-def answers(status: Mapping[str, t.Any] | None) -> bool:
-    return bool(status) and (status or {}).get("role") in ("primary", "replica", "intermediate", "standalone")
-
-
-def decide(
-    engine: str,
-    members: Sequence[str],
-    hint: str,
-    statuses: Mapping[str, Mapping[str, t.Any]],
-    addresses: Mapping[str, str],
-) -> tuple[str, str, list[str], list[str]]:
-    """Return the primary, who decided, errors and notes for one engine."""
-    title = ENGINES[engine]
-    by_address = {address: name for name, address in addresses.items() if name in members}
-    claims, votes, errors, notes = [], {}, [], []
-    for name in members:
-        status = statuses.get(name)
-        if status is not None and status.get("state") == "auth_failed" and not answers(status):
-            errors.append(f"{title} on {name} refuses our login: {status.get('msg')}")
-        if status is None or not answers(status):
-            continue
-        if status["role"] in ("replica", "intermediate"):
-            source = str((status.get("primary") or {}).get("host") or "")
-            voted = by_address.get(source) or (source if source in members else None)
-            if voted is None:
-                errors.append(
-                    f"{title} on {name} replicates from {source or 'an unknown server'}, which is not in this inventory;"
-                    f" expected one of {', '.join(members)}: add that host, or stop the replication on {name}."
-                )
-            else:
-                votes[name] = voted
-        elif status["role"] == "primary" or (status.get("data") or {}).get("empty") is False:
-            claims.append(name)
-    # A server that follows another one is not a primary, even where a third one follows it.
-    tops = {voted for voted in votes.values() if voted not in votes}
-    live = sorted({*claims, *tops}, key=list(members).index)
-    if len(live) > 1:
-        errors.append(
-            f"{title} has {len(live)} primaries, {' and '.join(live)}; expected one: nothing was changed. Find out which"
-            " one has the writes that you want to keep, then make the other one its replica."
-        )
-    if live:
-        if live[0] != hint:
-            notes.append(f"{title}: {live[0]} is the live primary and stays it; the inventory says {hint}.")
-        return live[0], "live", errors, notes
-    silent = [
-        name
-        for name in members
-        if name in statuses and not answers(statuses[name]) and _value(statuses[name]) not in FRESH
+        return [door("front", given, web)]
+    return [
+        door(member["name"], url_of(member["address"], member["port"]), [member["name"]]) for member in tiers["web"]
     ]
-    if silent:
-        notes.append(f"{title} on {', '.join(silent)} is installed but does not answer; no server says who is primary.")
-    return hint, "inventory", errors, notes
 
 
 def topology(
-    groups: Mapping[str, Sequence[str]],
+    groups: Groups,
     hostvars: Mapping[str, Mapping[str, t.Any]],
     elsewhere: Sequence[Mapping[str, t.Any]] = (),
     must_answer: Sequence[str] = (),
@@ -231,52 +199,56 @@ def topology(
 
     `elsewhere` holds the looks at members outside of a limited run, `must_answer` the hosts that could be asked.
     """
-    errors: list[str] = []
+    hosts = {name: hostvars[name] for name in cluster_hosts(groups)}
+    settings = Settings(hosts, all_options())
+    found = {name: host_address(name, variables) for name, variables in hosts.items()}
+    addresses = {name: address or "" for name, address in found.items()}
+    looks = looks_of(hosts, "__webcluster_looks", elsewhere)
+    errors = address_errors(found)
     notes: list[str] = []
-    addresses: dict[str, str] = {}
-    names = [name for group in GROUPS for name in groups.get(group, [])]
-    for name in dict.fromkeys(names):
-        address = host_address(name, hostvars[name])
-        if address is None:
-            errors.append(f"Host {name} has no known address; expected an IP address: set webcluster_address for it.")
-        else:
-            addresses[name] = address
-    outside = {str(look["item"]): look for look in elsewhere if "item" in look}
 
-    def member(name: str, service: str) -> Member:
-        variable, usual = PORTS[service]
-        return {"name": name, "address": addresses.get(name, ""), "port": int(hostvars[name].get(variable, usual))}
+    def member(name: str, option: str) -> Member:
+        return {"name": name, "address": addresses[name], "port": settings.value(name, option)}
 
-    def engine(key: str) -> Engine:
-        first, replicas = groups.get(f"{key}_master", []), groups.get(f"{key}_replica", [])
-        members = [*first, *replicas]
-        looks = {name: hostvars[name].get(f"__webcluster_{key}_look") or outside.get(name) for name in members}
-        statuses = {name: look for name, look in looks.items() if look and not look.get("skipped")}
-        for name in members:
-            look = looks[name] or {"msg": "there is no answer"}
-            if name in must_answer and "state" not in look and not look.get("skipped"):
-                errors.append(
-                    f"{ENGINES[key]} on {name} could not be asked who it is: {str(look.get('msg')).rstrip('.')};"
-                    " nothing was changed: mend the host, or leave it out with --limit."
-                )
-        if not members:
-            return {"primary": None, "replicas": [], "decided_by": "inventory"}
-        primary, by, wrong, remarks = decide(key, members, members[0], statuses, addresses)
-        errors.extend(wrong)
-        notes.extend(remarks)
-        return {
-            "primary": member(primary, key),
-            "replicas": [member(name, key) for name in members if name != primary],
-            "decided_by": by,
+    tiers: Tiers = {
+        "load_balancers": [member(name, "haproxy_http_bind_port") for name in groups.get(LOAD_BALANCERS, [])],
+        "web": [member(name, "apache_php_listen_port") for name in groups.get(WEB_SERVERS, [])],
+        "engines": {},
+    }
+    for key, engine in ENGINES.items():
+        names = engine_members(groups, key)
+        if not names:
+            continue
+        statuses = {name: looks[key, name] for name in names if (key, name) in looks}
+        errors += [
+            silence(engine.title, name, statuses.get(name) or hosts[name].get("__webcluster_looks"))
+            for name in names
+            if name in must_answer and "state" not in statuses.get(name, {})
+        ]
+        decision = decide(engine, names, statuses, addresses)
+        errors += decision.errors
+        notes += decision.notes
+        tiers["engines"][key] = {
+            "title": engine.title,
+            "primary": member(decision.primary, engine.option("port")),
+            "replicas": [member(name, engine.option("port")) for name in names if name != decision.primary],
+            "decided_by": decision.decided_by,
+            "disputed": bool(decision.errors),
         }
-
-    mysql, redis = engine("mysql"), engine("redis")
-    return {
+    errors += consistency_errors(settings, tiers)
+    notes += consistency_notes(settings, tiers)
+    web = [server["name"] for server in tiers["web"]]
+    result: Topology = {
+        **tiers,
         "errors": errors,
         "notes": notes,
-        "addresses": addresses,
-        "load_balancers": [member(name, "lb") for name in groups.get("haproxy", [])],
-        "web": [member(name, "web") for name in groups.get("apache_php", [])],
-        "mysql": mysql,
-        "redis": redis,
+        # A host of the cluster that is in no tier has none.
+        "tiers": {name: tiers_of(tiers, name) for name in [*hosts, *groups.get(CLUSTER, [])]},
+        "arguments": role_arguments(settings, tiers, addresses),
+        "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
+        "doors": doors(settings, tiers),
+        "served_as": {name: served_as(settings, name) for name in web},
+        "statistics": [statistics_url(settings, member) for member in tiers["load_balancers"]],
     }
+    result["errors"] = [*settings.errors, *errors]
+    return result

@@ -3,21 +3,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This file is private to the collection and may change at any time.
-"""Hold the inventory's variables against the roles' argument specs, before a host is asked anything."""
+"""The options of roles and playbooks: their argument specs, and what the inventory says of each."""
 
 from __future__ import annotations
 
 import difflib
 import pathlib
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
-from jinja2 import Undefined
+from jinja2 import Undefined, UndefinedError
 
-ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
+COLLECTION = pathlib.Path(__file__).resolve().parents[2]
+ROLES = COLLECTION / "roles"
+PLAYBOOKS = COLLECTION / "playbooks"
+# The playbooks' own prefix: nothing else may begin with it.
+OWN_PREFIX = "webcluster_"
 # What argument specs hold and module argument specs do not know.
 DOCUMENTATION_KEYS = ("description", "short_description", "version_added", "required")
 
@@ -25,11 +29,27 @@ Options = dict[str, dict[str, t.Any]]
 
 
 def resolve(variables: Mapping[str, t.Any], name: str) -> t.Any:
-    """Return a variable's value; an undefined one, which a host's variables hand out like a value, is an error."""
-    value = variables[name]
+    """Return a variable's value, all of it; one that cannot be computed is an error."""
+    return _whole(variables[name])
+
+
+def _whole(value: t.Any) -> t.Any:
+    """Compute what a host's variables hand out to be computed later: parts of lists, and why a value is undefined."""
     if isinstance(value, Undefined):
-        raise AnsibleUndefinedVariable(str(value._undefined_hint or f"{name} is undefined"))
+        try:
+            str(value)
+        except UndefinedError as error:
+            # A vault without its password says why only in the cause.
+            raise AnsibleError(one_line(error.__cause__ or error)) from None
+    if isinstance(value, Mapping):
+        return {key: _whole(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
     return value
+
+
+def one_line(error: object) -> str:
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def plain_option(option: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -43,56 +63,139 @@ def plain_option(option: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return plain
 
 
+def read_options(folder: pathlib.Path) -> Options:
+    """Return the options that the argument specs of a role, or of the playbooks, describe."""
+    text = (folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    entry = yaml_load(text)["argument_specs"]["main"]
+    return {name: plain_option(option) for name, option in (entry.get("options") or {}).items()}
+
+
 def role_options(folder: pathlib.Path = ROLES) -> dict[str, Options]:
     """Return the options of each role by name."""
-    roles = {}
-    for path in sorted(folder.glob("*/meta/argument_specs.yml")):
-        entry = yaml_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]
-        roles[path.parent.parent.name] = {
-            name: plain_option(option) for name, option in (entry.get("options") or {}).items()
-        }
-    return roles
+    return {path.name: read_options(path) for path in sorted(folder.iterdir()) if (path / "meta").is_dir()}
+
+
+def all_options() -> Options:
+    """Return every option that an inventory may set, of roles and playbooks."""
+    options = {name: option for of_role in role_options().values() for name, option in of_role.items()}
+    return options | read_options(PLAYBOOKS)
+
+
+def is_secret(name: str, option: Mapping[str, t.Any]) -> bool:
+    return bool(option.get("no_log")) or name.endswith("_password")
 
 
 def value_error(name: str, value: t.Any, option: Mapping[str, t.Any]) -> str | None:
     """Say what is wrong with a value, without the value where it is a secret."""
+    kind = option.get("type", "str")
+    if value is None:
+        return "it is empty, expected a value"
+    if is_secret(name, option) and kind == "str" and not isinstance(value, str):
+        return "expected a text in quotes"
+    if kind == "list" and isinstance(value, str):
+        return "expected a list such as [a, b], not a text"
     found = ArgumentSpecValidator({name: dict(option)}).validate({name: value}).error_messages
-    if not found:
+    if found:
+        return f"expected a value of type {kind}" if is_secret(name, option) else found[0].rstrip(".")
+    if name.endswith("_port") and kind == "int" and not 1 <= int(value) <= 65535:
+        return f"{value} is no port, expected 1 to 65535"
+    return None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant."""
+    found = difflib.get_close_matches(name.lower().replace("-", "_"), list(known), n=1, cutoff=0.8)
+    return found[0] if found else None
+
+
+def _unknown(name: str, options: Iterable[str], prefixes: Iterable[str]) -> str | None:
+    """Say that a variable is a misspelt option; others' variables may begin like ours (haproxy_exporter_port)."""
+    prefix = next((prefix for prefix in (OWN_PREFIX, *prefixes) if name.startswith(prefix)), None)
+    if prefix is None:
         return None
-    if option.get("no_log"):
-        return f"expected a value of type {option.get('type', 'str')}"
-    return found[0].rstrip(".")
+    known = [option.removeprefix(prefix) for option in options if option.startswith(prefix)]
+    near = nearest(name.removeprefix(prefix), known)
+    whose = "playbooks" if prefix == OWN_PREFIX else "roles"
+    if near:
+        return f"Variable {name} ({{hosts}}) is no option of the {whose}; did you mean {prefix}{near}?"
+    if prefix == OWN_PREFIX:
+        return f"Variable {name} ({{hosts}}) is no option of the playbooks; remove or rename it."
+    return None
+
+
+def _finding(
+    name: str, variables: Mapping[str, t.Any], option: Mapping[str, t.Any], facts_are_there: bool
+) -> str | None:
+    try:
+        value = resolve(variables, name)
+        problem = value_error(name, value, option)
+    except (AnsibleError, UndefinedError) as error:
+        # It may need facts that are not there yet.
+        if not facts_are_there:
+            return None
+        return f"Variable {name} ({{hosts}}) has no value: {one_line(error)}; correct it in the inventory."
+    if problem is None:
+        return None
+    return f"Variable {name} ({{hosts}}) has a wrong value: {problem}; correct it in the inventory."
 
 
 def variable_errors(
-    hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, t.Any]], roles: Mapping[str, Options]
+    hosts: Mapping[str, Mapping[str, t.Any]],
+    roles: Mapping[str, Options],
+    playbooks: Options,
+    facts_are_there: bool = False,
 ) -> list[str]:
-    """Return one sentence for each variable that no role knows, or whose value its role would refuse."""
+    """Return one sentence for each variable of the hosts that is misspelt, or whose value its role would refuse."""
     prefixes = tuple(f"{role}_" for role in roles)
-    options = {name: option for of_role in roles.values() for name, option in of_role.items()}
+    options = {name: option for of_role in roles.values() for name, option in of_role.items()} | playbooks
     findings: dict[str, list[str]] = {}
-    for host in hosts:
-        variables = hostvars[host]
+    for host, variables in hosts.items():
         for name in variables:
-            if not name.startswith(prefixes):
-                continue
-            if name not in options:
-                near = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
-                remedy = f"did you mean {near[0]}?" if near else "remove or rename it."
-                finding = f"Variable {name} ({{hosts}}) is no option of the roles; {remedy}"
+            if name in options:
+                finding = _finding(name, variables, options[name], facts_are_there)
             else:
-                try:
-                    value = resolve(variables, name)
-                except AnsibleError:
-                    # It may need facts that are not there yet; the role checks its value again.
-                    continue
-                problem = value_error(name, value, options[name])
-                if problem is None:
-                    continue
-                finding = f"Variable {name} ({{hosts}}) has a wrong value: {problem}; correct it in the inventory."
-            findings.setdefault(finding, []).append(host)
+                finding = None if facts_are_there else _unknown(name, options, prefixes)
+            if finding:
+                findings.setdefault(finding, []).append(host)
     return [finding.replace("{hosts}", short_list(names)) for finding, names in findings.items()]
 
 
-def short_list(names: list[str]) -> str:
+def short_list(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more hosts"
+
+
+class Settings:
+    """What each host's options come to: the inventory's value, else the default of the argument spec.
+
+    A value that cannot be had is told in `errors`, once, and stands for its default.
+    """
+
+    def __init__(self, hosts: Mapping[str, Mapping[str, t.Any]], options: Options) -> None:
+        self._hosts = hosts
+        self.options = options
+        self.errors: list[str] = []
+
+    def given(self, host: str, name: str) -> bool:
+        return name in self._hosts[host]
+
+    def variables(self, host: str) -> Mapping[str, t.Any]:
+        return self._hosts[host]
+
+    def value(self, host: str, name: str) -> t.Any:
+        option = self.options[name]
+        if not self.given(host, name):
+            return option.get("default")
+        try:
+            value = resolve(self._hosts[host], name)
+            checked = ArgumentSpecValidator({name: dict(option)}).validate({name: value})
+            problem = checked.error_messages[0] if checked.error_messages else ""
+        except (AnsibleError, UndefinedError) as error:
+            problem = one_line(error)
+        if problem:
+            self._tell(f"Variable {name} ({host}) has no value: {one_line(problem)}; correct it in the inventory.")
+            return option.get("default")
+        return checked.validated_parameters[name]
+
+    def _tell(self, error: str) -> None:
+        if error not in self.errors:
+            self.errors.append(error)

@@ -99,7 +99,8 @@ def test_status_names_an_item_that_cannot_be_written() -> None:
 @pytest.mark.parametrize(
     ("group", "hosts", "sentence"),
     [
-        ("apache_php", {}, "Group apache_php has no host; expected at least one: add it to the inventory."),
+        ("apache_php", {}, "Group haproxy has hosts, but group apache_php has none; expected a web server to balance"),
+        ("redis_master", {}, "Group redis_replica has siteredis2, but group redis_master has no host;"),
         (
             "mysql_master",
             {"sitemysql1": {}, "sitemysql2": {}},
@@ -144,6 +145,11 @@ def test_the_live_primary_wins_over_the_inventory(inventory: pathlib.Path) -> No
             "Variable haproxy_http_bind_port (sitelb, siteweb1 and 5 more hosts) has",
         ),
         ({"mysql_server_memry_mb": 512}, "is no option of the roles; did you mean mysql_server_memory_mb?"),
+        ({"webcluster_adress": "10.96.0.4"}, "is no option of the playbooks; did you mean webcluster_address?"),
+        (
+            {"haproxy_http_backends": []},
+            "is set, but follows from the whole cluster; expected none: remove it, the web servers",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named_before_any_host_is_asked(variables: dict[str, object], sentence: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology, _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _engines, _variables
 from ansible_collections.siteops.webcluster.tests.awx import data
 
 DATA = data.load()
@@ -162,7 +162,7 @@ def test_a_job_gets_the_credential_as_environment_and_variables() -> None:
 
 
 def test_the_credential_type_holds_every_secret_that_the_roles_require() -> None:
-    required = {name for names in _topology.SECRETS.values() for name in names}
+    required = {name for engine in _engines.ENGINES.values() for name in engine.secrets}
     assert set(named(FILLED["controller_credential_types"], "webcluster_secrets")["inputs"]["required"]) == required
     assert set(VALUES["webcluster_awx_secrets"]) == required
 

@@ -28,15 +28,19 @@ HOSTVARS: dict[str, dict[str, t.Any]] = {
 ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
     "topology": (
         "groups | siteops.webcluster.topology(hostvars)",
-        lambda found: found["mysql"]["primary"]["name"] == "db1",
+        lambda found: found["engines"]["mysql"]["primary"]["name"] == "db1",
     ),
     "inventory_errors": (
         "{'haproxy': []} | siteops.webcluster.inventory_errors({})",
         lambda found: any("haproxy" in sentence for sentence in found),
     ),
+    "data_servers": (
+        "groups | siteops.webcluster.data_servers(hostvars)",
+        lambda found: {server["host"] for server in found} == {"db1", "db2", "r1", "r2"},
+    ),
     "host_errors": (
-        "['lb'] | siteops.webcluster.host_errors({'lb': {'ansible_facts': {'distribution': 'Plan', 'distribution_major_version': '9'}}})",
-        lambda found: len(found) == 1 and "Host lb runs Plan 9" in found[0],
+        "['db1'] | siteops.webcluster.host_errors({'db1': {'__webcluster_met': {'unreachable': true}}})",
+        lambda found: len(found) == 1 and found[0].startswith("Host db1 cannot be reached over SSH"),
     ),
     "cluster_report": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.cluster_report(hostvars, {})",

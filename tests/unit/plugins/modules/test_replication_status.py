@@ -121,11 +121,23 @@ def test_facts_mode(monkeypatch: pytest.MonkeyPatch, fail_on: list[str]) -> None
 
 
 def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.at_rest, "is_empty", lambda engine: engine != "mysql")
     done = run(monkeypatch, Failure("unreachable", "no_socket", "no socket", "Start it."))
     assert done.failed
     assert done.result["msg"] == "unreachable: no socket - Start it."
     assert done.result["checks"]["reachable"]["value"] == "no_socket"
     assert done.result["role"] is None
+    assert done.result["data"] == {"empty": False}
+
+
+@pytest.mark.parametrize(
+    ("value", "params"), [("no_socket", {"login_host": "10.0.0.20"}), ("timeout", {}), ("no_client", {})]
+)
+def test_a1_the_files_of_another_host_or_of_a_running_server_say_nothing(
+    monkeypatch: pytest.MonkeyPatch, value: str, params: Raw
+) -> None:
+    monkeypatch.setattr(module.at_rest, "is_empty", lambda engine: bool(engine))
+    done = run(monkeypatch, Failure("unreachable", value, "no answer"), fail_on=[], **params)
     assert done.result["data"] == {"empty": None}
 
 

@@ -3,29 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import copy
 import typing as t
 
 from ansible_collections.siteops.webcluster.plugins.module_utils import _front_door
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _report, _topology
+from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import groups, looks, topology
 
-TOPOLOGY: _topology.Topology = {
-    "errors": [],
-    "notes": [],
-    "addresses": {},
-    "load_balancers": [{"name": "lb", "address": "10.0.0.52", "port": 1}],
-    "web": [{"name": "web1", "address": "10.0.0.4", "port": 1}, {"name": "web2", "address": "10.0.0.5", "port": 1}],
-    "mysql": {
-        "primary": {"name": "db1", "address": "10.0.0.20", "port": 1},
-        "replicas": [{"name": "db2", "address": "10.0.0.21", "port": 1}],
-        "decided_by": "live",
-    },
-    "redis": {
-        "primary": {"name": "r1", "address": "10.0.0.36", "port": 1},
-        "replicas": [{"name": "r2", "address": "10.0.0.37", "port": 1}],
-        "decided_by": "live",
-    },
-}
+TOPOLOGY = topology(groups(mysql_replica=["db2"]))
 PRIMARY = {
     "healthy": True,
     "state": "healthy",
@@ -35,25 +19,34 @@ PRIMARY = {
     "reasons": [],
 }
 REPLICA = {**PRIMARY, "role": "replica", "primary": {"host": "10.0.0.20"}, "lag": {"seconds": 0}}
-HOSTVARS: dict[str, dict[str, t.Any]] = {
-    "db1": {"__webcluster_mysql_verdict": PRIMARY},
-    "db2": {"__webcluster_mysql_verdict": REPLICA},
-    "r1": {"__webcluster_redis_verdict": PRIMARY},
-    "r2": {
-        "__webcluster_redis_verdict": {
-            **REPLICA,
-            "primary": {"host": "10.0.0.36"},
-            "lag": {"seconds": None, "bytes": 12},
-        }
-    },
+VERDICTS: dict[str, tuple[str, dict[str, t.Any]]] = {
+    "db1": ("mysql", PRIMARY),
+    "db2": ("mysql", REPLICA),
+    "r1": ("redis", PRIMARY),
+    "r2": ("redis", {**REPLICA, "primary": {"host": "10.0.0.36"}, "lag": {"seconds": None, "bytes": 12}}),
 }
-DOORS: dict[str, dict[str, t.Any]] = {
-    "lb": {"url": "http://10.0.0.52/", "servers": {"web1": 3, "web2": 3}, "reasons": [], "item": {"id": 7}}
+DOOR: dict[str, t.Any] = {
+    "__webcluster_door": {"name": "lb"},
+    "url": "http://10.0.0.52/",
+    "servers": {"web1": 3, "web2": 3},
+    "reasons": [],
+    "item": {"id": 7},
 }
 
 
-def report(hostvars: t.Any = None, doors: t.Any = None, topology: t.Any = None, outside: t.Any = ()) -> _report.Report:
-    return _report.cluster_report(topology or TOPOLOGY, hostvars or HOSTVARS, doors or DOORS, outside)
+def report(
+    verdicts: dict[str, dict[str, t.Any]] | None = None,
+    door: dict[str, t.Any] | None = None,
+    of: _topology.Topology | None = None,
+    outside: t.Any = (),
+    doors: t.Any = None,
+) -> _report.Report:
+    """The report of the usual cluster, with what is different in it."""
+    hostvars = {}
+    for host, (engine, usual) in VERDICTS.items():
+        verdict = {**usual, **(verdicts or {}).get(host, {})}
+        hostvars[host] = {"__webcluster_verdicts": looks(engine, host, verdict)} if verdict.get("state") else {}
+    return _report.cluster_report(of or TOPOLOGY, hostvars, doors or [{**DOOR, **(door or {})}], outside)
 
 
 def row(result: _report.Report, server: str) -> _report.Row:
@@ -71,34 +64,39 @@ def test_healthy_only_where_every_part_is() -> None:
     assert result["item"] == {"id": 7}
     assert result["url"] == "http://10.0.0.52/"
     assert result["table"].endswith("VERDICT healthy")
+    assert result["summary"] == [
+        "The site: http://10.0.0.52/ (answered by web1, web2)",
+        "MySQL: db1 -> db2",
+        "Redis: r1 -> r2",
+        "Statistics: http://10.0.0.52:8404/stats (private address)",
+        "Verdict: healthy",
+    ]
 
 
 def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
-    hostvars = copy.deepcopy(HOSTVARS)
-    hostvars["db2"]["__webcluster_mysql_verdict"] = {
+    stopped = {
         "healthy": False, "state": "unreachable", "role": None, "msg": "short",
         "reasons": [{"severity": "error", "message": "no socket (2)", "hint": "Start mariadb."}],
     }  # fmt: skip
-    result = report(hostvars)
+    result = report({"db2": stopped})
     assert not result["healthy"]
     assert result["reasons"] == ["db2: unreachable, no socket (2). Start mariadb."]
     assert "- db2: unreachable" in result["table"]
+    assert result["summary"][-1] == "Verdict: not healthy"
 
 
 ITEM = {"written_to": "db1", "replica": {"host": "db2.example", "latency_ms": 9}}
 
 
 def test_each_canary_has_its_time() -> None:
-    hostvars = copy.deepcopy(HOSTVARS)
-    for host, engine, canary in (
-        ("db1", "mysql", {"seen": True, "latency_ms": 3}),
-        ("db2", "mysql", {"seen": False, "latency_ms": None}),
-        ("r1", "redis", {"seen": True, "latency_ms": None}),
-        ("r2", "redis", None),
-    ):
-        verdict = f"__webcluster_{engine}_verdict"
-        hostvars[host][verdict] = {**hostvars[host][verdict], "canary": canary}
-    result = report(hostvars)
+    result = report(
+        {
+            "db1": {"canary": {"seen": True, "latency_ms": 3}},
+            "db2": {"canary": {"seen": False, "latency_ms": None}},
+            "r1": {"canary": {"seen": True, "latency_ms": None}},
+            "r2": {"canary": None},
+        }
+    )
     assert [row(result, host)["canary"] for host in ("db1", "db2", "r1", "r2")] == ["3 ms", "not seen", "seen", "-"]
     assert result["table"].splitlines()[0].split() == [
         "SERVER", "TIER", "ROLE", "STATE", "SOURCE", "LAG", "CANARY", "DETAIL",
@@ -106,9 +104,7 @@ def test_each_canary_has_its_time() -> None:
 
 
 def test_the_read_write_split_is_a_row() -> None:
-    hostvars = copy.deepcopy(HOSTVARS)
-    hostvars["db2"]["__webcluster_mysql_verdict"]["raw"] = {"variables": {"hostname": "db2.example"}}
-    result = report(hostvars, doors={"lb": {**DOORS["lb"], "item": ITEM}})
+    result = report({"db2": {"raw": {"variables": {"hostname": "db2.example"}}}}, {"item": ITEM})
     split = result["servers"][-1]
     assert (split["tier"], split["state"], split["canary"]) == ("split", "working", "9 ms")
     assert split["detail"] == "an item written to db1 was read from db2.example"
@@ -118,25 +114,35 @@ def test_the_read_write_split_is_a_row() -> None:
 
 
 def test_a_split_that_leads_elsewhere_is_a_reason() -> None:
-    result = report(doors={"lb": {**DOORS["lb"], "item": {**ITEM, "written_to": "db2"}}})
+    result = report(door={"item": {**ITEM, "written_to": "db2"}})
     assert not result["healthy"]
     assert result["reasons"] == [
-        "lb: writes go to db2, the primary is db1; reads come from db2.example, which is none of the replicas"
+        "lb: wrong, writes go to db2, the primary is db1; reads come from db2.example, which is none of the replicas"
     ]
 
 
-def test_a_missing_web_server_is_named() -> None:
-    result = report(doors={"lb": {**DOORS["lb"], "servers": {"web1": 6}}})
-    assert result["reasons"] == ["web2: not serving, no answer of it came through lb"]
+def test_a_missing_web_server_is_named_with_what_to_do() -> None:
+    reasons = [{"check": "servers", "severity": "error", "message": "Missing.", "hint": "Look at /healthz."}]
+    result = report(door={"servers": {"web1": 6}, "reasons": reasons})
+    assert result["reasons"] == ["web2: not serving, no answer of it came through lb. Look at /healthz."]
+
+
+def test_web_servers_are_known_by_the_names_they_give_themselves() -> None:
+    blue = topology(groups(mysql_replica=["db2"]), web1={"apache_php_server_name": "blue"})
+    assert report(of=blue)["reasons"] == ["web1: not serving, no answer of it came through lb."]
+    assert report(of=blue, door={"servers": {"blue": 3, "web2": 3}})["healthy"]
+
+
+def test_a_visitor_who_sticks_to_one_server_says_nothing_of_the_others() -> None:
+    sticky = topology(groups(mysql_replica=["db2"]), lb={"haproxy_http_balance": "source"})
+    result = report(of=sticky, door={"servers": {"web1": 3}})
+    assert (row(result, "web1")["state"], row(result, "web2")["state"]) == ("serving", "not seen")
+    assert result["healthy"]
 
 
 def test_a_dead_load_balancer_tells_why() -> None:
-    door = {
-        "url": "http://10.0.0.52/",
-        "servers": {},
-        "reasons": [{"check": "reachable", "severity": "error", "message": "Refused."}],
-    }
-    result = report(doors={"lb": door})
+    reasons = [{"check": "reachable", "severity": "error", "message": "Refused."}]
+    result = report(door={"servers": {}, "reasons": reasons})
     assert row(result, "lb")["state"] == "not serving"
     assert row(result, "lb")["detail"] == "Refused."
     assert not result["healthy"]
@@ -148,8 +154,7 @@ def test_an_item_that_does_not_arrive_is_a_reason() -> None:
 
     look = _front_door.Look()
     _front_door.look_at_item(refuse, look, 0, _front_door.Clock())
-    reasons = [reason.as_dict() for reason in look.reasons]
-    result = report(doors={"lb": {**DOORS["lb"], "reasons": reasons}})
+    result = report(door={"reasons": [reason.as_dict() for reason in look.reasons]})
     assert not result["healthy"]
     assert result["reasons"][0].startswith(
         "lb: No item could be written through the page: POST /api/items with data was refused."
@@ -157,17 +162,64 @@ def test_an_item_that_does_not_arrive_is_a_reason() -> None:
 
 
 def test_hosts_without_ssh_and_hosts_that_were_not_looked_at() -> None:
-    hostvars = copy.deepcopy(HOSTVARS)
-    hostvars["db2"]["__webcluster_mysql_verdict"] = {"unreachable": True, "msg": "no route"}
-    hostvars["r2"] = {}
-    result = report(hostvars)
+    result = report({"db2": {"unreachable": True, "msg": "no route"}, "r2": {"state": ""}})
     assert row(result, "db2")["detail"] == "cannot be reached over SSH"
     assert row(result, "r2")["detail"] == "was not looked at in this run"
-    outside = [{"item": "r2", **HOSTVARS["r2"]["__webcluster_redis_verdict"]}]
-    assert row(report(hostvars, outside=outside), "r2")["state"] == "healthy"
+    outside = looks("redis", "r2", VERDICTS["r2"][1])["results"]
+    assert row(report({"r2": {"state": ""}}, outside=outside), "r2")["state"] == "healthy"
 
 
 def test_topology_errors_and_notes_are_told() -> None:
-    result = report(topology={**TOPOLOGY, "errors": ["Two primaries."], "notes": ["db2 is live."]})
+    result = report(of={**TOPOLOGY, "errors": ["Two primaries."], "notes": ["db2 is live."]})
     assert result["reasons"] == ["Two primaries."]
     assert "NOTE db2 is live." in result["table"]
+    assert "db2 is live." in result["summary"]
+
+
+def test_a3_there_is_one_hint_for_a_tier_that_disagrees() -> None:
+    disputed: t.Any = {**TOPOLOGY["engines"]["redis"], "disputed": True}
+    of: t.Any = {
+        **TOPOLOGY,
+        "errors": ["Redis has 2 primaries."],
+        "engines": {**TOPOLOGY["engines"], "redis": disputed},
+    }
+    wrong = {
+        "healthy": False, "state": "wrong_role",
+        "reasons": [{"severity": "error", "message": "It is a primary", "hint": "REPLICAOF 10.0.0.36 6379"}],
+    }  # fmt: skip
+    result = report({"r2": wrong}, of=of)
+    assert result["reasons"] == ["Redis has 2 primaries.", "r2: wrong_role, It is a primary."]
+    assert "REPLICAOF" not in result["table"]
+
+
+def test_without_redis_and_without_replica_the_rest_is_judged() -> None:
+    small = topology(groups(mysql_replica=[], redis_master=[], redis_replica=[]))
+    result = report(of=small, door={"item": {}})
+    assert result["healthy"]
+    assert {line["tier"] for line in result["servers"]} == {"lb", "web", "mysql"}
+    assert result["summary"][1:3] == ["MySQL: db1 (no replica)", "Redis: none in this inventory"]
+
+
+def test_without_load_balancer_each_web_server_is_judged_by_its_own_answer() -> None:
+    alone = topology(groups(haproxy=[], mysql_replica=["db2"]))
+    doors = [
+        {"__webcluster_door": {"name": "web1"}, "url": "http://10.0.0.4/", "servers": {"web1": 1}, "reasons": []},
+        {
+            "__webcluster_door": {"name": "web2"},
+            "url": "http://10.0.0.5/",
+            "servers": {},
+            "reasons": [{"check": "reachable", "severity": "error", "message": "Refused", "hint": "Start it"}],
+        },
+    ]
+    result = report(of=alone, doors=doors)
+    assert result["reasons"] == ["web2: not serving, Refused. Start it."]
+    assert [line["tier"] for line in result["servers"]][:2] == ["web", "web"]
+    assert "Load balancer: none in this inventory; visitors come to the web servers themselves" in result["summary"]
+
+
+def test_data_servers_alone_are_a_cluster() -> None:
+    result = _report.cluster_report(
+        topology(groups(haproxy=[], apache_php=[])), {host: {} for host in ("db1", "db2", "db3", "r1", "r2")}, []
+    )
+    assert result["summary"][0] == "The site: no web server in this inventory"
+    assert result["url"] == ""

@@ -7,193 +7,159 @@ import typing as t
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
+    groups,
+    hostvars,
+    look,
+    looks,
+    topology,
+)
 from jinja2 import StrictUndefined
-
-GROUPS: dict[str, list[str]] = {
-    "haproxy": ["lb"],
-    "apache_php": ["web1", "web2"],
-    "mysql_master": ["db1"],
-    "mysql_replica": ["db2", "db3"],
-    "redis_master": ["r1"],
-    "redis_replica": ["r2"],
-}
-ADDRESSES = {"lb": "10.0.0.52", "web1": "10.0.0.4", "web2": "10.0.0.5", "db1": "10.0.0.20", "db2": "10.0.0.21"}
-ADDRESSES |= {"db3": "10.0.0.22", "r1": "10.0.0.36", "r2": "10.0.0.37"}
-
-
-def status(
-    role: str = "", source: str = "", empty: bool | None = None, value: str = "", state: str = ""
-) -> dict[str, t.Any]:
-    return {
-        "role": role,
-        "state": state or ("healthy" if role else "unreachable"),
-        "msg": "said so",
-        "primary": {"host": source},
-        "data": {"empty": empty},
-        "checks": {"reachable": {"value": value}},
-    }
-
-
-FRESH = status(value="not_installed")
-DOWN = status(value="no_socket")
-
-
-def decide(**looks: dict[str, t.Any]) -> tuple[str, str, list[str], list[str]]:
-    return _topology.decide("mysql", ["db1", "db2", "db3"], "db1", looks, ADDRESSES)
-
-
-def test_on_the_first_day_the_inventory_decides() -> None:
-    assert decide(db1=FRESH, db2=FRESH, db3=FRESH) == ("db1", "inventory", [], [])
-
-
-def test_a_half_built_cluster_of_empty_servers_goes_on_with_the_inventory() -> None:
-    empty = status("standalone", empty=True)
-    assert decide(db1=empty, db2=empty, db3=FRESH) == ("db1", "inventory", [], [])
-
-
-def test_the_live_primary_stays_whatever_the_inventory_says() -> None:
-    primary, by, errors, notes = decide(
-        db1=status("replica", "10.0.0.21"), db2=status("primary"), db3=status("replica", "db2")
-    )
-    assert (primary, by, errors) == ("db2", "live", [])
-    assert notes == ["MySQL: db2 is the live primary and stays it; the inventory says db1."]
-
-
-def test_a_primary_that_is_down_is_known_from_its_replica() -> None:
-    assert decide(db1=FRESH, db2=DOWN, db3=status("replica", "10.0.0.21"))[:3] == ("db2", "live", [])
-
-
-def test_a_primary_with_data_and_without_replicas_is_a_primary() -> None:
-    assert decide(db1=FRESH, db2=status("standalone", empty=False), db3=FRESH)[:2] == ("db2", "live")
-
-
-def test_two_primaries_are_named_and_stop_everything() -> None:
-    errors = decide(db1=status("primary"), db2=status("standalone", empty=False), db3=FRESH)[2]
-    assert len(errors) == 1
-    assert "MySQL has 2 primaries, db1 and db2; expected one: nothing was changed." in errors[0]
-
-
-def test_a_replica_of_a_replica_does_not_make_a_second_primary() -> None:
-    looks = {
-        "db1": status("primary"),
-        "db2": status("intermediate", "10.0.0.20"),
-        "db3": status("replica", "10.0.0.21"),
-    }
-    assert decide(**looks)[:3] == ("db1", "live", [])
-
-
-def test_a_replica_of_a_stranger_is_an_error_that_names_it() -> None:
-    errors = decide(db1=status("primary"), db2=status("replica", "192.0.2.9"), db3=FRESH)[2]
-    assert "MySQL on db2 replicates from 192.0.2.9, which is not in this inventory" in errors[0]
-
-
-def test_a_refused_login_is_an_error_and_not_an_empty_server() -> None:
-    assert decide(db1=status(state="auth_failed"), db2=FRESH, db3=FRESH)[2] == [
-        "MySQL on db1 refuses our login: said so"
-    ]
-
-
-def test_silent_servers_are_told_when_nobody_knows_the_primary() -> None:
-    assert "MySQL on db2 is installed but does not answer" in decide(db1=FRESH, db2=DOWN, db3=FRESH)[3][0]
-
-
-@pytest.mark.parametrize(
-    ("groups", "words"),
-    [
-        ({**GROUPS, "apache_php": []}, "Group apache_php has no host"),
-        (
-            {**GROUPS, "mysql_master": ["db1", "db2"]},
-            "Group mysql_master names 2 hosts (db1, db2); expected one first-day primary",
-        ),
-        ({**GROUPS, "redis_replica": ["r1"]}, "Host r1 is in redis_master and in redis_replica"),
-    ],
-)
-def test_wrong_groups_give_one_sentence(groups: dict[str, list[str]], words: str) -> None:
-    assert any(words in error for error in _topology.inventory_errors(groups))
-
-
-def test_the_right_groups_give_none() -> None:
-    assert _topology.inventory_errors(GROUPS) == []
-
-
-def test_a_missing_secret_is_named_with_its_hosts() -> None:
-    hostvars = {name: {secret: "x" for names in _topology.SECRETS.values() for secret in names} for name in ADDRESSES}
-    assert _topology.secret_errors(GROUPS, hostvars) == []
-    del hostvars["db2"]["mysql_server_replication_password"]
-    assert (
-        "Variable mysql_server_replication_password is not set for db2;" in _topology.secret_errors(GROUPS, hostvars)[0]
-    )
-
-
-def test_hosts_that_cannot_be_worked_on_are_all_named() -> None:
-    debian = {"distribution": "Debian", "distribution_major_version": "13", "distribution_release": "trixie"}
-    hostvars: dict[str, dict[str, t.Any]] = {
-        "good": {"ansible_facts": debian},
-        "sid": {"ansible_facts": {**debian, "distribution_release": "sid"}},
-        "gone": {"ansible_host": "10.0.0.9", "__webcluster_met": {"unreachable": True, "msg": "ssh:\n no route"}},
-        "old": {"ansible_facts": {**debian, "distribution_major_version": "11"}},
-        "odd": {},
-    }
-    assert _topology.host_errors(list(hostvars), hostvars) == [
-        "Host gone cannot be reached over SSH at 10.0.0.9; expected a running host that accepts our key: start it, or"
-        " leave it out with --limit. ssh: no route",
-        "Host old runs Debian 11; expected one of Debian 12, Debian 13, Debian sid: reinstall it with one of these.",
-        "Host odd runs an unknown system; expected one of Debian 12, Debian 13, Debian sid: reinstall it with one of these.",
-    ]
-
-
-def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
-    hostvars: dict[str, dict[str, t.Any]] = {
-        name: {secret: "x" for names in _topology.SECRETS.values() for secret in names} for name in ADDRESSES
-    }
-    for name in ("db1", "db2"):
-        hostvars[name]["mysql_server_application_password"] = StrictUndefined(hint="attach a credential")
-    assert _topology.secret_errors(GROUPS, hostvars) == [
-        "No value for mysql_server_application_password: attach a credential."
-    ]
-
-
-@pytest.mark.parametrize(
-    ("variables", "address"),
-    [
-        ({"webcluster_address": "10.0.0.9", "ansible_host": "192.0.2.1"}, "10.0.0.9"),
-        ({"ansible_host": "10.0.0.8"}, "10.0.0.8"),
-        ({"ansible_host": "db1.example.org", "ansible_facts": {"default_ipv4": {"address": "10.0.0.7"}}}, "10.0.0.7"),
-        ({"ansible_host": "db1.example.org"}, None),
-    ],
-)
-def test_address_of_a_host(variables: dict[str, t.Any], address: str | None) -> None:
-    assert _topology.host_address("db1", variables) == address
 
 
 def test_topology_joins_looks_from_the_run_and_from_outside() -> None:
-    hostvars: dict[str, dict[str, t.Any]] = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
-    hostvars["r1"]["__webcluster_redis_look"] = status("replica", "10.0.0.37")
-    hostvars["db1"]["__webcluster_mysql_look"] = {"skipped": True}
-    hostvars["web1"]["apache_php_listen_port"] = 8080
-    result = _topology.topology(GROUPS, hostvars, [{"item": "r2", **status("primary")}])
-    assert result["redis"]["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6379}
-    assert result["redis"]["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6379}]
-    assert result["redis"]["decided_by"] == "live"
-    assert result["mysql"]["decided_by"] == "inventory"
-    assert [member["name"] for member in result["mysql"]["replicas"]] == ["db2", "db3"]
+    variables = hostvars(
+        groups(),
+        r1={"__webcluster_looks": looks("redis", "r1", look("replica", "10.0.0.37"))},
+        r2={"__webcluster_looks": {}},
+        web1={"apache_php_listen_port": "8080"},
+    )
+    result = _topology.topology(groups(), variables, looks("redis", "r2", look("primary"))["results"])
+    redis, mysql = result["engines"]["redis"], result["engines"]["mysql"]
+    assert redis["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6379}
+    assert redis["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6379}]
+    assert redis["decided_by"] == "live"
+    assert mysql["decided_by"] == "inventory"
+    assert [member["name"] for member in mysql["replicas"]] == ["db2", "db3"]
     assert result["web"][0] == {"name": "web1", "address": "10.0.0.4", "port": 8080}
     assert result["errors"] == []
 
 
-@pytest.mark.parametrize("look", [None, {"unreachable": True, "msg": "no answer."}, {"failed": True, "msg": "a crash"}])
-def test_a_server_that_could_not_be_asked_stops_a_run_and_not_a_look(look: dict[str, t.Any] | None) -> None:
-    hostvars: dict[str, dict[str, t.Any]] = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
-    for name in ("db1", "db2", "db3"):
-        hostvars[name]["__webcluster_mysql_look"] = FRESH
-    hostvars["db2"]["__webcluster_mysql_look"] = look
-    assert _topology.topology(GROUPS, hostvars)["errors"] == []
-    errors = _topology.topology(GROUPS, hostvars, must_answer=["db1", "db2", "db3"])["errors"]
-    assert len(errors) == 1
-    assert errors[0].startswith("MySQL on db2 could not be asked who it is: ")
+@pytest.mark.parametrize(
+    "looked",
+    [
+        {"__webcluster_looks": {}},
+        {"__webcluster_looks": {"failed": True, "msg": "a crash", "results": []}},
+        {"__webcluster_looks": looks("mysql", "db2", {"unreachable": True, "msg": "no answer."})},
+        {"__webcluster_looks": looks("mysql", "db2", {"failed": True, "msg": "a crash"})},
+    ],
+)
+def test_a_server_that_could_not_be_asked_stops_a_run_and_not_a_look(looked: dict[str, t.Any]) -> None:
+    variables = hostvars(groups(), db2=looked)
+    asked = "MySQL on db2 could not be asked who it is: "
+    assert not [error for error in _topology.topology(groups(), variables)["errors"] if error.startswith(asked)]
+    errors = _topology.topology(groups(), variables, must_answer=["db1", "db2", "db3"])["errors"]
+    assert len([error for error in errors if error.startswith(asked)]) == 1
+
+
+def test_a_host_of_the_cluster_may_be_in_no_tier() -> None:
+    of = groups()
+    of["webcluster"].append("all1")
+    assert topology(of)["tiers"]["all1"] == []
 
 
 def test_a_host_without_address_is_an_error() -> None:
-    hostvars: dict[str, dict[str, t.Any]] = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
-    hostvars["web2"] = {}
-    assert "Host web2 has no known address" in _topology.topology(GROUPS, hostvars)["errors"][0]
+    assert "Host web2 has no known address" in topology(web2={"ansible_host": "web2.example.org"})["errors"][0]
+
+
+def test_a_setting_without_value_is_an_error_that_names_it() -> None:
+    errors = topology(web1={"webcluster_mysql_write_port": StrictUndefined(hint="'offset' is undefined")})["errors"]
+    assert errors == [
+        "Variable webcluster_mysql_write_port (web1) has no value: 'offset' is undefined; correct it in the inventory."
+    ]
+
+
+def test_each_data_server_is_asked_by_its_own_settings() -> None:
+    asked = _topology.data_servers(groups(), hostvars(groups(), r2={"redis_server_port": "6400"}))
+    assert asked[0] == {"host": "db1", "engine": "mysql", "login_user": "", "login_port": 0, "login_password": ""}
+    assert asked[-1] == {
+        "host": "r2",
+        "engine": "redis",
+        "login_user": "monitor",
+        "login_port": 6400,
+        "login_password": "redis_server_monitor_password",
+    }
+    assert [server["host"] for server in asked] == ["db1", "db2", "db3", "r1", "r2"]
+
+
+def test_a_replica_is_judged_beside_its_primary() -> None:
+    watch = {"mysql_server_monitor_user": "watch", "mysql_server_port": 3310}
+    servers = {server["host"]: server for server in topology(mysql_master=watch, mysql_replica=watch)["servers"]}
+    assert (servers["db1"]["expect_role"], servers["db1"]["primary"]) == ("primary", None)
+    assert servers["db3"]["expect_role"] == "replica"
+    assert servers["db3"]["primary"] == {"login_host": "10.0.0.20", "login_port": 3310, "login_user": "watch"}
+    assert (servers["db3"]["primary_name"], servers["db3"]["primary_password"]) == (
+        "db1",
+        "mysql_server_monitor_password",
+    )
+
+
+def test_a3_nobody_is_told_whom_to_follow_where_the_tier_disagrees() -> None:
+    two: dict[str, t.Any] = {
+        name: {"__webcluster_looks": looks("redis", name, look("standalone", empty=False))} for name in ("r1", "r2")
+    }
+    result = topology(**two)
+    assert len(result["errors"]) == 1
+    assert result["engines"]["redis"]["disputed"]
+    assert not result["engines"]["mysql"]["disputed"]
+    judged = [server for server in result["servers"] if server["engine"] == "redis"]
+    assert [(server["expect_role"], server["primary"], server["canary"]) for server in judged] == [
+        ("", None, "none")
+    ] * 2
+
+
+def test_visitors_come_in_through_the_load_balancers() -> None:
+    assert topology()["doors"] == [
+        {
+            "name": "lb",
+            "url": "http://10.0.0.52/",
+            "expect_servers": ["web1", "web2"],
+            "item_check": True,
+            "expect_replica": True,
+        }
+    ]
+    moved = topology(lb={"haproxy_http_bind_port": 8080}, web1={"apache_php_server_name": "blue"})["doors"][0]
+    assert (moved["url"], moved["expect_servers"]) == ("http://10.0.0.52:8080/", ["blue", "web2"])
+    assert topology(lb={"webcluster_url": "https://www.example.org/"})["doors"][0]["url"] == "https://www.example.org/"
+
+
+def test_a_visitor_who_sticks_to_one_server_meets_no_other() -> None:
+    assert topology(lb={"haproxy_http_balance": "source"})["doors"][0]["expect_servers"] == []
+
+
+def test_without_load_balancer_each_web_server_is_a_front_door() -> None:
+    doors = topology(groups(haproxy=[]), web2={"apache_php_listen_port": 8080})["doors"]
+    assert [(door["name"], door["url"], door["expect_servers"]) for door in doors] == [
+        ("web1", "http://10.0.0.4/", ["web1"]),
+        ("web2", "http://10.0.0.5:8080/", ["web2"]),
+    ]
+    given = topology(groups(haproxy=[]), apache_php={"webcluster_url": "http://www.example.org/"})["doors"]
+    assert [(door["name"], door["expect_servers"]) for door in given] == [("front", ["web1", "web2"])]
+    assert topology(groups(haproxy=[], apache_php=[]))["doors"] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "of"),
+    [
+        ({"apache_php": {"apache_php_demo_enabled": False}}, {}),
+        ({"web2": {"apache_php_demo_enabled": "no"}}, {}),
+        ({"web2": {"apache_php_document_root": "/srv/www"}}, {}),
+        ({}, {"redis_master": [], "redis_replica": []}),
+        ({}, {"mysql_master": [], "mysql_replica": []}),
+    ],
+)
+def test_no_item_is_written_where_the_demo_is_not_on_every_server(
+    changed: dict[str, t.Any], of: dict[str, list[str]]
+) -> None:
+    assert topology(groups(**of), **changed)["doors"][0]["item_check"] is False
+
+
+def test_an_item_needs_no_replica_where_there_is_none() -> None:
+    door = topology(groups(mysql_replica=[]))["doors"][0]
+    assert (door["item_check"], door["expect_replica"]) == (True, False)
+
+
+def test_statistics_are_where_the_inventory_put_them() -> None:
+    assert topology()["statistics"] == ["http://10.0.0.52:8404/stats"]
+    moved = topology(lb={"haproxy_stats_bind_address": "10.9.9.9", "haproxy_stats_port": 8500})
+    assert moved["statistics"] == ["http://10.9.9.9:8500/stats"]

@@ -7,14 +7,17 @@ import typing as t
 from collections.abc import Iterator, Mapping
 
 import pytest
-from ansible.errors import AnsibleUndefinedVariable
+import yaml
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _variables
+from jinja2 import StrictUndefined, Undefined, UndefinedError
 
 ROLES = _variables.role_options()
+PLAYBOOKS = _variables.read_options(_variables.PLAYBOOKS)
 
 
-def errors(**hosts: Mapping[str, t.Any]) -> list[str]:
-    return _variables.variable_errors(hosts, hosts, ROLES)
+def errors(facts_are_there: bool = False, **hosts: Mapping[str, t.Any]) -> list[str]:
+    return _variables.variable_errors(hosts, ROLES, PLAYBOOKS, facts_are_there)
 
 
 def test_the_roles_options_are_found() -> None:
@@ -31,13 +34,33 @@ def test_a_misspelled_variable_is_named_with_its_hosts_and_the_right_word() -> N
     assert errors(lb1={"haproxy_http_bind_prot": 81}, lb2={"haproxy_http_bind_prot": 81}) == [
         "Variable haproxy_http_bind_prot (lb1, lb2) is no option of the roles; did you mean haproxy_http_bind_port?"
     ]
-    many = errors(**{f"web{number}": {"apache_php_zzz": 1} for number in range(5)})
+    misspelt: dict[str, t.Any] = {f"web{number}": {"apache_php_listen_prt": 1} for number in range(5)}
+    many = errors(**misspelt)
     assert many == [
-        "Variable apache_php_zzz (web0, web1 and 3 more hosts) is no option of the roles; remove or rename it."
+        "Variable apache_php_listen_prt (web0, web1 and 3 more hosts) is no option of the roles; did you mean"
+        " apache_php_listen_port?"
     ]
-    assert errors(web1={"apache_php_zzz": 1}) == [
-        "Variable apache_php_zzz (web1) is no option of the roles; remove or rename it."
+
+
+@pytest.mark.parametrize("name", ["haproxy_exporter_port", "haproxy_exporter_version", "apache_php_zzz"])
+def test_a_variable_of_others_that_begins_like_ours_is_left_alone(name: str) -> None:
+    assert errors(web1={name: 1}) == []
+
+
+def test_what_begins_with_webcluster_is_an_option_of_the_playbooks() -> None:
+    assert errors(web1={"webcluster_mysql_write_port": 13306, "webcluster_address": "10.0.0.4"}) == []
+    assert errors(web1={"webcluster_mysql_wirte_port": 1, "webcluster_zzz": 1}) == [
+        "Variable webcluster_mysql_wirte_port (web1) is no option of the playbooks; did you mean webcluster_mysql_write_port?",
+        "Variable webcluster_zzz (web1) is no option of the playbooks; remove or rename it.",
     ]
+
+
+def test_every_option_of_the_playbooks_is_typed_and_described() -> None:
+    text = (_variables.PLAYBOOKS / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
+    options = yaml.safe_load(text)["argument_specs"]["main"]["options"]
+    assert all(
+        name.startswith("webcluster_") and option["type"] and option["description"] for name, option in options.items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +71,10 @@ def test_a_misspelled_variable_is_named_with_its_hosts_and_the_right_word() -> N
         ("haproxy_http_backends", [{"name": "web1"}], "missing required arguments: address"),
         ("haproxy_http_backends", [{"name": "web1", "address": "x", "prot": 1}], "prot"),
         ("apache_php_trusted_proxies", {"a": 1}, "unable to convert to list"),
+        ("apache_php_trusted_proxies", "10.0.0.1,10.0.0.2", "expected a list such as [a, b], not a text"),
+        ("haproxy_http_bind_port", 0, "0 is no port, expected 1 to 65535"),
+        ("webcluster_redis_read_port", "70000", "70000 is no port, expected 1 to 65535"),
+        ("mysql_server_port", None, "it is empty, expected a value"),
     ],
 )
 def test_a_value_that_the_role_would_refuse_is_named(name: str, value: t.Any, words: str) -> None:
@@ -59,8 +86,8 @@ def test_a_value_that_the_role_would_refuse_is_named(name: str, value: t.Any, wo
 
 @pytest.mark.parametrize("secret", [True, False])
 def test_a_secret_is_not_shown(secret: bool) -> None:
-    option = {"type": "str", "choices": ["yes", "no"], "no_log": secret}
-    [found] = _variables.variable_errors(["r1"], {"r1": {"redis_pin": "s3cret"}}, {"redis": {"redis_pin": option}})
+    option: dict[str, t.Any] = {"type": "str", "choices": ["yes", "no"], "no_log": secret}
+    [found] = _variables.variable_errors({"r1": {"redis_pin": "s3cret"}}, {"redis": {"redis_pin": option}}, {})
     # What is no secret is shown, so the value would stand there without no_log.
     assert ("s3cret" in found) is not secret
     assert "redis_pin (r1) has a wrong value" in found
@@ -81,3 +108,37 @@ class Unready(Mapping[str, t.Any]):
 
 def test_a_value_that_needs_facts_is_left_to_the_role() -> None:
     assert errors(db1=Unready()) == []
+    assert errors(facts_are_there=True, db1=Unready()) == [
+        "Variable mysql_server_memory_mb (db1) has no value: mysql_server_memory_mb needs facts; correct it in the inventory."
+    ]
+
+
+def test_the_cause_of_a_value_that_cannot_be_read_is_told() -> None:
+    class Locked(Undefined):
+        """A vault without its password, as a host's variables hand it out."""
+
+        def __str__(self) -> str:
+            raise UndefinedError("a marker was tripped") from ValueError("no vault secrets found")
+
+    with pytest.raises(AnsibleError, match=r"^no vault secrets found$"):
+        _variables.resolve({"secret": Locked()}, "secret")
+
+
+def test_a_part_without_a_value_is_an_error_as_well() -> None:
+    settings = {"sort_buffer_size": StrictUndefined(hint="'size' is undefined")}
+    assert errors(facts_are_there=True, db1={"mysql_server_settings": settings}) == [
+        "Variable mysql_server_settings (db1) has no value: 'size' is undefined; correct it in the inventory."
+    ]
+
+
+def test_settings_are_the_inventorys_value_or_the_default() -> None:
+    hosts: dict[str, dict[str, t.Any]] = {"db1": {"mysql_server_port": "3310"}, "db2": {}}
+    settings = _variables.Settings(hosts, _variables.all_options())
+    assert [settings.value(host, "mysql_server_port") for host in hosts] == [3310, 3306]
+    assert settings.value("db1", "mysql_server_monitor_user") == "monitor"
+    assert settings.errors == []
+    hosts["db1"]["mysql_server_port"] = "many"
+    assert settings.value("db1", "mysql_server_port") == 3306
+    assert settings.value("db1", "mysql_server_port") == 3306
+    assert len(settings.errors) == 1
+    assert settings.errors[0].startswith("Variable mysql_server_port (db1) has no value: ")

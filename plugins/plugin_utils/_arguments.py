@@ -1,0 +1,174 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection and may change at any time.
+"""The arguments that each host's roles get: what the inventory says, joined with what only the whole cluster can tell."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
+
+Arguments = dict[str, t.Any]
+
+
+class Member(t.TypedDict):
+    """A host as the roles' arguments want it."""
+
+    name: str
+    address: str
+    port: int
+
+
+class EngineState(t.TypedDict):
+    """Who is primary and who replicates, and who said so."""
+
+    title: str
+    primary: Member
+    replicas: list[Member]
+    decided_by: str
+    # Whether the servers disagree about it, so that nobody may be told to follow it.
+    disputed: bool
+
+
+class Tiers(t.TypedDict):
+    """The whole cluster, tier by tier; a tier that the inventory does not have is empty."""
+
+    load_balancers: list[Member]
+    web: list[Member]
+    engines: dict[str, EngineState]
+
+
+def members(engine: EngineState) -> list[Member]:
+    return sorted([engine["primary"], *engine["replicas"]], key=lambda member: member["name"])
+
+
+def addresses(of: Iterable[Member]) -> list[str]:
+    return [member["address"] for member in of]
+
+
+def joined(settings: Settings, host: str, option: str, known: Sequence[str]) -> list[str]:
+    """The inventory's values and ours, each once."""
+    return list(dict.fromkeys([*(settings.value(host, option) or []), *known]))
+
+
+def own_or(settings: Settings, host: str, option: str, ours: t.Any) -> t.Any:
+    """The inventory's value where there is one."""
+    return settings.value(host, option) if settings.given(host, option) else ours
+
+
+def demo_is_possible(tiers: Tiers) -> bool:
+    return all(key in tiers["engines"] for key in DEMO_ENGINES)
+
+
+def demo_is_there(settings: Settings, tiers: Tiers, host: str) -> bool:
+    """Whether a web server shows the demo: wanted, possible, and no page of the user's in its place."""
+    wanted = settings.value(host, "apache_php_demo_enabled") and demo_is_possible(tiers)
+    return bool(wanted and not settings.value(host, "apache_php_document_root"))
+
+
+def served_as(settings: Settings, host: str) -> str:
+    """The name that a web server gives itself in X-Served-By."""
+    return str(settings.value(host, "apache_php_server_name") or host)
+
+
+def data_services(settings: Settings, tiers: Tiers, host: str) -> list[dict[str, t.Any]]:
+    """What the data proxy of a web server offers at its loopback ports."""
+    services = []
+    for key, state in tiers["engines"].items():
+        for what, role in (("write", "primary"), ("read", "replica")):
+            service: dict[str, t.Any] = {
+                "name": f"{key}_{what}",
+                "bind_port": settings.value(host, f"webcluster_{key}_{what}_port"),
+                "check": f"{key}_{role}",
+                "servers": members(state),
+            }
+            if ENGINES[key].status_port:
+                service["check_port"] = settings.value(state["primary"]["name"], ENGINES[key].status_port)
+            services.append(service)
+    return services
+
+
+def engine_arguments(settings: Settings, tiers: Tiers, key: str, host: str, address: str) -> Arguments:
+    engine, state = ENGINES[key], tiers["engines"][key]
+    web = addresses(tiers["web"])
+    others = addresses(member for member in members(state) if member["name"] != host)
+    arguments: Arguments = {
+        engine.option("bind_address"): own_or(settings, host, engine.option("bind_address"), address)
+    }
+    for what, known in (("members", others), ("application_hosts", web), ("status_hosts", web)):
+        # Redis tells its clients apart by name only.
+        if engine.option(what) in settings.options:
+            arguments[engine.option(what)] = joined(settings, host, engine.option(what), known)
+    if host != state["primary"]["name"]:
+        arguments[f"{engine.replica_group}_source_host"] = state["primary"]["address"]
+        arguments[f"{engine.replica_group}_source_port"] = state["primary"]["port"]
+    return arguments
+
+
+def web_arguments(settings: Settings, tiers: Tiers, host: str) -> Arguments:
+    arguments: Arguments = {
+        "apache_php_server_name": served_as(settings, host),
+        "apache_php_trusted_proxies": joined(
+            settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
+        ),
+        "apache_php_demo_enabled": settings.value(host, "apache_php_demo_enabled") and demo_is_possible(tiers),
+    }
+    for key in DEMO_ENGINES:
+        state = tiers["engines"].get(key)
+        user = settings.value(state["primary"]["name"], ENGINES[key].option("application_user")) if state else ""
+        arguments[f"apache_php_demo_{key}_user"] = user
+        for what in ("write_port", "read_port"):
+            arguments[f"apache_php_demo_{key}_{what}"] = settings.value(host, f"webcluster_{key}_{what}")
+    return arguments
+
+
+def proxy_arguments(settings: Settings, tiers: Tiers, host: str, address: str, is_lb: bool, is_web: bool) -> Arguments:
+    arguments: Arguments = {
+        "haproxy_http_backends": tiers["web"] if is_lb else [],
+        "haproxy_data_services": data_services(settings, tiers, host) if is_web else [],
+        "haproxy_stats_bind_address": own_or(settings, host, "haproxy_stats_bind_address", address),
+    }
+    for key, engine in ENGINES.items():
+        # Servers with a status service are asked without a login.
+        if f"haproxy_{key}_monitor_user" in settings.options:
+            state = tiers["engines"].get(key) if is_web else None
+            monitor = settings.value(state["primary"]["name"], engine.option("monitor_user")) if state else ""
+            arguments[f"haproxy_{key}_monitor_user"] = monitor
+    return arguments
+
+
+def tiers_of(tiers: Tiers, host: str) -> list[str]:
+    """What a host is converged to, in that order; data comes before what uses it."""
+    found = [key for key, state in tiers["engines"].items() if host in [member["name"] for member in members(state)]]
+    is_web = host in [member["name"] for member in tiers["web"]]
+    is_lb = host in [member["name"] for member in tiers["load_balancers"]]
+    if is_web:
+        found.append("apache_php")
+    if is_lb or (is_web and tiers["engines"]):
+        found.append("haproxy")
+    return found
+
+
+def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:
+    """Every argument of a host's roles but the secrets, which stay where they are."""
+    arguments: Arguments = {}
+    wanted = tiers_of(tiers, host)
+    for tier in wanted:
+        if tier in ENGINES:
+            arguments |= engine_arguments(settings, tiers, tier, host, address)
+    is_web = "apache_php" in wanted
+    is_lb = host in [member["name"] for member in tiers["load_balancers"]]
+    if is_web:
+        arguments |= web_arguments(settings, tiers, host)
+    if "haproxy" in wanted:
+        arguments |= proxy_arguments(settings, tiers, host, address, is_lb, is_web)
+    return arguments
+
+
+def role_arguments(settings: Settings, tiers: Tiers, known: Mapping[str, str]) -> dict[str, Arguments]:
+    return {host: host_arguments(settings, tiers, host, address) for host, address in known.items()}

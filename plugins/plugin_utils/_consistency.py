@@ -1,0 +1,166 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection and may change at any time.
+"""Whether the settings of all hosts fit together: one name for one account, one service for one port."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
+    Tiers,
+    members,
+    served_as,
+    tiers_of,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import is_address
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
+
+
+def is_everywhere(address: str) -> bool:
+    """Whether a listener at this address takes every address of its host."""
+    return not is_address(address) or ipaddress.ip_address(address).is_unspecified
+
+
+def agreement_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """What all servers of a tier must have alike, because others know it from one of them."""
+    for key, state in tiers["engines"].items():
+        engine = ENGINES[key]
+        names = [member["name"] for member in members(state)]
+        users = [engine.option(f"{who}_user") for who in ("application", "monitor", "replication")]
+        for option in [*users, *filter(None, [engine.status_port])]:
+            values = {name: settings.value(name, option) for name in names}
+            if len(set(values.values())) > 1:
+                said = ", ".join(f"{value} for {name}" for name, value in values.items())
+                yield (
+                    f"Variable {option} is {said}; expected the same for the whole tier: set it in a group of all"
+                    f" {engine.title} hosts."
+                )
+
+
+def status_service_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """A data proxy that cannot ask who takes writes would have to guess."""
+    web = [member["name"] for member in tiers["web"]]
+    for key, state in tiers["engines"].items():
+        switch = ENGINES[key].status_switch
+        off = [member["name"] for member in members(state) if switch and not settings.value(member["name"], switch)]
+        if off and web:
+            yield (
+                f"Variable {switch} is false for {short_list(off)}, but the data proxies of {short_list(web)} ask that"
+                " service who takes writes and reads; expected true where there are web servers: remove it."
+            )
+
+
+def reach_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """A data server that listens where the others do not look for it."""
+    for key, state in tiers["engines"].items():
+        option = ENGINES[key].option("bind_address")
+        alone = not tiers["web"] and not state["replicas"]
+        for member in members(state):
+            given = settings.value(member["name"], option) if settings.given(member["name"], option) else ""
+            if given and not alone and not is_everywhere(given) and given != member["address"]:
+                yield (
+                    f"Variable {option} is {given} for {member['name']}, but the other hosts reach it at {member['address']};"
+                    " expected the same address: correct one of them, webcluster_address is the other."
+                )
+
+
+def demo_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
+    option = "apache_php_demo_enabled"
+    wanted = [
+        member["name"]
+        for member in tiers["web"]
+        if settings.given(member["name"], option) and settings.value(member["name"], option)
+    ]
+    if lacking and wanted:
+        yield (
+            f"Variable {option} is true for {short_list(wanted)}, but the demo application needs {' and '.join(lacking)},"
+            " which this inventory does not have: add the hosts, or set it to false."
+        )
+
+
+def name_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """The front door knows the web servers by the names that they give themselves."""
+    known: dict[str, list[str]] = {}
+    for member in tiers["web"]:
+        known.setdefault(served_as(settings, member["name"]), []).append(member["name"])
+    for name, hosts in known.items():
+        if len(hosts) > 1:
+            yield (
+                f"Variable apache_php_server_name is {name} for {short_list(hosts)}; expected another name for each web"
+                " server: set it for the hosts, or remove it."
+            )
+
+
+def ports_of(settings: Settings, tiers: Tiers, host: str) -> Iterator[tuple[str, int, set[str]]]:
+    """Each option that takes a port of the host, with the port and where: at 127.0.0.1, at its address, or both."""
+    everywhere = {"loopback", "address"}
+
+    def taken(option: str, where: set[str]) -> tuple[str, int, set[str]]:
+        return option, settings.value(host, option), where
+
+    for tier in tiers_of(tiers, host):
+        if tier in ENGINES:
+            engine = ENGINES[tier]
+            yield taken(engine.option("port"), everywhere)
+            if engine.status_switch and settings.value(host, engine.status_switch):
+                yield taken(engine.status_port, {"address"})
+        elif tier == "apache_php":
+            yield taken("apache_php_listen_port", everywhere)
+        else:
+            yield taken("haproxy_stats_port", {"address"})
+            if "apache_php" in tiers_of(tiers, host):
+                for key in tiers["engines"]:
+                    yield taken(f"webcluster_{key}_write_port", {"loopback"})
+                    yield taken(f"webcluster_{key}_read_port", {"loopback"})
+            if host in [member["name"] for member in tiers["load_balancers"]]:
+                public = is_everywhere(settings.value(host, "haproxy_http_bind_address"))
+                yield taken("haproxy_http_bind_port", everywhere if public else {"address"})
+
+
+def port_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """Two services of one host at one port."""
+    hosts = [member["name"] for tier in (tiers["load_balancers"], tiers["web"]) for member in tier]
+    hosts += [member["name"] for state in tiers["engines"].values() for member in members(state)]
+    for host in dict.fromkeys(hosts):
+        found = list(ports_of(settings, tiers, host))
+        for index, (option, port, where) in enumerate(found):
+            for other, same, there in found[:index]:
+                if port == same and where & there:
+                    yield (
+                        f"Host {host}: {other} and {option} are both {port}; expected a port for each service of a host:"
+                        " set one of them to another port."
+                    )
+
+
+def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
+    return [
+        *agreement_errors(settings, tiers),
+        *status_service_errors(settings, tiers),
+        *reach_errors(settings, tiers),
+        *demo_errors(settings, tiers),
+        *name_errors(settings, tiers),
+        *port_errors(settings, tiers),
+    ]
+
+
+def consistency_notes(settings: Settings, tiers: Tiers) -> list[str]:
+    """What is different from the usual cluster, and follows from the inventory."""
+    lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
+    plain = [
+        member["name"]
+        for member in tiers["web"]
+        if settings.value(member["name"], "apache_php_demo_enabled")
+        and not settings.value(member["name"], "apache_php_document_root")
+    ]
+    if lacking and plain:
+        return [
+            f"The demo application needs {' and '.join(lacking)}, which this inventory does not have; {short_list(plain)} show"
+            " a plain page."
+        ]
+    return []
