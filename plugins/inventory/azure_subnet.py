@@ -491,12 +491,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
-        given = self._read_config_data(path)
+        self._given = self._read_config_data(path)
         self.templar.available_variables = self._vars
         begin, begin_cpu = time.monotonic(), time.process_time()
         self._report = Report(self._note, self._warn, self.display.verbosity)
         try:
-            self._refuse_unknown(given)
+            self._refuse_unknown(self._given)
             wish = plan.make(self._option)
             self._report.secrets += wish.auth.secrets
             records, source = self._records(wish, path, cache)
@@ -519,7 +519,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # Ansible takes the last variable that is set, also where it is empty and another one is not.
             variables = [entry["name"] for entry in self.option_definitions[name]["env"]]
             value = next((found for found in map(os.environ.get, variables) if found and found.strip()), None)
-        return value if name in UNTEMPLATED else self.templar.template(value)
+        if name in UNTEMPLATED:
+            return value
+        written = self._given.get(name)
+        # Of a list Ansible takes a text apart at its commas, also within a template.
+        return self.templar.template(written if isinstance(written, str) and isinstance(value, list) else value)
 
     def _records(self, wish: plan.Plan, path: str, cache: bool) -> tuple[list[Record], str]:
         """From the cache where it may be used and holds what is asked for, else from Azure; and which of them it was."""
@@ -645,6 +649,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     f"hostname '{expression}' gives no name to any machine: {reasons[0]}; its variables have hostvar_prefix"
                     f" '{wish.prefix}' in front, see 'ansible-inventory --list': correct or remove it."
                 )
+        names.refuse_odd(records, found)
         names.refuse_twins(records, found, wish.prefix, bool(wish.hostnames))
         return found
 

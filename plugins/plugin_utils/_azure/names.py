@@ -7,15 +7,19 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import InventoryError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.join import Record
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.read import segment
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.roles import PARENTS
 
 # Ansible's names for the machine that it runs on itself.
 OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
+# What Ansible cannot address as one host, or would look for in another folder.
+ODD = re.compile(r"[\s,/\\]|^[!&~@-]")
 # What names may be made of, the shortest first.
 PARTS = (
     ("name", "resource_group"),
@@ -53,6 +57,16 @@ def remedy(records: Sequence[Record], prefix: str, hostname_is_set: bool, twins:
         return "change the expressions of hostname."
     unique = [parts for parts in PARTS if len({_values(one, parts) for one in records}) == len(records)]
     return f"set hostname, for example {_template(prefix, [*unique, PARTS[-1]][0])}."
+
+
+def refuse_odd(records: Sequence[Record], names: Sequence[str]) -> None:
+    """A name that could be a pattern or a path, as hostname may make it of a tag."""
+    for record, name in zip(records, names, strict=True):
+        if ODD.search(name):
+            raise InventoryError(
+                f"The machine {record['id']} would be called '{name}'; expected a name without white space, commas and slashes,"
+                " and with a letter or digit first: change the expressions of hostname."
+            )
 
 
 def refuse_twins(records: Sequence[Record], names: Sequence[str], prefix: str, hostname_is_set: bool) -> None:
@@ -103,7 +117,13 @@ def refuse_strangers(
     for record, name in zip(records, names, strict=True):
         other = azure_id(others[name]) if name in others else None
         if other and other.lower() != record["id"].lower():
+            twin = {
+                "name": record["name"],
+                "resource_group": segment(other, "resourceGroups"),
+                "subscription_id": segment(other, "subscriptions"),
+                "vm_id": other,
+            }
             raise InventoryError(
                 f"Two machines would be called {name}: {record['id']}, and {other} of another inventory source; expected a"
-                f" name for each: {remedy(records, prefix, hostname_is_set, [])}"
+                f" name for each: {remedy([*records, twin], prefix, hostname_is_set, [record, twin])}"
             )

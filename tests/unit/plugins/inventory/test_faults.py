@@ -151,6 +151,15 @@ def test_d1_a_role_or_parent_that_ansible_fills_is_refused(run: Run, arm: Loopba
     assert f"role_parents has the group '{group}', which Ansible fills" in refused(run, arm, **options)
 
 
+@pytest.mark.parametrize("name", ["../../etc/x", "web1,web2", "a b", "!all", "~.*", "a\\b"])
+def test_d1_a_name_that_is_a_pattern_or_a_path_is_refused(run: Run, name: str) -> None:
+    estate = tutorial()
+    estate.machines[0]["tags"] = {"fqdn": name}
+    with serving(estate) as server:
+        said = refused(run, server, hostname=["azure_tags.fqdn", "azure_name"])
+    assert f"would be called '{name}'; expected a name without white space, commas and slashes" in said
+
+
 # --- D2: links are followed only to the host they were checked for
 
 
@@ -375,7 +384,10 @@ def test_d4_a_second_inventory_file_does_not_overwrite_a_machine(run: Run) -> No
         run(server, data=data)
         said = refused(run, server, data=data, subscription_ids=[STAGING])
         assert said.startswith(f"Two machines would be called centoshaproxy: /subscriptions/{STAGING}/")
-        assert "of another inventory source; expected a name for each: set hostname" in said
+        assert said.endswith(
+            "of another inventory source; expected a name for each: set hostname, for example"
+            ' hostname: ["{{ azure_name }}-{{ azure_subscription_id }}"].'
+        )
         assert data.hosts["centoshaproxy"].vars["azure_subscription_id"] == SUBSCRIPTION
         # The same machine once more is no other one.
         assert len(run(server, data=data).hosts) == 8
@@ -528,6 +540,8 @@ def test_d5_machines_that_azure_has_not_finished_are_left_out_and_named(run: Run
     [
         (["public_ip", "private_ip"], "192.0.2.52", "10.0.0.4"),
         ("public_ip,private_ip", "192.0.2.52", "10.0.0.4"),
+        ("{{ ['public_ip', 'private_ip'] }}", "192.0.2.52", "10.0.0.4"),
+        ("{{ lookup('ansible.builtin.env', 'NO_WAY') | default('private_ip', true) }}", "10.0.0.52", "10.0.0.4"),
         (
             ["public_dns", "private_dns"],
             "centoshaproxy-ip.westeurope.cloudapp.azure.com",
