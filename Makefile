@@ -14,7 +14,7 @@ ROLE ?= haproxy
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-ssh lab-image lint types unit sanity syntax check check-oldest awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit sanity syntax check check-oldest lab-check awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,10 @@ status: venv ## Look at the whole cluster; fails unless it is healthy; FORMAT=js
 lab-up: venv ## Start the lab's eight hosts; LAB_RELEASE=12, 13 or sid
 	@lab/lab up --inventory $(INVENTORY)
 
-lab-down: ## Remove the lab: hosts, networks, routes, keys; also what a killed test left
+lab-down: ## Remove this checkout's lab: hosts, networks, routes, keys
+	@lab/lab down --inventory $(INVENTORY)
+
+lab-down-all: ## Remove every lab of the machine, also other checkouts' and what a killed test left
 	@lab/lab down --all
 
 lab-ssh: ## Open a shell on a lab host: HOST=centosweb1
@@ -60,6 +63,9 @@ check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported con
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
 	VENV=.venv-oldest tools/lint.sh check
 	VENV=.venv-oldest tools/sanity.sh
+
+lab-check: venv-dev ## Prove on real hosts that labs cannot be mixed up and that a host cannot change the machine
+	@python tests/lab/check.py
 
 awx-check: venv-dev ## Prove the AWX data with ansible-runner on lab hosts
 	@tools/awx_check.sh

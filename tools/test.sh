@@ -14,8 +14,9 @@ step_sanity() { nox --non-interactive --session sanity; }
 step_awx-check() { tools/awx_check.sh; }
 step_ee-check() { tools/ee_check.sh; }
 step_galaxy-check() { tools/galaxy_check.sh; }
+step_lab-check() { python tests/lab/check.py; }
 
-steps=(check sanity nox ee-check galaxy-check awx-check)
+steps=(check sanity nox ee-check galaxy-check awx-check lab-check)
 if [ "${1:-}" = --scenarios-only ]; then
   shift
   steps=()

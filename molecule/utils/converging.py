@@ -15,6 +15,13 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+def changes(output: str) -> int:
+    """Return how many tasks changed something, on all hosts together."""
+    found = re.findall(r"\bchanged=(\d+)", output)
+    assert found, f"no recap in\n{output}"
+    return sum(map(int, found))
+
+
 def converge(scenario: str, variables: Mapping[str, Any] | None = None, *options: str) -> tuple[int, str]:
     """Return the exit code and the output, its lines joined as the message was before it was wrapped."""
     folder = CHECKOUT / "molecule" / scenario

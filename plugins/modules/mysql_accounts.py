@@ -18,7 +18,6 @@ description:
   - Passwords are sent as hashes only (C(mysql_native_password) on MariaDB, C(caching_sha2_password) on MySQL), so no
     log of the server ever holds a clear text.
   - On MySQL with C(super_read_only) it is opened for this session and closed again; C(read_only) stays on all the time.
-  - Needs the server's own command line client and no other package.
 options:
   databases:
     description:
@@ -94,18 +93,17 @@ options:
         no table.
     type: bool
     default: false
-  login_unix_socket:
-    description: Socket of the server. The client's default when left out.
-    type: path
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
     support: full
     details:
-      - In check mode a server that is not installed or not running is reported as changed.
+      - In check mode a server that is not installed or not running, or a host without PyMySQL, is reported as changed.
   diff_mode:
     description: Returns what has changed, without passwords and hashes.
     support: full
+extends_documentation_fragment:
+  - siteops.webcluster.mysql_login
 author:
   - siteops contributors (@siteops)
 """
@@ -160,13 +158,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import accounts as accounts
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlClient,
     MysqlError,
     MysqlLogin,
-    module_runner,
+    quote,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "databases": {"type": "list", "elements": "str", "default": []},
@@ -239,12 +238,12 @@ def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[acco
     ]
 
 
-def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
+def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, accounts.Plan]:
     """Ask the server and compare."""
     canary = params["canary_schema"] or ""
     canary_tables = accounts.READ_TABLES.format(quote(canary), quote(params["canary_table"]))
     variables, schemas, users, test_tables, tables = client.query(
-        [servers.READ_VARIABLES, servers.READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES, canary_tables]
+        [servers.READ_VARIABLES, READ_SCHEMAS, accounts.READ_ACCOUNTS, servers.READ_TEST_TABLES, canary_tables]
     )
     server = servers.read_server(variables, schemas)
     present = accounts.read_accounts(users)
@@ -267,7 +266,7 @@ def read_plan(client: MysqlClient, params: dict[str, Any]) -> tuple[servers.Serv
     return server, plan
 
 
-def apply_plan(client: MysqlClient, server: servers.Server, plan: accounts.Plan) -> None:
+def apply_plan(client: Client, server: servers.Server, plan: accounts.Plan) -> None:
     """Run the statements in one session."""
     statements = [*plan.logged, LOCAL_ONLY, *plan.local]
     if not server.is_on("super_read_only"):
@@ -280,15 +279,15 @@ def apply_plan(client: MysqlClient, server: servers.Server, plan: accounts.Plan)
         raise
 
 
-def run(module: AnsibleModule, client: MysqlClient) -> dict[str, Any]:
+def run(module: AnsibleModule, client: Client) -> dict[str, Any]:
     """Return the module's result."""
     try:
         server, plan = read_plan(client, module.params)
         if plan.changed and not module.check_mode:
             apply_plan(client, server, plan)
     except MysqlError as error:
-        if module.check_mode and servers.is_absent(error):
-            return {"changed": True, "databases": [], "accounts": [], "msg": "No server answers yet."}
+        if module.check_mode and (servers.is_absent(error) or error.kind == "client_missing"):
+            return {"changed": True, "databases": [], "accounts": [], "msg": "No server can be asked yet."}
         module.fail_json(msg=f"MySQL accounts: {error.message}", errno=error.errno, kind=error.kind)
     names = dict.fromkeys([*plan.before, *plan.after])
     return {
@@ -305,7 +304,7 @@ def main() -> None:
     error = input_error(module.params)
     if error:
         module.fail_json(msg=error)
-    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]), module_runner(module.run_command))
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
     module.exit_json(**run(module, client))
 
 

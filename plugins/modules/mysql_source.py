@@ -2,25 +2,24 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Give a MySQL or MariaDB server its source of replication, or make sure that it has none."""
+"""Make a MySQL or MariaDB server the replica of a given primary, or a primary that is open for writes."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_source
-short_description: Give a MySQL or MariaDB server its source of replication
+short_description: Make a MySQL or MariaDB server the replica of a primary, or a primary
 version_added: 0.1.0
 description:
-  - Makes the server on this host a replica of one source by GTID, or a primary that is open for writes.
+  - Makes the server on this host a replica of one primary by GTID, or a primary that is open for writes.
   - A replica is closed for writes (C(super_read_only) on MySQL, C(read_only) on MariaDB), a primary is opened.
     An option file keeps that over a restart.
   - Never removes data. A server that holds transactions or databases of its own is not made a replica, a server that
-    has another source is not moved without O(allow_repoint), and a server that has a source is not made a primary.
+    follows another primary is not moved without O(allow_repoint), and a server that follows one is not made a primary.
     Each refusal is one sentence, and nothing has changed before it.
   - In check mode it can be asked for a refusal before anything else is done on a host. When no server answers there
     yet, it looks whether one could listen at O(listen_address) and O(listen_port).
   - It does not wait until replication works; M(siteops.webcluster.replication_status) tells.
-  - Needs the server's own command line client and no other package.
 options:
   state:
     description: What the server has to be.
@@ -28,30 +27,30 @@ options:
     choices: [replica, primary]
     default: replica
   host:
-    description: Address of the source. Needed for O(state=replica).
+    description: Address of the primary. Needed for O(state=replica).
     type: str
   port:
-    description: Port of the source.
+    description: Port of the primary.
     type: int
     default: 3306
   user:
     description:
-      - Account on the source with C(REPLICATION SLAVE).
-      - When left out, a source that is set keeps its account, and a new one cannot be set.
+      - Account on the primary with C(REPLICATION SLAVE).
+      - When left out, a replica keeps the account that it has, and no server can be made one.
     type: str
   password:
     description: Password of that account, at most 32 characters (the servers' limit).
     type: str
   tls:
     description:
-      - Whether the connection to the source uses TLS.
+      - Whether the connection to the primary uses TLS.
       - V(auto) uses it where servers make their certificates themselves (MySQL, and MariaDB from 11.4 on).
       - MariaDB from 11.4 on verifies the certificate by the account's password; MySQL does not verify it.
     type: str
     choices: [auto, required, disabled]
     default: auto
   connect_retry:
-    description: Seconds between two attempts to reach the source.
+    description: Seconds between two attempts to reach the primary.
     type: int
     default: 5
   retry_count:
@@ -59,18 +58,18 @@ options:
     type: int
     default: 86400
   heartbeat_period:
-    description: Seconds without a transaction after which the source sends a sign of life.
+    description: Seconds without a transaction after which the primary sends a sign of life.
     type: float
     default: 5.0
   source_timeout:
     description:
-      - Seconds within which the source must let O(user) in, before anything is changed. V(0) does not ask it.
-      - Of use where source and replica are set up at the same moment. A password that the source refuses ends the wait
+      - Seconds within which the primary must let O(user) in, before anything is changed. V(0) does not ask it.
+      - Of use where primary and replica are set up at the same moment. A password that the primary refuses ends the wait
         after 15 seconds, unless the replica is connected at present and only its password is to change.
     type: int
     default: 0
   allow_repoint:
-    description: Whether a server that replicates from another source may be moved to this one.
+    description: Whether a server that replicates from another primary may be moved to this one.
     type: bool
     default: false
   read_only_file:
@@ -86,9 +85,6 @@ options:
     description: Port that the server on this host is going to use; looked at when no server answers yet.
     type: int
     default: 3306
-  login_unix_socket:
-    description: Socket of the server. The client's default when left out.
-    type: path
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
@@ -98,6 +94,8 @@ attributes:
   diff_mode:
     description: Returns what has changed, without passwords.
     support: full
+extends_documentation_fragment:
+  - siteops.webcluster.mysql_login
 author:
   - siteops contributors (@siteops)
 """
@@ -144,15 +142,17 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import source as source
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlClient,
     MysqlError,
     MysqlLogin,
-    module_runner,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import wait_for_source
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import READ_STATUS
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import wait_for_primary
 
-Connect = Callable[[MysqlLogin], MysqlClient]
+Connect = Callable[[MysqlLogin], Client]
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["replica", "primary"], "default": "replica"},
@@ -197,19 +197,20 @@ def listen_error(address: str, port: int) -> str | None:
     return None
 
 
-def read_channels(client: MysqlClient, server: servers.Server) -> list[source.Channel]:
+def read_channels(client: Client, server: servers.Server) -> list[source.Channel]:
     if server.is_mariadb:
         path = Path(server.variables.get("datadir", "/var/lib/mysql")) / "master.info"
         text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
-        return source.mariadb_channels(client.query([source.READ_CHANNELS_MARIADB])[0], text)
-    # The table with the stored password comes second: without it the status is still of use.
-    answers, error = client.try_query([source.READ_CHANNELS_MYSQL, source.READ_PASSWORDS_MYSQL])
-    if error and not answers:
+        return source.read_channels(client.query(READ_STATUS)[-1], source.stored_by_mariadb(text))
+    answers, error = client.try_query([*READ_STATUS, source.READ_STORED_MYSQL])
+    # Without the table that has the password the status is still of use.
+    if error and len(answers) < len(READ_STATUS):
         raise error
-    return source.mysql_channels(answers[0], answers[1] if len(answers) > 1 else [])
+    rows, *stored = answers[len(READ_STATUS) - 1 :]
+    return source.read_channels(rows, source.stored_by_mysql(stored[0] if stored else []))
 
 
-def wanted_source(params: dict[str, Any]) -> source.Wanted:
+def wanted_primary(params: dict[str, Any]) -> source.Wanted:
     return source.Wanted(
         params["host"],
         params["port"],
@@ -222,15 +223,15 @@ def wanted_source(params: dict[str, Any]) -> source.Wanted:
     )
 
 
-def make_plan(client: MysqlClient, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
+def make_plan(client: Client, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
     """Ask the server and decide. asking: only a refusal is of interest, so a log-in need not be given."""
-    server = servers.read_server(*client.query([servers.READ_VARIABLES, servers.READ_SCHEMAS]))
+    server = servers.read_server(*client.query([servers.READ_VARIABLES, READ_SCHEMAS]))
     channels = read_channels(client, server)
     if params["state"] == "primary":
         return server, source.plan_primary(server, channels)
-    wanted = wanted_source(params)
+    wanted = wanted_primary(params)
     if asking and wanted.user is None:
-        refusal = source.refuse_source(server, channels, wanted, params["allow_repoint"])
+        refusal = source.refuse_replica(server, channels, wanted, params["allow_repoint"])
         return server, source.Plan(refusal=refusal)
     return server, source.plan_replica(server, channels, wanted, params["allow_repoint"])
 
@@ -260,16 +261,18 @@ def first_words(statement: str) -> str:
     return statement.split("=")[0].rsplit(" ", 1)[0] if "=" in statement else statement
 
 
-def source_refusal(server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect) -> str | None:
-    """Say why the source does not let this replica in, or None; a log-in that is not given cannot be tried."""
+def primary_refusal(server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect) -> str | None:
+    """Say why the primary does not let this replica in, or None; a log-in that is not given cannot be tried."""
     if not params["source_timeout"] or not params["user"] or not plan.statements:
         return None
-    client = connect(source.source_login(server, wanted_source(params)))
-    problem = wait_for_source(lambda: source.source_problem(client), params["source_timeout"], plan.connected)
+    login = source.primary_login(server, wanted_primary(params))
+    client = connect(login)
+    problem = wait_for_primary(lambda: source.primary_problem(client, login), params["source_timeout"], plan.connected)
+    client.close()
     return f"{problem.text}; the replication here was not touched" if problem else None
 
 
-def run(module: AnsibleModule, client: MysqlClient, connect: Connect) -> dict[str, Any]:
+def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, Any]:
     """Return the module's result."""
     params = module.params
     try:
@@ -277,11 +280,11 @@ def run(module: AnsibleModule, client: MysqlClient, connect: Connect) -> dict[st
         if plan.refusal:
             module.fail_json(msg=plan.refusal, flavor=server.flavor)
         if params["state"] == "replica" and not module.check_mode:
-            refusal = source_refusal(server, plan, params, connect)
+            refusal = primary_refusal(server, plan, params, connect)
             if refusal:
                 module.fail_json(msg=refusal, flavor=server.flavor)
         if plan.statements and not module.check_mode:
-            client.query(plan.statements, secrets=[params["password"]] if params["password"] else [])
+            client.query(plan.statements)
     except MysqlError as error:
         if module.check_mode and servers.is_absent(error):
             taken = listen_error(params["listen_address"], params["listen_port"]) if params["listen_address"] else None
@@ -309,12 +312,8 @@ def main() -> None:
     password = module.params["password"] or ""
     if len(password) > PASSWORD_LIMIT or "\n" in password:
         module.fail_json(msg=f"password has {len(password)} characters, expected one line of at most {PASSWORD_LIMIT}")
-
-    def connect(login: MysqlLogin) -> MysqlClient:
-        return MysqlClient(login, module_runner(module.run_command))
-
-    client = connect(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
-    module.exit_json(**run(module, client, connect))
+    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    module.exit_json(**run(module, client, MysqlClient))
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem, wait_for_primary
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
@@ -131,15 +132,14 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import (
     Found,
-    Source,
+    Primary,
     Wanted,
     carry_out,
     decide,
-    login_at_source,
+    login_at_primary,
     look,
-    source_problem,
+    primary_problem,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem, wait_for_source
 
 
 def look_before_install(module: AnsibleModule, login: RedisLogin) -> None:
@@ -158,7 +158,7 @@ def look_before_install(module: AnsibleModule, login: RedisLogin) -> None:
 
 
 def state_of(found: Found) -> dict[str, str]:
-    return {"role": "replica" if found.source else "primary", "source": str(found.source or "")}
+    return {"role": "replica" if found.primary else "primary", "source": str(found.primary or "")}
 
 
 def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
@@ -170,9 +170,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
             raise
         look_before_install(module, login)
         return {"changed": False, "reachable": False}
-    source = Source(params["source_host"], params["source_port"]) if params["state"] == "replica" else None
+    primary = Primary(params["source_host"], params["source_port"]) if params["state"] == "replica" else None
     wanted = Wanted(
-        source,
+        primary,
         params["replication_user"],
         params["replication_password"],
         params["allow_promote"],
@@ -181,14 +181,14 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     with client:
         found = look(client, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"))
         plan = decide(found, wanted, where(login))
-        if source and params["source_timeout"] and not module.check_mode and (plan.commands or not found.link_up):
-            as_replica = login_at_source(login, source, found, wanted)
-            problem = wait_for_source(lambda: ask_source(as_replica), params["source_timeout"], found.link_up)
+        if primary and params["source_timeout"] and not module.check_mode and (plan.commands or not found.link_up):
+            as_replica = login_at_primary(login, primary, found, wanted)
+            problem = wait_for_primary(lambda: ask_primary(as_replica), params["source_timeout"], found.link_up)
             if problem:
                 raise RefusedError(f"{problem.text}. Nothing was changed.")
         if not module.check_mode:
             carry_out(client, plan)
-    after = {"role": params["state"], "source": str(source or "")}
+    after = {"role": params["state"], "source": str(primary or "")}
     shown = [" ".join(command[:3]) for command in plan.commands] + (["CONFIG REWRITE"] if plan.rewrite else [])
     return {
         **after,
@@ -199,9 +199,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     }
 
 
-def ask_source(login: RedisLogin) -> Problem | None:
+def ask_primary(login: RedisLogin) -> Problem | None:
     with RedisClient(login) as client:
-        return source_problem(client)
+        return primary_problem(client)
 
 
 def main() -> None:

@@ -21,8 +21,7 @@ description:
     long it takes.
   - The return keys are the same for every engine and version. Changes nothing but its own canary.
 notes:
-  - MySQL and MariaDB are asked over their unix socket, or through the C(mariadb) or C(mysql) client of the server, one process
-    for all looks; Redis and Valkey over a socket. Nothing needs to be installed on the host for this module.
+  - MySQL and MariaDB are asked through PyMySQL, one connection for all looks; Redis and Valkey over a socket, without any package.
   - Without login options MySQL and MariaDB are asked as the operating system's root over the unix socket.
   - "Privileges of a separate account: on MySQL C(REPLICATION CLIENT), C(PROCESS) and C(SELECT) on
     C(performance_schema.*); on MariaDB C(SLAVE MONITOR), C(BINLOG MONITOR) and C(PROCESS); on Redis and Valkey
@@ -34,6 +33,10 @@ notes:
   - The reason of a refused replica of Redis or Valkey can be named only by a login with C(+config|get), which may read
     passwords as well; the module uses the replica's own password for one login at its primary and never shows it.
   - Works with MySQL from 5.6, MariaDB from 10.5, Redis from 6 and Valkey from 7.2. A newer version is asked like the newest known.
+requirements:
+  - PyMySQL of the host's Python (Debian's package python3-pymysql) for O(engine=mysql)
+extends_documentation_fragment:
+  - siteops.webcluster.replication_login
 attributes:
   check_mode:
     description: Looks as always; writes no canary, and waits only when O(wait_for) is given.
@@ -47,118 +50,9 @@ options:
     type: str
     required: true
     choices: [mysql, redis]
-  client:
-    description:
-      - How to ask. V(auto) is best.
-      - V(socket) speaks the server's own protocol. For O(engine=redis) it is the only way. For O(engine=mysql) it is for the unix
-        socket of this host; V(auto) takes it there, because it costs least, and V(cli) for everything else.
-      - V(cli) is the server's own command line client, with its option files and every kind of login.
-      - V(pymysql) is for hosts whose Python has PyMySQL and which have no command line client.
-    type: str
-    choices: [auto, cli, pymysql, socket]
-    default: auto
-  login_host:
-    description:
-      - Host to connect to over TCP.
-      - Without it MySQL and MariaDB are asked over their unix socket, Redis and Valkey on V(127.0.0.1).
-    type: str
-  login_port:
-    description: Port to connect to, V(3306) for O(engine=mysql) and V(6379) for O(engine=redis) by default.
-    type: int
-  login_unix_socket:
-    description: Unix socket to connect to.
-    type: path
-  login_user:
-    description: Account to log in with.
-    type: str
-  login_password:
-    description: Password of the account. It is handed over in a private file or inside the connection.
-    type: str
-  config_file:
-    description: Option file of the MySQL or MariaDB client to read the login from. Only for O(engine=mysql).
-    type: path
-  connect_timeout:
-    description: Seconds to wait for the connection.
-    type: int
-    default: 5
-  tls:
-    description:
-      - V(auto) lets the client decide for MySQL and MariaDB and means no TLS for Redis and Valkey.
-      - V(required) fails without TLS.
-      - V(disabled) never uses it.
-    type: str
-    choices: [auto, required, disabled]
-    default: auto
-  ca_cert:
-    description: File with the CA that signed the server's certificate.
-    type: path
-  client_cert:
-    description: File with the certificate to show to the server.
-    type: path
-  client_key:
-    description: File with the key of O(client_cert).
-    type: path
-  validate_certs:
-    description: Whether the server's certificate must be valid.
-    type: bool
-    default: true
-  tls_server_name:
-    description: Name that the server's certificate must hold, O(login_host) by default. Only for O(engine=redis).
-    type: str
   channel:
     description: Judge only this channel (MySQL) or connection (MariaDB); all of them by default.
     type: str
-  primary:
-    description:
-      - How to log in at the primary of the server that is judged, from the same host. The primary is asked after the replica, so that what
-        only the replica has is told exactly, and it is what O(expect_primary) and O(wait_for) expect where they are not given.
-      - Without it take RV(identity), RV(position) and RV(canary.token) of a result on the primary instead; no
-        host needs a login for another one then.
-    type: dict
-    suboptions:
-      login_host:
-        description: Host of the primary.
-        type: str
-      login_port:
-        description: Its port, V(3306) for O(engine=mysql) and V(6379) for O(engine=redis) by default.
-        type: int
-      login_unix_socket:
-        description: Its unix socket.
-        type: path
-      login_user:
-        description: Account to log in with.
-        type: str
-      login_password:
-        description: Password of the account.
-        type: str
-      config_file:
-        description: Option file to read the login from. Only for O(engine=mysql).
-        type: path
-      connect_timeout:
-        description: Seconds to wait for the connection.
-        type: int
-        default: 5
-      tls:
-        description: As O(tls).
-        type: str
-        choices: [auto, required, disabled]
-        default: auto
-      ca_cert:
-        description: As O(ca_cert).
-        type: path
-      client_cert:
-        description: As O(client_cert).
-        type: path
-      client_key:
-        description: As O(client_key).
-        type: path
-      validate_certs:
-        description: As O(validate_certs).
-        type: bool
-        default: true
-      tls_server_name:
-        description: As O(tls_server_name).
-        type: str
   expect_role:
     description:
       - What the server should be. A replica that has replicas itself counts as V(replica).
@@ -270,30 +164,20 @@ options:
     type: str
     default: ansible_canary
   canary_table:
-    description: Table of the canary, with columns C(token) and C(written_at); one row for each check.
+    description:
+      - Table of the canary, with columns C(token) and C(written_at); one row for each check.
+      - It is emptied when it has 20000 rows, where the login may do that.
+      - Redis and Valkey have a key for each check instead, C(ansible:canary:) and the token, which goes away after 120 seconds.
     type: str
     default: probe
   canary_create:
     description: Whether to make schema and table on the primary where they are missing. The role mysql_server makes them.
     type: bool
     default: false
-  canary_key:
-    description: What the canary's key begins with (Redis, Valkey). The token follows after a colon.
-    type: str
-    default: ansible:canary
-  canary_ttl:
-    description: Seconds after which a canary's key goes away (Redis, Valkey).
-    type: int
-    default: 120
-  canary_cleanup:
-    description:
-      - Whether old canaries go away. MySQL's and MariaDB's table is emptied when it has 20000 rows, where the login may
-        do that; a key of Redis and Valkey ends after O(canary_ttl).
-    type: bool
-    default: true
   fail_on:
     description:
       - States that make the task fail; all but V(healthy) by default.
+      - Every finding counts, not only the worst, which gives RV(state) its name.
       - An empty list never fails and only returns the facts.
     type: list
     elements: str
@@ -320,21 +204,21 @@ options:
     choices:
       - role
       - primary_identity
+      - primary_reachable
       - server_id
       - io
       - sql
-      - lag
+      - heartbeat
       - delay
+      - lag
       - caught_up
       - errant
       - read_only
       - filters
       - gtid
-      - heartbeat
       - tls
       - semi_sync
       - replicas
-      - primary_reachable
       - canary
       - stable
     default: []
@@ -432,6 +316,9 @@ reasons:
     check:
       description: Name of the check.
       type: str
+    state:
+      description: What it makes of the server, one of the words of RV(state). Null for a warning.
+      type: str
     severity:
       description: V(error) makes the server unhealthy, V(warning) does not.
       type: str
@@ -446,6 +333,7 @@ reasons:
       type: int
   sample:
     - check: io
+      state: auth_failed
       severity: error
       message: "the primary 10.0.0.20:3306 refuses the password or account of 'replication' (error 1045: ...)"
       hint: "STOP SLAVE; CHANGE MASTER TO MASTER_PASSWORD = '...'; START SLAVE; check the account's host part on the primary."
@@ -453,7 +341,7 @@ reasons:
 checks:
   description:
     - Every check by name, with C(ok) (null where it was not judged), C(value) and C(expected).
-    - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_socket), V(refused), V(timeout),
+    - The C(value) of C(reachable) is V(yes), V(loading), V(not_installed), V(no_client), V(no_socket), V(refused), V(timeout),
       V(hangs), V(no_route), V(unknown_host), V(permission), V(closed), V(lost), V(failed), V(tls), V(auth), V(noauth),
       V(wrongpass), V(noperm), V(privilege), V(syntax), V(protocol) or V(other).
   returned: always
@@ -501,7 +389,7 @@ data:
   contains:
     empty:
       description:
-        - Whether there is no user schema and no transaction of its own (MySQL, MariaDB), or no key (Redis, Valkey).
+        - Whether there is no user schema and no transaction, its own or a primary's (MySQL, MariaDB), or no key (Redis, Valkey).
         - Null where the login may not see that.
       type: bool
   sample: {empty: false}
@@ -723,30 +611,26 @@ raw:
   type: dict
 """
 
-import gc
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import uuid
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
-# Else the collector goes through all of Ansible's objects again and again while the modules below are compiled.
-gc.freeze()
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
-    CHECKS,
-    UNHEALTHY,
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
     Expectation,
+    parse_expected_primary,
+    parse_wait_for,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.watch import Plan, Watch
-
-if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
-    from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisLogin
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql import MysqlProbe
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.probe import Probe
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis import RedisProbe
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import CHECK_NAMES, UNHEALTHY
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.wait import Request, Wait
 
 CANARY_NAME = r"[A-Za-z0-9._:-]{1,64}\Z"
-CLIENTS = {"mysql": ("auto", "cli", "pymysql", "socket"), "redis": ("auto", "socket")}
 
 
 def login_spec() -> dict[str, dict[str, Any]]:
@@ -756,7 +640,6 @@ def login_spec() -> dict[str, dict[str, Any]]:
         "login_unix_socket": {"type": "path"},
         "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
-        "config_file": {"type": "path"},
         "connect_timeout": {"type": "int", "default": 5},
         "tls": {"type": "str", "choices": ["auto", "required", "disabled"], "default": "auto"},
         "ca_cert": {"type": "path"},
@@ -770,7 +653,6 @@ def login_spec() -> dict[str, dict[str, Any]]:
 def argument_spec() -> dict[str, dict[str, Any]]:
     return {
         "engine": {"type": "str", "required": True, "choices": ["mysql", "redis"]},
-        "client": {"type": "str", "choices": ["auto", "cli", "pymysql", "socket"], "default": "auto"},
         **login_spec(),
         "channel": {"type": "str"},
         "primary": {
@@ -802,28 +684,19 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "canary_schema": {"type": "str", "default": "ansible_canary"},
         "canary_table": {"type": "str", "default": "probe"},
         "canary_create": {"type": "bool", "default": False},
-        "canary_key": {"type": "str", "default": "ansible:canary", "no_log": False},
-        "canary_ttl": {"type": "int", "default": 120},
-        "canary_cleanup": {"type": "bool", "default": True},
         "fail_on": {"type": "list", "elements": "str", "choices": list(UNHEALTHY)},
-        "ignore_checks": {"type": "list", "elements": "str", "choices": list(CHECKS[1:]), "default": []},
+        "ignore_checks": {
+            "type": "list",
+            "elements": "str",
+            "choices": [name for name in CHECK_NAMES if name != "reachable"],
+            "default": [],
+        },
     }
 
 
 def input_errors(params: dict[str, Any]) -> list[str]:
     """Say what is wrong with the parameters beyond their types, one sentence each."""
-    engine, errors = params["engine"], []
-    if params["client"] not in CLIENTS[engine]:
-        errors.append(f"client is {params['client']}, expected {' or '.join(CLIENTS[engine])} for engine {engine}.")
-    elif engine == "mysql" and params["client"] == "socket":
-        for login in (params, params["primary"] or {}):
-            errors += [
-                f"client is socket, which reaches {engine} only on this host: leave out {name}, or give client auto."
-                for name in ("login_host", "config_file")
-                if login.get(name)
-            ]
-            if login.get("tls") == "required":
-                errors.append("client is socket, where there is no TLS: leave out tls, or give client auto.")
+    errors = []
     if params["interval"] <= 0:
         errors.append(f"interval is {params['interval']:g}, expected more than 0 seconds.")
     if params["max_io_idle"] is not None and params["max_io_idle"] <= 0:
@@ -835,38 +708,21 @@ def input_errors(params: dict[str, Any]) -> list[str]:
             f"stable_for is {params['stable_for']:g} s, longer than timeout, {params['timeout']:g} s:"
             " give timeout at least as much."
         )
-    return errors + canary_errors(params)
-
-
-def canary_errors(params: dict[str, Any]) -> list[str]:
-    errors = []
     if params["canary"] == "read" and not params["canary_token"]:
         errors.append("canary is read, but there is no canary_token: give that of the result on the primary.")
     if params["canary_token"] and not re.match(CANARY_NAME, params["canary_token"]):
         errors.append("canary_token must be 1 to 64 letters, digits and '._:-': give another one, or leave it out.")
-    if params["canary_ttl"] < 1:
-        errors.append(f"canary_ttl is {params['canary_ttl']}, expected at least 1 second.")
-    for name in ("canary_schema", "canary_table", "canary_key"):
+    for name in ("canary_schema", "canary_table"):
         if not params[name] or "\0" in params[name]:
             errors.append(f"{name} is empty or holds a NUL character, expected a name.")
     return errors
-
-
-def expected_primary(value: Any) -> tuple[dict[str, Any], ...]:
-    if value is None:
-        return ()
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
-        parse_expected_primary,
-    )
-
-    return parse_expected_primary(value)
 
 
 def expectation(params: dict[str, Any]) -> Expectation:
     """Return what the parameters expect; raises ValueError with a sentence."""
     return Expectation(
         role=params["expect_role"],
-        primary=expected_primary(params["expect_primary"]),
+        primary=parse_expected_primary(params["expect_primary"]),
         read_only=params["expect_read_only"],
         max_lag=params["max_lag"] if params["max_lag"] >= 0 else None,
         max_lag_bytes=params["max_lag_bytes"],
@@ -884,31 +740,20 @@ def expectation(params: dict[str, Any]) -> Expectation:
 def canary(params: dict[str, Any]) -> Canary | None:
     if params["canary"] == "none":
         return None
-    import uuid
-
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
-
     return Canary(
         mode=params["canary"],
         token=params["canary_token"] or str(uuid.uuid4()),
         schema=params["canary_schema"],
         table=params["canary_table"],
         create=params["canary_create"],
-        key=params["canary_key"],
-        ttl=params["canary_ttl"],
-        expire=params["canary_cleanup"],
     )
 
 
-def plan(params: dict[str, Any], check_mode: bool) -> Plan:
-    """Return what to do; raises ValueError with a sentence."""
-    position = None
-    if params["wait_for"] is not None:
-        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.position import parse_wait_for
-
-        position = parse_wait_for(params["wait_for"], params["engine"])
+def request(params: dict[str, Any], check_mode: bool) -> Request:
+    """Return what to expect and how long to wait; raises ValueError with a sentence."""
+    position = parse_wait_for(params["wait_for"], params["engine"])
     once = check_mode and position is None
-    return Plan(
+    return Request(
         expect=expectation(params),
         position=position,
         allow_errant=tuple(params["allow_errant"]),
@@ -921,81 +766,47 @@ def plan(params: dict[str, Any], check_mode: bool) -> Plan:
     )
 
 
-def mysql_login(params: dict[str, Any]) -> MysqlLogin:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
-
+def mysql_login(login: dict[str, Any]) -> MysqlLogin:
     return MysqlLogin(
-        host=params["login_host"],
-        port=params["login_port"] or 3306,
-        unix_socket=params["login_unix_socket"],
-        user=params["login_user"],
-        password=params["login_password"],
-        config_file=params["config_file"],
-        connect_timeout=params["connect_timeout"],
-        ca_cert=params["ca_cert"],
-        client_cert=params["client_cert"],
-        client_key=params["client_key"],
-        tls=params["tls"],
-        validate_certs=params["validate_certs"],
+        host=login["login_host"],
+        port=login["login_port"] or 3306,
+        unix_socket=login["login_unix_socket"],
+        user=login["login_user"],
+        password=login["login_password"],
+        connect_timeout=login["connect_timeout"],
+        ca_cert=login["ca_cert"],
+        client_cert=login["client_cert"],
+        client_key=login["client_key"],
+        tls=login["tls"],
+        validate_certs=login["validate_certs"],
     )
 
 
-def redis_login(params: dict[str, Any]) -> RedisLogin:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisLogin
-
+def redis_login(login: dict[str, Any]) -> RedisLogin:
     return RedisLogin(
-        host=params["login_host"] or "127.0.0.1",
-        port=params["login_port"] or 6379,
-        unix_socket=params["login_unix_socket"],
-        username=params["login_user"],
-        password=params["login_password"],
-        connect_timeout=params["connect_timeout"],
-        tls=params["tls"] == "required",
-        ca_cert=params["ca_cert"],
-        client_cert=params["client_cert"],
-        client_key=params["client_key"],
-        validate_certs=params["validate_certs"],
-        tls_server_name=params["tls_server_name"],
+        host=login["login_host"] or "127.0.0.1",
+        port=login["login_port"] or 6379,
+        unix_socket=login["login_unix_socket"],
+        username=login["login_user"],
+        password=login["login_password"],
+        connect_timeout=login["connect_timeout"],
+        tls=login["tls"] == "required",
+        ca_cert=login["ca_cert"],
+        client_cert=login["client_cert"],
+        client_key=login["client_key"],
+        validate_certs=login["validate_certs"],
+        tls_server_name=login["tls_server_name"],
     )
 
 
-def looker(
-    params: dict[str, Any], login: dict[str, Any], channel: str | None, run_command: Callable[..., object]
-) -> Looker:
-    """Return the look that fits the engine. login: the options of the server to look at."""
-    if params["engine"] == "redis":
-        from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient
-        from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis_look import RedisLooker
-
-        return RedisLooker(RedisClient(redis_login(login)), login["login_host"])
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
-
-    if params["client"] == "pymysql":
-        from ansible_collections.siteops.webcluster.plugins.module_utils._pymysql_client import PymysqlClient
-
-        return MysqlLooker(PymysqlClient(mysql_login(login)), channel)
-
-    def client() -> Any:
-        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_session import (
-            MysqlSession,
-            module_spawner,
-        )
-
-        return MysqlSession(found, module_spawner(run_command))
-
-    found = mysql_login(login)
-    if params["client"] != "cli":
-        from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlAuto, MysqlWire, fits
-
-        if params["client"] == "socket":
-            return MysqlLooker(MysqlWire(found), channel)
-        if fits(found):
-            return MysqlLooker(MysqlAuto(MysqlWire(found), client), channel)
-    return MysqlLooker(client(), channel)
+def probe(engine: str, login: dict[str, Any], channel: str | None = None) -> Probe:
+    """Return who asks the server that the login options name."""
+    if engine == "redis":
+        return RedisProbe(RedisClient(redis_login(login)), login["login_host"])
+    return MysqlProbe(MysqlClient(mysql_login(login)), channel)
 
 
 def main() -> None:
-    gc.freeze()
     module = AnsibleModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("login_host", "login_unix_socket")],
@@ -1007,16 +818,18 @@ def main() -> None:
     if errors:
         module.fail_json(msg=" ".join(errors))
     try:
-        wanted = plan(params, module.check_mode)
+        wanted = request(params, module.check_mode)
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    server = looker(params, params, params["channel"], module.run_command)
-    primary = looker(params, params["primary"], None, module.run_command) if params["primary"] else None
-    result = Watch(params["engine"], wanted, server, primary).run()
+    engine = params["engine"]
+    server = probe(engine, params, params["channel"])
+    primary = probe(engine, params["primary"]) if params["primary"] else None
+    result = Wait(engine, wanted, server, primary).run()
     fail_on = UNHEALTHY if params["fail_on"] is None else params["fail_on"]
-    if result["state"] in fail_on:
-        hint = result["reasons"][0]["hint"]
-        result["msg"] = f"{result['state']}: {result['msg']}" + (f" - {hint}" if hint else "")
+    failing = next((reason for reason in result["reasons"] if reason["state"] in fail_on), None)
+    if failing:
+        hint = f" - {failing['hint']}" if failing["hint"] else ""
+        result["msg"] = f"{failing['state']}: {failing['message']}{hint}"
         module.fail_json(changed=False, **result)
     module.exit_json(changed=False, **result)
 

@@ -28,7 +28,6 @@ from ansible_collections.siteops.webcluster.tests import loopback_arm
 from ansible_collections.siteops.webcluster.tests.awx import data
 
 PREFIX = "10.95.2"
-NAME = "awx"
 USER = "ops"
 # These run for real; every other playbook in check mode.
 FOR_REAL = ("playbooks/site.yml", "playbooks/status.yml")
@@ -221,14 +220,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="webcluster-awx-") as name:
         folder = Path(name)
         hosts = lab_hosts(folder / "lab")
-        state: list[str | Path] = ["--name", NAME, "--state", folder / "state", "--inventory", hosts]
+        inventory: list[str | Path] = ["--inventory", hosts]
         port_file = folder / "port"
         arm: list[str | Path] = [sys.executable, data.CHECKOUT / "tests/loopback_arm.py"]
         try:
-            run([lab, "up", *state])
+            run([lab, "up", *inventory])
             run([*arm, "start", "--hosts", hosts / "hosts.yml", "--port-file", port_file])
             (folder / "env").mkdir(mode=0o700)
-            shutil.copy(folder / "state/id_ed25519", folder / "env/ssh_key")
+            shutil.copy(hosts / ".lab/current/id_ed25519", folder / "env/ssh_key")
             job_env = update_project(folder / "project")
             (folder / "env/envvars").write_text(json.dumps(job_env), encoding="utf-8")
             azure = next(kind for kind in filled["controller_credential_types"] if kind["name"] == "webcluster_azure")
@@ -243,7 +242,7 @@ def main() -> int:
             run_templates(folder, filled, {**words, "access_token": loopback_arm.TOKEN})
         finally:
             run([*arm, "stop", "--port-file", port_file])
-            run([lab, "down", *state])
+            run([lab, "down", *inventory])
     print("awx-check: passed")
     return 0
 

@@ -28,7 +28,7 @@ import yaml
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCENARIO = CHECKOUT / "molecule" / "replication_status"
 INVENTORY = SCENARIO / "inventory"
-SSH_CONFIG = Path.home() / ".cache/webcluster-lab/clusters/replication-status/ssh_config"
+SSH_CONFIG = INVENTORY / ".lab/current/ssh_config"
 OURS = "siteops.webcluster.replication_status"
 CHECK_LIMIT_MS = 10.0
 # Runs on the host: (commands by name, rounds) -> milliseconds of wall time and CPU of each run.

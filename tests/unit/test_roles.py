@@ -46,6 +46,8 @@ REQUIRED_FILES = ("README.md", "defaults/main.yml", "meta/main.yml", "meta/argum
 INVENTORY_WORDS = re.compile(r"\b(?:group_names|hostvars)\b|\bgroups\s*(?:\[|\.\w|\|)|\bin\s+groups\b")
 # A line that has to stand above the header comment for the file's reader: shebang, PHP or XML opening, Jinja options.
 BEFORE_HEADER = re.compile(r"^(#!|<\?php\s*$|<\?xml |#jinja2:)")
+# What Debian calls its releases.
+CODE_NAMES = {"12": "bookworm", "13": "trixie", "sid": "sid"}
 SILENCED = re.compile(r"ignore_errors:\s*(?:true|yes)|failed_when:\s*false|#\s*noqa", re.IGNORECASE)
 
 
@@ -188,17 +190,46 @@ def readme_without_example(role: Path) -> list[str]:
     return [f"{role.name}: README.md lacks {what}" for part, what in wanted.items() if part not in text]
 
 
+def imports(role: Path, other: Path) -> bool:
+    """Tell whether a role imports another one."""
+    name = re.compile(rf"name:\s*(?:siteops\.webcluster\.)?{other.name}\s*$", re.MULTILINE)
+    return any(name.search(path.read_text(encoding="utf-8")) for path in (role / "tasks").glob("*.yml"))
+
+
+def releases_of(role: Path) -> dict[str, dict[str, Any]]:
+    """What is said of each supported release; a role that imports another one supports what that one does."""
+    homes = [role, *(other for other in sorted(role.parent.iterdir()) if imports(role, other))]
+    return {path.stem: load(path) for home in homes for path in sorted((home / "vars").glob("*_*.yml"))}
+
+
+def differing_platforms(role: Path) -> list[str]:
+    """meta/main.yml and the README promise the releases that vars/ has a file of, and no others."""
+    releases = releases_of(role)
+    wanted: dict[str, set[str]] = {}
+    for release in releases:
+        distribution, number = release.split("_")
+        wanted.setdefault(distribution, set()).add(CODE_NAMES[number])
+    promised = load(role / "meta" / "main.yml").get("galaxy_info", {}).get("platforms", [])
+    found = []
+    if {each["name"]: set(each["versions"]) for each in promised} != wanted:
+        found.append(f"meta/main.yml: platforms {promised} are not those of vars/: {wanted}")
+    if not list((role / "vars").glob("*_*.yml")):
+        return found
+    lines = (role / "README.md").read_text(encoding="utf-8").splitlines() if (role / "README.md").is_file() else []
+    rows = {line.split("|")[1].strip().replace(" ", "_"): line for line in lines if line.startswith("| Debian")}
+    for release in sorted(releases.keys() ^ rows.keys()):
+        found.append(f"README.md: {release} stands in vars/ or in the table of support, but not in both")
+    for release in sorted(releases.keys() & rows.keys()):
+        for product, version in releases[release][f"__{role.name}_versions"].items():
+            if not re.search(rf"\| {re.escape(version)}\b", rows[release]):
+                found.append(f"README.md: the row of {release} lacks {product} {version}")
+    return found
+
+
 def without_scenario(role: Path) -> list[str]:
     """A role has its own scenario; the part that two roles share runs in those of the roles that import it."""
     checkout = role.parents[1]
-    importers = [
-        other
-        for other in sorted(role.parent.iterdir())
-        for path in (other / "tasks").glob("*.yml")
-        if re.search(
-            rf"name:\s*(?:siteops\.webcluster\.)?{role.name}\s*$", path.read_text(encoding="utf-8"), re.MULTILINE
-        )
-    ]
+    importers = [other for other in sorted(role.parent.iterdir()) if imports(other, role)]
     for name in [role.name, *(other.name for other in importers)]:
         if (checkout / "molecule" / name / "molecule.yml").is_file():
             return []
@@ -233,6 +264,7 @@ ROLE_RULES: list[Callable[[Path], list[str]]] = [
     templates_without_header,
     inventory_words,
     readme_without_example,
+    differing_platforms,
     without_scenario,
 ]
 
@@ -261,9 +293,9 @@ def test_no_failure_is_silenced(path: Path) -> None:
 # The rules on a sample that keeps all of them, then on the same sample with one fault each.
 
 GOOD_FILES = {
-    "README.md": "# web\n```yaml\n- role: siteops.webcluster.web\n```\nIdempotent: yes. Rollback: remove it.\n",
+    "README.md": "# web\n```yaml\n- role: siteops.webcluster.web\n```\nIdempotent: yes. Rollback: remove it.\n| Debian 13 | 2.1 |\n",
     "defaults/main.yml": "web_port: 80\nweb_names: []\nweb_debug: false\n# web_password:\n",
-    "meta/main.yml": "galaxy_info: {author: siteops}\n",
+    "meta/main.yml": "galaxy_info: {author: siteops, platforms: [{name: Debian, versions: [trixie]}]}\n",
     "meta/argument_specs.yml": """
 argument_specs:
   main:
@@ -284,6 +316,7 @@ argument_specs:
     "templates/web.conf.j2": "{{ ansible_managed | comment }}\n{{ web_port }} {{ web_names }} {{ web_password }}\n",
     "templates/web.php.j2": "<?php\n{{ ansible_managed | comment('c') }}\n",
     "vars/main.yml": "__web_packages: []\n",
+    "vars/Debian_13.yml": "__web_versions: {web: '2.1'}\n",
     "../../molecule/web/molecule.yml": "verifier: {name: testinfra}\n",
 }
 SPECS = "meta/argument_specs.yml"
@@ -336,6 +369,9 @@ def test_rule_accepts_a_good_role(rule: Callable[[Path], list[str]], tmp_path: P
         (inventory_words, "templates/web.conf.j2", "web_names", "hostvars['a']", "web.conf.j2:2: hostvars"),
         (readme_without_example, "README.md", "siteops.webcluster.web", "web", "names the role in full"),
         (readme_without_example, "README.md", "Rollback", "", "a word on rollback"),
+        (differing_platforms, "meta/main.yml", "trixie", "trixie, bookworm", "are not those of vars/"),
+        (differing_platforms, "README.md", "Debian 13", "Debian 12", "Debian_13 stands in vars/ or in the table"),
+        (differing_platforms, "README.md", "2.1", "2.10", "the row of Debian_13 lacks web 2.1"),
     ],
 )
 def test_rule_finds_the_fault(

@@ -37,6 +37,7 @@ PORTS = {"azurelb": 80, "azureweb": 80, "azuremysql": 3306, "azureredis": 6379}
 def listed() -> dict[str, Any]:
     # molecule's own settings would hide the checkout's ansible.cfg.
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+    environment["MOLECULE_SCENARIO_DIRECTORY"] = str(INVENTORY.parent)
     program = pathlib.Path(sys.executable).with_name("ansible-inventory")
     done = subprocess.run(
         [str(program), "-i", str(INVENTORY), "--list"],

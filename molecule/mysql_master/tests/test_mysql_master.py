@@ -125,10 +125,6 @@ def test_health_checks_leave_no_line_in_the_log(host: Host, mariadb: bool) -> No
     assert host.run("grep -q 'Got an error reading communication packets' /var/log/mysql/error.log").rc != 0
 
 
-def test_every_mistake_was_refused(host: Host) -> None:
-    assert host.file("/run/webcluster-mistakes-refused").exists
-
-
 def test_bad_option_did_not_replace_the_good_file(host: Host, mariadb: bool) -> None:
     path = "/etc/mysql/mariadb.conf.d/60-webcluster.cnf" if mariadb else "/etc/mysql/mysql.conf.d/webcluster.cnf"
     assert "no_such_option" not in host.file(path).content_string

@@ -20,7 +20,7 @@ from testinfra.host import Host
 
 SCENARIO = Path(__file__).resolve().parents[1]
 CHECKOUT = SCENARIO.parents[1]
-SSH_CONFIG = Path.home() / ".cache/webcluster-lab/clusters/replication-status/ssh_config"
+SSH_CONFIG = SCENARIO / "inventory/.lab/current/ssh_config"
 RELEASE = os.environ.get("LAB_RELEASE") or "13"
 VARIABLES = yaml.safe_load((SCENARIO / "inventory/group_vars/all.yml").read_text(encoding="utf-8"))
 ADDRESSES: dict[str, str] = {

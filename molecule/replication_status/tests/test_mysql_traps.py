@@ -197,16 +197,6 @@ def test_two_steps_need_no_login_for_another_host() -> None:
     assert result["checks"]["primary_identity"]["ok"] is True
 
 
-def test_pymysql_tells_the_same() -> None:
-    by_client = {
-        client: judge(client=client, login_unix_socket="/run/mysqld/mysqld.sock") for client in ("cli", "pymysql")
-    }
-    for result in by_client.values():
-        assert result["healthy"], hints(result)
-    for key in ("flavor", "version", "role", "identity", "primary", "position", "gtid"):
-        assert by_client["cli"][key] == by_client["pymysql"][key], key
-
-
 def test_a_wrong_password(note: Notes) -> None:
     with changed(
         "SOURCE_PASSWORD = 'wrong'", f"SOURCE_PASSWORD = {literal(VARIABLES['mysql_server_replication_password'])}"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 DOOR = "10.96.0.52"
-SSH = ["ssh", "-F", str(Path.home() / ".cache/webcluster-lab/clusters/site/ssh_config")]
+SSH = ["ssh", "-F", str(Path(__file__).resolve().parents[1] / "inventory/.lab/current/ssh_config")]
 DELAY = "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {}; START REPLICA"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Rows, quote, quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import password_hash
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_canary import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary_mysql import (
     create_schema,
     create_table,
 )

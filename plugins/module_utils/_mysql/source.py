@@ -1,27 +1,29 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decide how a server gets the wanted source of replication, or why it must not; nothing here talks to a server."""
+"""Decide how a server is made a replica of the wanted primary, or why it must not; nothing here talks to a server."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
     MysqlError,
     MysqlLogin,
-    Row,
     Rows,
     quote,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, own_data
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlClient
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
+    ReplicaStatus,
+    read_status,
+    seconds,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem
 
-READ_CHANNELS_MARIADB = "SHOW ALL SLAVES STATUS"
-READ_CHANNELS_MYSQL = "SHOW REPLICA STATUS"
-READ_PASSWORDS_MYSQL = "SELECT Channel_name, User_password, Heartbeat FROM mysql.slave_master_info"
+READ_STORED_MYSQL = "SELECT Channel_name, User_password, Heartbeat FROM mysql.slave_master_info"
 
 AUTH_ERRORS = frozenset({1045, 1698, 1130, 1862, 2059, 2061})
 HOST_NOT_ALLOWED = 1130
@@ -29,7 +31,7 @@ HOST_NOT_ALLOWED = 1130
 
 @dataclass(frozen=True)
 class Wanted:
-    """The source as it has to be; without a user the log-in that is there stays."""
+    """The primary as it has to be; without a user the log-in that is there stays."""
 
     host: str
     port: int = 3306
@@ -40,34 +42,45 @@ class Wanted:
     retry_count: int = 86400
     heartbeat_period: float = 5.0
 
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a server keeps about a channel and its status does not show; None: nor can it be read elsewhere."""
+
+    password: str | None = field(default=None, repr=False)
+    heartbeat_period: float | None = None
+
 
 @dataclass(frozen=True)
 class Channel:
-    """One source that a server has; None: the server does not say."""
+    """One primary that a server follows."""
 
-    name: str
-    host: str
-    port: int
-    user: str
-    tls: bool
-    gtid: bool
-    connect_retry: int
-    retry_count: int | None
-    heartbeat_period: float | None
-    io_running: str
-    sql_running: str
-    io_errno: int
-    io_error: str
-    verify: bool = False
-    password: str | None = field(default=None, repr=False)
+    status: ReplicaStatus
+    stored: Stored = Stored()
 
     @property
-    def source(self) -> str:
-        return f"{self.host}:{self.port}"
+    def address(self) -> str:
+        return f"{self.status.host}:{self.status.port or 3306}"
+
+    @property
+    def heartbeat_period(self) -> float | None:
+        return self.status.heartbeat_period or self.stored.heartbeat_period
+
+    @property
+    def receives(self) -> str:
+        return self.status.io_state or "No"
+
+    @property
+    def applies(self) -> str:
+        return self.status.sql_state or "No"
 
     @property
     def running(self) -> bool:
-        return self.io_running != "No" and self.sql_running == "Yes"
+        return self.receives != "No" and self.applies == "Yes"
 
 
 @dataclass
@@ -75,78 +88,30 @@ class Plan:
     """Statements, or the sentence that says why there are none; both states in words, without secrets."""
 
     refusal: str | None = None
-    # Whether the source lets this replica in at present.
+    # Whether the primary lets this replica in at present.
     connected: bool = False
     statements: list[str] = field(default_factory=list)
     before: dict[str, object] = field(default_factory=dict)
     after: dict[str, object] = field(default_factory=dict)
 
 
-def _number(row: Row, key: str) -> int | None:
-    value = row.get(key)
-    return int(float(value)) if value else None
-
-
-def _float(row: Row, key: str) -> float | None:
-    value = row.get(key)
-    return float(value) if value else None
-
-
-def mariadb_channels(rows: Rows, master_info: str | None) -> list[Channel]:
-    """Return MariaDB's sources. master_info: the text of the file that holds the unnamed source's password."""
+def stored_by_mariadb(master_info: str | None) -> dict[str, Stored]:
+    """Return what the file of the unnamed channel says; one with a name has a file of its own."""
     lines = (master_info or "").split("\n")
-    return [
-        Channel(
-            name=row.get("Connection_name") or "",
-            host=row["Master_Host"] or "",
-            port=_number(row, "Master_Port") or 3306,
-            user=row.get("Master_User") or "",
-            # The sixth line of master.info; a source with a name has a file of its own.
-            password=lines[5] if len(lines) > 5 and not row.get("Connection_name") else None,
-            tls=row.get("Master_SSL_Allowed") == "Yes",
-            verify=row.get("Master_SSL_Verify_Server_Cert") == "Yes",
-            gtid=row.get("Using_Gtid") == "Slave_Pos",
-            connect_retry=_number(row, "Connect_Retry") or 0,
-            retry_count=None,
-            heartbeat_period=_float(row, "Slave_heartbeat_period"),
-            io_running=row.get("Slave_IO_Running") or "No",
-            sql_running=row.get("Slave_SQL_Running") or "No",
-            io_errno=_number(row, "Last_IO_Errno") or 0,
-            io_error=row.get("Last_IO_Error") or "",
-        )
-        for row in rows
-        if row.get("Master_Host")
-    ]
+    return {"": Stored(password=lines[5])} if len(lines) > 5 else {}
 
 
-def mysql_channels(rows: Rows, passwords: Rows) -> list[Channel]:
-    """Return MySQL's sources; passwords: the answer to READ_PASSWORDS_MYSQL."""
-    more = {row.get("Channel_name") or "": row for row in passwords}
-    channels = []
-    for row in rows:
-        if not row.get("Source_Host"):
-            continue
-        name = row.get("Channel_Name") or ""
-        extra = more.get(name, {})
-        channels.append(
-            Channel(
-                name=name,
-                host=row["Source_Host"] or "",
-                port=_number(row, "Source_Port") or 3306,
-                user=row.get("Source_User") or "",
-                password=extra.get("User_password"),
-                tls=row.get("Source_SSL_Allowed") == "Yes",
-                gtid=row.get("Auto_Position") == "1",
-                connect_retry=_number(row, "Connect_Retry") or 0,
-                retry_count=_number(row, "Source_Retry_Count"),
-                heartbeat_period=_float(extra, "Heartbeat"),
-                io_running=row.get("Replica_IO_Running") or "No",
-                sql_running=row.get("Replica_SQL_Running") or "No",
-                io_errno=_number(row, "Last_IO_Errno") or 0,
-                io_error=row.get("Last_IO_Error") or "",
-            )
-        )
-    return channels
+def stored_by_mysql(rows: Rows) -> dict[str, Stored]:
+    """Translate the answer to READ_STORED_MYSQL."""
+    return {
+        row.get("Channel_name") or "": Stored(row.get("User_password"), seconds(row.get("Heartbeat"))) for row in rows
+    }
+
+
+def read_channels(rows: Rows, stored: Mapping[str, Stored]) -> list[Channel]:
+    """Return the primaries that a server follows; rows: the last result of status.READ_STATUS."""
+    found = (read_status(row) for row in rows)
+    return [Channel(status, stored.get(status.name, Stored())) for status in found if status.host]
 
 
 def uses_tls(server: Server, tls: str) -> bool:
@@ -178,39 +143,44 @@ def change_statement(server: Server, wanted: Wanted) -> str:
     return "CHANGE REPLICATION SOURCE TO " + ", ".join(parts)
 
 
-def _describe(channel: Channel, same_password: bool | None) -> dict[str, object]:
+def _describe(server: Server, channel: Channel, same_password: bool | None) -> dict[str, object]:
+    status = channel.status
     words: dict[str, object] = {
-        "source": channel.source,
-        "user": channel.user,
-        "tls": channel.tls,
-        "tls_verified": channel.verify,
-        "gtid": channel.gtid,
-        "connect_retry": channel.connect_retry,
-        "retry_count": channel.retry_count,
+        "primary": channel.address,
+        "user": status.user,
+        "tls": bool(status.tls),
+        "gtid": status.gtid_mode in ("auto_position", "Slave_Pos"),
+        "connect_retry": status.connect_retry,
         "heartbeat_period": channel.heartbeat_period,
     }
+    if server.is_mariadb:
+        words["tls_verified"] = bool(status.tls_verified)
+    else:
+        words["retry_count"] = status.retry_count
     if same_password is not None:
         words["password"] = "the given one" if same_password else "another"
     return words
 
 
 def _wish(server: Server, wanted: Wanted, channel: Channel | None) -> dict[str, object]:
-    """Describe the wanted source in the words of _describe; what the server does not say is not compared."""
+    """Describe the wanted primary in the words of _describe; what the server does not say is not compared."""
     tls = uses_tls(server, wanted.tls)
     words: dict[str, object] = {
-        "source": f"{wanted.host}:{wanted.port}",
+        "primary": wanted.address,
         "user": wanted.user,
         "tls": tls,
-        "tls_verified": verifies(server, tls),
         "gtid": True,
         "connect_retry": wanted.connect_retry,
-        "retry_count": None if server.is_mariadb else wanted.retry_count,
         "heartbeat_period": wanted.heartbeat_period,
         "password": "the given one",
     }
+    if server.is_mariadb:
+        words["tls_verified"] = verifies(server, tls)
+    else:
+        words["retry_count"] = wanted.retry_count
     if channel is not None:
         if wanted.user is None:
-            words["user"] = channel.user
+            words["user"] = channel.status.user
         if channel.heartbeat_period is None:
             words["heartbeat_period"] = None
         if wanted.password is None or wanted.user is None:
@@ -222,9 +192,9 @@ def _same_password(wanted: Wanted, channel: Channel) -> bool | None:
     """Compare with the stored password; where it cannot be read, a refused log-in counts as another one."""
     if wanted.user is None or wanted.password is None:
         return None
-    if channel.password is not None:
-        return channel.password == wanted.password
-    return channel.io_errno not in AUTH_ERRORS
+    if channel.stored.password is not None:
+        return channel.stored.password == wanted.password
+    return channel.status.io_errno not in AUTH_ERRORS
 
 
 def _listens_at(server: Server, wanted: Wanted) -> bool:
@@ -232,51 +202,51 @@ def _listens_at(server: Server, wanted: Wanted) -> bool:
     return wanted.host in addresses and str(wanted.port) == server.variables.get("port")
 
 
-def refuse_source(server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool) -> str | None:
-    """Say why this server must not get this source, or None."""
-    source = f"{wanted.host}:{wanted.port}"
+def refuse_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool) -> str | None:
+    """Say why this server must not be made a replica of this primary, or None."""
+    primary = wanted.address
     nothing = "nothing was changed"
     if _listens_at(server, wanted):
-        return f"{source} is this server itself, expected another server as its source; {nothing}"
+        return f"{primary} is this server itself, expected another server as its primary; {nothing}"
     for channel in channels:
-        if channel.name:
+        if channel.status.name:
             return (
-                f"this server replicates from {channel.source} over the channel {channel.name!r}, expected {source} "
+                f"this server replicates from {channel.address} over the channel {channel.status.name!r}, expected {primary} "
                 f"over the unnamed one; remove that channel first; {nothing}"
             )
-        if channel.source != source and not allow_repoint:
+        if channel.address != primary and not allow_repoint:
             return (
-                f"this server replicates from {channel.source}, not from {source}; give its real source, or move it on "
+                f"this server replicates from {channel.address}, not from {primary}; give its real primary, or move it on "
                 f"purpose (allow_repoint of the module mysql_source); {nothing}"
             )
-    found = None if channels else own_data(server)
+    found = None if channels else server.content.own
     if found:
         return (
-            f"this server holds {found}, expected an empty server or a copy of {source}; save and remove its data, or "
+            f"this server holds {found}, expected an empty server or a copy of {primary}; save and remove its data, or "
             f"run the primary's role on it; {nothing}"
         )
     return None
 
 
 def plan_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool = False) -> Plan:
-    """Lead the server to replicate from the wanted source, read only."""
-    plan = Plan(refusal=refuse_source(server, channels, wanted, allow_repoint))
+    """Lead the server to replicate from the wanted primary, read only."""
+    plan = Plan(refusal=refuse_replica(server, channels, wanted, allow_repoint))
     if plan.refusal:
         return plan
     mariadb = server.is_mariadb
     word = "SLAVE" if mariadb else "REPLICA"
     channel = channels[0] if channels else None
-    plan.connected = channel is not None and channel.io_running == "Yes"
-    before = _describe(channel, _same_password(wanted, channel)) if channel else {}
+    plan.connected = channel is not None and channel.receives == "Yes"
+    before = _describe(server, channel, _same_password(wanted, channel)) if channel else {}
     after = _wish(server, wanted, channel)
     before["running"], after["running"] = bool(channel and channel.running), True
     plan_read_only(plan, server, True)
     changes = {key for key in after if key != "running" and before.get(key) != after[key]}
     if changes and channel is None and (wanted.user is None or wanted.password is None):
-        plan.refusal = "user and password are needed to set the source of a server that has none"
+        plan.refusal = "user and password are needed to make a server a replica that is none yet"
         return plan
     if changes:
-        if channel and (channel.io_running != "No" or channel.sql_running != "No"):
+        if channel and (channel.receives != "No" or channel.applies != "No"):
             plan.statements.append(f"STOP {word}")
         plan.statements.append(change_statement(server, wanted))
     if changes or not before["running"]:
@@ -286,21 +256,21 @@ def plan_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, al
     return plan
 
 
-def source_login(server: Server, wanted: Wanted) -> MysqlLogin:
+def primary_login(server: Server, wanted: Wanted) -> MysqlLogin:
     """Return the log-in that the replication is going to use."""
     return MysqlLogin(
         host=wanted.host,
         port=wanted.port,
         user=wanted.user,
         password=wanted.password,
-        tls="required" if uses_tls(server, wanted.tls) else "disabled",
+        # Without TLS MySQL's replication gets the primary's public key for its password, and our client cannot.
+        tls="required" if uses_tls(server, wanted.tls) else "disabled" if server.is_mariadb else "auto",
     )
 
 
-def source_problem(client: MysqlClient) -> Problem | None:
-    """Log in at the source as the replication does, and see whether it may replicate."""
-    login = client.login
-    name = f"the source {login.host}:{login.port}"
+def primary_problem(client: Client, login: MysqlLogin) -> Problem | None:
+    """Log in at the primary as the replication does, and see whether it may replicate."""
+    name = f"the primary {login.host}:{login.port}"
     try:
         grants = [str(value) for row in client.query(["SHOW GRANTS"])[0] for value in row.values()]
     except MysqlError as error:
@@ -340,8 +310,8 @@ def plan_primary(server: Server, channels: Sequence[Channel]) -> Plan:
     if channels:
         channel = channels[0]
         plan.refusal = (
-            f"this server is a replica of {channel.source} (receiving: {channel.io_running}, applying: "
-            f"{channel.sql_running}), expected a server without a source; promote it first, or run the replica's role "
+            f"this server is a replica of {channel.address} (receiving: {channel.receives}, applying: "
+            f"{channel.applies}), expected one that follows no other; promote it first, or run the replica's role "
             "on it; nothing was changed"
         )
         return plan

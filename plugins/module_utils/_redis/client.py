@@ -10,10 +10,9 @@ import errno
 import socket
 import sys
 import time
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Callable, Union
-
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record
+from typing import Any, Callable, Protocol, Union
 
 # A list holds replies again; spelled without recursion for old type checkers.
 Reply = Union[str, int, None, list[Any]]
@@ -39,12 +38,13 @@ class RedisError(Exception):
         self.code = code
 
 
-class RedisLogin(Record):
+@dataclass(frozen=True)
+class RedisLogin:
     host: str = "127.0.0.1"
     port: int = 6379
     unix_socket: str | None = None
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     connect_timeout: float = 5
     tls: bool = False
     ca_cert: str | None = None
@@ -52,6 +52,12 @@ class RedisLogin(Record):
     client_key: str | None = None
     validate_certs: bool = True
     tls_server_name: str | None = None
+
+
+class Client(Protocol):
+    """What those need who ask a server."""
+
+    def command(self, *args: str | bytes) -> Reply: ...
 
 
 # login -> connected socket (or anything with sendall, recv, settimeout, close)

@@ -9,11 +9,10 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     Connector,
     RedisClient,

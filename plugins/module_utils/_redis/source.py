@@ -9,22 +9,21 @@ import re
 import shlex
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import replace
+from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
     RedisLogin,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
-from ansible_collections.siteops.webcluster.plugins.module_utils._source_login import Problem
 
 Resolver = Callable[[str], set[str]]
 
 
 @dataclass(frozen=True)
-class Source:
+class Primary:
     host: str
     port: int
 
@@ -34,9 +33,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Wanted:
-    """source None makes a primary."""
+    """The server as it has to be; with None for primary it is to be one itself."""
 
-    source: Source | None
+    primary: Primary | None
     user: str | None = None
     password: str | None = None
     allow_promote: bool = False
@@ -45,15 +44,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """What the server is now. written is the source its configuration file would give it after a restart."""
+    """What the server is now. written is the one that its configuration file would give it after a restart."""
 
-    source: Source | None
+    primary: Primary | None
     link_up: bool
     keys: int
     replicas: int
     user: str
     password: str
-    written: Source | None
+    written: Primary | None
     config_file: str
 
 
@@ -75,7 +74,7 @@ def resolve(name: str) -> set[str]:
         return set()
 
 
-def same_source(one: Source | None, other: Source | None, resolver: Resolver = resolve) -> bool:
+def same_primary(one: Primary | None, other: Primary | None, resolver: Resolver = resolve) -> bool:
     if one is None or other is None:
         return one is other
     if one.port != other.port:
@@ -88,32 +87,32 @@ def count_keys(keyspace: Mapping[str, str]) -> int:
     return sum(int(found.group(1)) for value in keyspace.values() if (found := re.search(r"keys=(\d+)", value)))
 
 
-def written_source(text: str) -> Source | None:
+def written_primary(text: str) -> Primary | None:
     """Return what the last replicaof line of a configuration file says."""
-    source = None
+    primary = None
     for line in text.splitlines():
         words = line.split()
         if len(words) == 3 and words[0].lower() in ("replicaof", "slaveof"):
             host, port = shlex.split(words[1])[0], shlex.split(words[2])[0]
-            source = None if host.lower() == "no" else Source(host, int(port))
-    return source
+            primary = None if host.lower() == "no" else Primary(host, int(port))
+    return primary
 
 
 def look(client: RedisClient, read_file: Callable[[str], str]) -> Found:
     """Read the present state from the server and its configuration file."""
     replication = client.info("replication")
-    source = None
+    primary = None
     if replication.get("role") == "slave":
-        source = Source(replication.get("master_host", ""), int(replication.get("master_port", "0")))
+        primary = Primary(replication.get("master_host", ""), int(replication.get("master_port", "0")))
     config_file = client.info("server").get("config_file", "")
     return Found(
-        source=source,
+        primary=primary,
         link_up=replication.get("master_link_status") == "up",
         keys=count_keys(client.info("keyspace")),
         replicas=int(replication.get("connected_slaves", "0")),
         user=config_get(client, "masteruser") or "",
         password=config_get(client, "masterauth") or "",
-        written=written_source(read_file(config_file)) if config_file else source,
+        written=written_primary(read_file(config_file)) if config_file else primary,
         config_file=config_file,
     )
 
@@ -127,38 +126,38 @@ def decide(found: Found, wanted: Wanted, server: str, resolver: Resolver = resol
     ):
         if then is not None and then != now:
             commands.append(("CONFIG", "SET", name, then))
-    if not same_source(found.source, wanted.source, resolver):
-        if wanted.source is None:
+    if not same_primary(found.primary, wanted.primary, resolver):
+        if wanted.primary is None:
             if not wanted.allow_promote:
                 raise RefusedError(
-                    f"The server at {server} is a replica of {found.source}, not a primary, and is left as it is."
+                    f"The server at {server} is a replica of {found.primary}, not a primary, and is left as it is."
                     " Promote it first, or name it as replica."
                 )
             commands.append(("REPLICAOF", "NO", "ONE"))
         else:
             _refuse_lost_role(found, wanted, server)
-            commands.append(("REPLICAOF", wanted.source.host, str(wanted.source.port)))
-    stale = not same_source(found.written, wanted.source, resolver)
+            commands.append(("REPLICAOF", wanted.primary.host, str(wanted.primary.port)))
+    stale = not same_primary(found.written, wanted.primary, resolver)
     return Plan(tuple(commands), bool(found.config_file) and (bool(commands) or stale))
 
 
 def _refuse_lost_role(found: Found, wanted: Wanted, server: str) -> None:
-    if found.source is not None:
+    if found.primary is not None:
         if not wanted.allow_repoint:
             raise RefusedError(
-                f"The server at {server} replicates from {found.source} and is not re-pointed to {wanted.source}:"
+                f"The server at {server} replicates from {found.primary} and is not re-pointed to {wanted.primary}:"
                 " after a failover that would undo it. Name the live primary, or set allow_repoint."
             )
         return
     if found.replicas:
         raise RefusedError(
             f"The server at {server} is the primary of {found.replicas} replica(s) and is not made a replica of"
-            f" {wanted.source}: after a failover that would undo it. Name the live primary, or switch over first."
+            f" {wanted.primary}: after a failover that would undo it. Name the live primary, or switch over first."
         )
     if found.keys:
         raise RefusedError(
             f"The server at {server} holds {found.keys} key(s) of its own and is not made a replica of"
-            f" {wanted.source}: the first synchronisation would delete them. Save and remove them by hand,"
+            f" {wanted.primary}: the first synchronisation would delete them. Save and remove them by hand,"
             " or make this server the primary."
         )
 
@@ -171,19 +170,19 @@ def carry_out(client: RedisClient, plan: Plan) -> None:
         client.command("CONFIG", "REWRITE")
 
 
-def login_at_source(login: RedisLogin, source: Source, found: Found, wanted: Wanted) -> RedisLogin:
-    """Return the login with which this server will ask its source."""
+def login_at_primary(login: RedisLogin, primary: Primary, found: Found, wanted: Wanted) -> RedisLogin:
+    """Return the login with which this server will ask its primary."""
     return replace(
         login,
-        host=source.host,
-        port=source.port,
+        host=primary.host,
+        port=primary.port,
         unix_socket=None,
         username=found.user or None if wanted.user is None else wanted.user,
         password=found.password or None if wanted.password is None else wanted.password,
     )
 
 
-def source_problem(client: RedisClient) -> Problem | None:
+def primary_problem(client: RedisClient) -> Problem | None:
     """Log in at the primary as the replication does."""
     login = client.login
     name = f"The primary {login.host}:{login.port}"

@@ -1,38 +1,107 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read replication from MySQL, Percona Server and MariaDB, and say it in the words of the model.
+"""Ask MySQL, Percona Server and MariaDB about their replication, and translate the rows into facts.
 
-read() asks (in one client process for a privileged login), normalise() translates the rows. Features decide, never a
-version number: the server itself picks the statement it knows through executable comments, and columns are found by
-any of their names.
+Features decide, never a version number: the server itself picks the statement it knows through executable comments, and
+columns are found by any of their names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
+    OTHER_STATUS,
+    READ_STATUS,
+    SYSTEM_SCHEMAS,
+    ReplicaStatus,
+    by_name,
+    chosen,
+    error_text,
+    integer,
+    lower,
+    on,
+    read_status,
+    seconds,
+    squeezed,
+    text,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    CanaryReply,
     Channel,
+    Failure,
     Identity,
+    Look,
     Note,
     Raw,
     Replica,
     Snapshot,
     Thread,
-    address_of,
+    reachable_address,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.heartbeats import Heartbeats
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.statements import grant
 
-if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_asker import Client
 
-SYSTEM_SCHEMAS = frozenset({"mysql", "sys", "performance_schema", "information_schema"})
+class MysqlProbe:
+    """Asks one server. channel: only this one is judged."""
 
-# MariaDB 10 and later skips /*!50700 ... */ up to /*!99999 ... */, MySQL skips /*M! ... */.
+    def __init__(
+        self,
+        client: Client,
+        channel: str | None = None,
+        questions: Sequence[Question] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.client = client
+        self.channel = channel
+        self.questions = QUESTIONS if questions is None else questions
+        self.clock = clock
+        self.heartbeats = Heartbeats()
+
+    def look(self, canary: Canary | None = None) -> Look:
+        answers = Answers()
+        try:
+            ask(self.client, self.questions, answers)
+        except MysqlError as error:
+            return Look(failure(error, answers))
+        reply = self._send(canary, answers) if canary else None
+        snapshot = translate(answers, self.channel)
+        self.heartbeats.listen(snapshot, self.clock())
+        return Look(snapshot, reply)
+
+    def _send(self, canary: Canary, answers: Answers) -> CanaryReply:
+        before = translate(answers)
+        usual, self.client.timeout = self.client.timeout, canary_mysql.WRITE_SECONDS
+        try:
+            if canary.mode == "read":
+                return canary_mysql.read(self.client, canary, before.account)
+            reply = refuse_replica(before) or canary_mysql.write(self.client, canary, before.account)
+            if reply.seen:
+                # The position that this look tells includes the canary, where it can still be asked.
+                with contextlib.suppress(MysqlError):
+                    ask(self.client, AFTER_A_WRITE, answers)
+            return reply
+        finally:
+            self.client.timeout = usual
+
+    def close(self) -> None:
+        self.client.close()
+
+
+# --- What is asked ------------------------------------------------------------------------------------------------
+
 _SERVER = (
     "SELECT VERSION() AS version, @@version_comment AS version_comment, CURRENT_USER() AS account, NOW() AS now"
     " /*!80023 , 1 AS knows_source */"
@@ -43,7 +112,7 @@ _GTIDS = (
     " /*M!100005 , @@GLOBAL.gtid_slave_pos AS gtid_slave_pos, @@GLOBAL.gtid_binlog_pos AS gtid_binlog_pos,"
     " @@GLOBAL.gtid_binlog_state AS gtid_binlog_state, @@GLOBAL.gtid_current_pos AS gtid_current_pos */"
 )
-_NAMES = (
+_VARIABLES = (
     "bind_address",
     "gtid_domain_id",
     "gtid_executed",
@@ -60,7 +129,7 @@ _NAMES = (
     "server_uuid",
     "super_read_only",
 )
-_STATUS_NAMES = (
+_STATUS = (
     "Rpl_semi_sync_master_status",
     "Rpl_semi_sync_replica_status",
     "Rpl_semi_sync_slave_status",
@@ -69,42 +138,11 @@ _STATUS_NAMES = (
     "Slave_heartbeat_period",
     "Slave_last_heartbeat",
 )
-
-
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(f"'{name}'" for name in sorted(names))
-
-
-def _chosen(old: str, *newer: tuple[str, str]) -> tuple[str, ...]:
-    """Statements that run the newest of several that the server knows: (start of an executable comment, statement)."""
-    choices = "".join(f" {mark} , @siteops_sql = '{sql}' */" for mark, sql in newer)
-    return (
-        f"SET @siteops_sql = '{old}'{choices}",
-        "PREPARE siteops_look FROM @siteops_sql",
-        "EXECUTE siteops_look",
-    )
-
-
-_LINKS = (
-    "SELECT s.CHANNEL_NAME AS channel, s.SERVICE_STATE AS state, c.HEARTBEAT_INTERVAL AS heartbeat_period,"
-    " TIMESTAMPDIFF(SECOND, GREATEST(s.LAST_HEARTBEAT_TIMESTAMP, {queued}), NOW()) AS heartbeat_age"
-    " FROM performance_schema.replication_connection_status s"
-    " LEFT JOIN performance_schema.replication_connection_configuration c USING (CHANNEL_NAME)"
+# Without PROCESS a login sees its own threads only.
+_RIGHTS = (
+    "SELECT COUNT(*) AS sees_processes FROM information_schema.USER_PRIVILEGES"
+    " WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()"
 )
-_WORKERS = (
-    "SELECT CHANNEL_NAME AS channel, WORKER_ID AS id, SERVICE_STATE AS state, LAST_ERROR_NUMBER AS errno,"
-    " LAST_ERROR_MESSAGE AS error FROM performance_schema.replication_applier_status_by_worker"
-)
-
-
-class Step(Record):
-    """Statements that belong together; the last result set counts. optional: the look goes on without it."""
-
-    name: str
-    statements: tuple[str, ...]
-    optional: bool = True
-
-
 # Threads that serve replicas, and MariaDB's connections to its primaries, whose time begins anew with each event.
 _THREADS = (
     "SELECT HOST, USER, COMMAND, TIME, STATE FROM information_schema.PROCESSLIST WHERE COMMAND LIKE ''Binlog Dump%''"
@@ -120,205 +158,242 @@ _MYSQL_THREADS = (
     " AND v.VARIABLE_NAME IN (''replica_uuid'', ''slave_uuid'')) AS UUID"
     " FROM performance_schema.processlist p WHERE p.COMMAND LIKE ''Binlog Dump%''"
 )
-_CONTENT = """SELECT
- (SELECT COUNT(*) FROM information_schema.SCHEMATA
-  WHERE LOWER(SCHEMA_NAME) NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')) AS user_schemas,
- (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES
-  WHERE PRIVILEGE_TYPE = 'SHOW DATABASES' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_schemas,
- (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES
-  WHERE PRIVILEGE_TYPE = 'PROCESS' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_processes"""
 # Who may write where read_only is on; without rights on the schema mysql a login sees itself only.
 _WRITERS = (
     "SELECT GRANTEE AS account, GROUP_CONCAT(PRIVILEGE_TYPE) AS privileges FROM information_schema.USER_PRIVILEGES"
     " WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ ONLY ADMIN', 'READ_ONLY ADMIN', 'CONNECTION_ADMIN') GROUP BY GRANTEE"
 )
+_LINKS = (
+    "SELECT s.CHANNEL_NAME AS channel, s.SERVICE_STATE AS state, c.HEARTBEAT_INTERVAL AS heartbeat_period,"
+    " TIMESTAMPDIFF(SECOND, GREATEST(s.LAST_HEARTBEAT_TIMESTAMP, {queued}), NOW()) AS heartbeat_age"
+    " FROM performance_schema.replication_connection_status s"
+    " LEFT JOIN performance_schema.replication_connection_configuration c USING (CHANNEL_NAME)"
+)
+_WORKERS = (
+    "SELECT CHANNEL_NAME AS channel, WORKER_ID AS id, SERVICE_STATE AS state, LAST_ERROR_NUMBER AS errno,"
+    " LAST_ERROR_MESSAGE AS error FROM performance_schema.replication_applier_status_by_worker"
+)
 
-STEPS = (
-    Step("versions", (_SERVER,), optional=False),
-    Step("gtids", (_GTIDS,), optional=False),
-    Step("variables", (f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({_listed(_NAMES)})",), optional=False),
-    Step(
-        "channels",
-        _chosen("SHOW SLAVE STATUS", ("/*!80022", "SHOW REPLICA STATUS"), ("/*M!100005", "SHOW ALL SLAVES STATUS")),
-        optional=False,
-    ),
-    Step(
-        "binlog",
-        _chosen("SHOW MASTER STATUS", ("/*!80200", "SHOW BINARY LOG STATUS"), ("/*M!100502", "SHOW BINLOG STATUS")),
-    ),
-    Step("status", (f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_listed(_STATUS_NAMES)})",)),
-    Step("content", (_CONTENT,)),
-    Step("threads", _chosen(_THREADS, ("/*!80022", _MYSQL_THREADS), ("/*M!100005", _MARIADB_THREADS))),
-    Step("writers", (_WRITERS,)),
-    Step(
+
+@dataclass(frozen=True)
+class Question:
+    """Statements that belong together; the last one's rows are the answer. optional: the look goes on without it."""
+
+    name: str
+    statements: tuple[str, ...]
+    optional: bool = True
+
+
+def _show(what: str, names: Collection[str]) -> str:
+    return f"SHOW GLOBAL {what} WHERE Variable_name IN ({', '.join(repr(name) for name in sorted(names))})"
+
+
+_ASK_GTIDS = Question("gtids", (_GTIDS,), optional=False)
+_ASK_BINLOG = Question(
+    "binlog",
+    chosen("SHOW MASTER STATUS", ("/*!80200", "SHOW BINARY LOG STATUS"), ("/*M!100502", "SHOW BINLOG STATUS")),
+)
+QUESTIONS = (
+    Question("versions", (_SERVER,), optional=False),
+    _ASK_GTIDS,
+    Question("variables", (_show("VARIABLES", _VARIABLES),), optional=False),
+    Question("channels", READ_STATUS, optional=False),
+    _ASK_BINLOG,
+    Question("status", (_show("STATUS", _STATUS),)),
+    Question("schemas", (READ_SCHEMAS,)),
+    Question("rights", (_RIGHTS,)),
+    Question("threads", chosen(_THREADS, ("/*!80022", _MYSQL_THREADS), ("/*M!100005", _MARIADB_THREADS))),
+    Question("writers", (_WRITERS,)),
+    Question(
         "links",
-        _chosen(
+        chosen(
             "DO 0",
             ("/*!50700", _LINKS.format(queued="s.LAST_HEARTBEAT_TIMESTAMP")),
             ("/*!80001", _LINKS.format(queued="s.LAST_QUEUED_TRANSACTION_END_QUEUE_TIMESTAMP")),
         ),
     ),
-    Step("workers", _chosen("DO 0", ("/*!50700", _WORKERS))),
+    Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
 )
+AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
 
 
-class Found(Record):
-    """The rows of one look, by step, and the errors of the steps that were refused."""
+@dataclass
+class Answers:
+    """The rows of one look by question, and the errors of those that were refused."""
 
-    rows: dict[str, Rows] = fresh(factory=dict)
-    refused: dict[str, MysqlError] = fresh(factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    refused: dict[str, MysqlError] = field(default_factory=dict)
 
 
-def _first_unfinished(steps: Sequence[Step], results: Sequence[Rows], found: Found) -> int:
-    """Store the finished steps' rows and return the index of the first step without all its results."""
+def _first_unanswered(questions: Sequence[Question], results: Sequence[Rows], answers: Answers) -> int:
+    """Keep the rows of those with all their results and return the index of the first one without."""
     done = 0
-    for index, step in enumerate(steps):
-        if done + len(step.statements) > len(results):
+    for index, question in enumerate(questions):
+        if done + len(question.statements) > len(results):
             return index
-        done += len(step.statements)
-        found.rows[step.name] = results[done - 1]
-    return len(steps)
+        done += len(question.statements)
+        answers.rows[question.name] = results[done - 1]
+    return len(questions)
 
 
-def read(client: Client, steps: Sequence[Step] = STEPS, found: Found | None = None) -> Found:
-    """Ask all steps; an optional step that is refused is noted and left out, the others raise MysqlError.
+def ask(client: Client, questions: Sequence[Question], answers: Answers) -> None:
+    """Ask all at once; an optional question that is refused is noted and left out, the others raise MysqlError.
 
-    found: what is filled, also where the reading ends with an error.
+    answers: filled also where it ends with an error.
     """
-    found = found if found is not None else Found()
-    left = list(steps)
+    left = list(questions)
     while left:
-        results, error = client.try_query([statement for step in left for statement in step.statements])
-        stop = _first_unfinished(left, results, found)
+        results, error = client.try_query([statement for question in left for statement in question.statements])
+        index = _first_unanswered(left, results, answers)
         if error is None:
-            return found
-        failed, left = left[min(stop, len(left) - 1)], left[stop + 1 :]
+            return
+        failed, left = left[min(index, len(left) - 1)], left[index + 1 :]
         if error.kind not in ("privilege", "syntax", "other") or error.errno is None:
             raise error
         if failed.name == "channels" and error.kind == "syntax":
-            from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_odd import read_channels
-
-            found.rows["channels"] = read_channels(client, error)
+            answers.rows["channels"] = _other_status(client, error)
         elif not failed.optional:
             raise error
         else:
-            found.refused[failed.name] = error
-    return found
+            answers.refused[failed.name] = error
 
 
-# Canonical name -> the column names of MySQL from 8.0.22 (Source, Replica), before it and of MariaDB (Master, Slave).
-_COLUMNS = {
-    "channel": ("Channel_Name", "Connection_name"),
-    "host": ("Source_Host", "Master_Host"),
-    "port": ("Source_Port", "Master_Port"),
-    "user": ("Source_User", "Master_User"),
-    "server_id": ("Source_Server_Id", "Master_Server_Id"),
-    "uuid": ("Source_UUID", "Master_UUID"),
-    "io_state": ("Replica_IO_Running", "Slave_IO_Running"),
-    "io_text": ("Replica_IO_State", "Slave_IO_State"),
-    "io_errno": ("Last_IO_Errno",),
-    "io_error": ("Last_IO_Error",),
-    "io_since": ("Last_IO_Error_Timestamp",),
-    "sql_state": ("Replica_SQL_Running", "Slave_SQL_Running"),
-    "sql_errno": ("Last_SQL_Errno", "Last_Errno"),
-    "sql_error": ("Last_SQL_Error", "Last_Error"),
-    "sql_since": ("Last_SQL_Error_Timestamp",),
-    "lag": ("Seconds_Behind_Source", "Seconds_Behind_Master"),
-    "delay": ("SQL_Delay",),
-    "tls": ("Source_SSL_Allowed", "Master_SSL_Allowed"),
-    "tls_verified": ("Source_SSL_Verify_Server_Cert", "Master_SSL_Verify_Server_Cert"),
-    "retry_count": ("Source_Retry_Count", "Master_Retry_Count"),
-    "retrieved": ("Retrieved_Gtid_Set", "Gtid_IO_Pos"),
-    "executed": ("Executed_Gtid_Set",),
-    "auto_position": ("Auto_Position",),
-    "using_gtid": ("Using_Gtid",),
-    "read_file": ("Source_Log_File", "Master_Log_File"),
-    "read_pos": ("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
-    "exec_file": ("Relay_Source_Log_File", "Relay_Master_Log_File"),
-    "exec_pos": ("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
-    "heartbeat_period": ("Slave_heartbeat_period",),
-    "heartbeats": ("Slave_received_heartbeats",),
-}
-_FILTERS = (
-    "Replicate_Do_DB",
-    "Replicate_Ignore_DB",
-    "Replicate_Do_Table",
-    "Replicate_Ignore_Table",
-    "Replicate_Wild_Do_Table",
-    "Replicate_Wild_Ignore_Table",
-    "Replicate_Ignore_Server_Ids",
-    "Replicate_Do_Domain_Ids",
-    "Replicate_Ignore_Domain_Ids",
-    "Replicate_Rewrite_DB",
-)
+def _other_status(client: Client, error: MysqlError) -> Rows:
+    """Ask for the replica status where a server rejects the statement that its own version chose."""
+    for statement in OTHER_STATUS:
+        results, failed = client.try_query([statement])
+        if failed is None:
+            return results[0]
+        error = failed
+        if failed.kind != "syntax":
+            break
+    raise error
 
 
-def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in row.items()}
+# --- What it means ------------------------------------------------------------------------------------------------
 
 
-def column(row: Mapping[str, Any], name: str) -> Any:
-    """Return a status column by its canonical name; None where this server has no such column."""
-    for candidate in _COLUMNS[name]:
-        if candidate.lower() in row:
-            return row[candidate.lower()]
-    return None
+def translate(answers: Answers, channel: str | None = None) -> Snapshot:
+    """Return the facts. channel: only this one is judged."""
+    rows = answers.rows
+    variables = variables_of(rows)
+    statuses = [read_status(row) for row in rows.get("channels", [])]
+    binlog = lower((rows.get("binlog") or [{}])[0])
+    for full in (binlog.get("executed_gtid_set"), *(status.executed for status in statuses)):
+        # SHOW VARIABLES cuts it.
+        if text(full) and len(str(full)) > len(str(variables.get("gtid_executed") or "")):
+            variables["gtid_executed"] = full
+    flavor = flavor_of(variables.get("version"), variables.get("version_comment"))
+    status = by_name(rows.get("status", []))
+    threads = [lower(row) for row in rows.get("threads", [])]
+    every = [_channel(item, rows.get("links", []), rows.get("workers", [])) for item in statuses]
+    link_ages = _place_heartbeats(every, threads, status, variables.get("now"))
+    channels = [item for item in every if channel is None or item.name == channel]
+    account = text(variables.get("account"))
+    return Snapshot(
+        engine="mysql",
+        flavor=flavor,
+        version=text(variables.get("version")),
+        dialect=_dialect(flavor, variables, statuses),
+        account=account,
+        identity=Identity(
+            host=_host(variables),
+            port=integer(variables.get("port")),
+            server_id=integer(variables.get("server_id")),
+            uuid=text(variables.get("server_uuid")),
+        ),
+        read_only=on(variables.get("read_only")),
+        super_read_only=on(variables.get("super_read_only")),
+        writers=_writers(rows.get("writers", [])),
+        channels=channels,
+        peers=[str(value) for item in every if item not in channels for value in (item.uuid, item.server_id) if value],
+        link_ages=link_ages if channel is None else [],
+        replicas=_replicas(rows, threads),
+        empty=read_content(variables, rows["schemas"]).empty if "schemas" in rows else None,
+        gtid_mode=_gtid_mode(flavor, variables, channels),
+        gtid_strict=on(variables.get("gtid_strict_mode")),
+        executed=squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
+        binlog_state=squeezed(variables.get("gtid_binlog_state")),
+        binlog_filters=_binlog_filters(binlog),
+        semi_sync=_semi_sync(status, bool(every)),
+        position=_position(flavor, variables, binlog, channels),
+        notes=_notes(answers.refused, flavor, account),
+        raw={
+            "variables": variables,
+            "channels": [
+                {name: error_text(value) if name.endswith("_Error") else value for name, value in row.items()}
+                for row in rows.get("channels", [])
+            ],
+            "binlog": binlog,
+        },
+    )
 
 
-def integer(value: Any) -> int | None:
-    """Return a whole number, or None for anything else."""
-    digits = str(value).strip().partition(".")[0] if value is not None else ""
-    plain = digits[1:] if digits[:1] == "-" else digits
-    return int(digits) if plain.isascii() and plain.isdigit() and len(plain) <= 20 else None
+def variables_of(rows: Mapping[str, Rows]) -> Raw:
+    """Return the server's variables under lower case names."""
+    variables = by_name(rows.get("variables", []))
+    # SHOW VARIABLES cuts long values, the plain SELECT does not.
+    for row in [*rows.get("versions", []), *rows.get("gtids", [])]:
+        variables.update({name: value for name, value in lower(row).items() if value is not None})
+    return variables
 
 
-def text(value: Any) -> str | None:
-    """Return a text, or None for nothing."""
-    found = "" if value is None else str(value)
-    return found or None
+def _channel(status: ReplicaStatus, links: Rows, workers: Rows) -> Channel:
+    link: Row = next((item for item in links if (item.get("channel") or "") == status.name), {})
+    own_workers = [_worker(item) for item in workers if (item.get("channel") or "") == status.name]
+    failed = next((item for item in own_workers if item["errno"]), None)
+    age = integer(link.get("heartbeat_age"))
+    channel = Channel(
+        name=status.name,
+        host=status.host,
+        port=status.port,
+        user=status.user,
+        server_id=status.server_id,
+        uuid=status.uuid,
+        io=Thread(
+            state=status.io_state,
+            errno=status.io_errno,
+            error=status.io_error,
+            since=status.io_since,
+            attempts=_attempts(status.io_error, status.retry_count),
+            # A zero timestamp in performance_schema gives a NULL or an absurd age: nothing was received yet.
+            heartbeat_age=float(age) if age is not None and 0 <= age < 10**8 else None,
+            heartbeat_period=seconds(link.get("heartbeat_period")) or status.heartbeat_period,
+            heartbeats=status.heartbeats,
+        ),
+        sql=Thread(
+            state=status.sql_state,
+            errno=status.sql_errno,
+            # The coordinator only points to its worker.
+            error=failed["error"] if failed else status.sql_error,
+            since=status.sql_since,
+        ),
+        workers=own_workers,
+        delay=status.delay,
+        filters=status.filters,
+        tls=status.tls,
+        tls_verified=status.tls_verified,
+        retry_count=status.retry_count,
+        gtid_mode=status.gtid_mode,
+        retrieved=status.retrieved,
+        file=status.applied_file,
+        pos=status.applied_pos,
+    )
+    # The server's own word for the lag is worth nothing while a thread does not run.
+    if channel.running:
+        channel.lag_seconds = status.lag_seconds
+        if status.read_file == status.applied_file and None not in (status.read_pos, status.applied_pos):
+            channel.lag_bytes = max(0, (status.read_pos or 0) - (status.applied_pos or 0))
+    return channel
 
 
-def on(value: Any) -> bool | None:
-    """Return a server variable as a boolean; anything that is neither off nor unknown is on."""
-    if value is None or str(value) == "":
-        return None
-    return str(value).upper() not in ("0", "OFF", "NO", "FALSE")
-
-
-def _squeezed(value: Any) -> str | None:
-    return text("".join(str(value).split())) if value is not None else None
-
-
-def error_text(value: Any) -> str | None:
-    """Return a thread's error without the statement it may quote: that can hold data."""
-    return text(re.split(r"\s(?:Default database|Query): '", str(value))[0].strip()) if value else None
-
-
-def significant_filters(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the filters that keep user data away; ignoring system schemas is not one of them."""
-    found: dict[str, str] = {}
-    for name in _FILTERS:
-        value = text(row.get(name.lower()))
-        if value is None:
-            continue
-        schemas = [item.strip().strip("`").split(".")[0].replace("\\", "").lower() for item in value.split(",")]
-        harmless = "Ignore" in name and not name.endswith("_Ids") and all(item in SYSTEM_SCHEMAS for item in schemas)
-        if not harmless:
-            found[name] = value
-    return found
-
-
-def _workers(rows: Rows, name: str) -> list[Raw]:
-    return [
-        {
-            "id": integer(item.get("id")),
-            "state": item.get("state"),
-            "errno": integer(item.get("errno")) or None,
-            "error": error_text(item.get("error")),
-        }
-        for item in rows
-        if (item.get("channel") or "") == name
-    ]
+def _worker(row: Row) -> Raw:
+    return {
+        "id": integer(row.get("id")),
+        "state": row.get("state"),
+        "errno": integer(row.get("errno")) or None,
+        "error": error_text(row.get("error")),
+    }
 
 
 def _attempts(error: str | None, retry_count: int | None) -> str | None:
@@ -331,87 +406,33 @@ def _attempts(error: str | None, retry_count: int | None) -> str | None:
     return f"{tried.group(1)} of {retry_count}" if retry_count else tried.group(1)
 
 
-def _seconds(value: Any) -> float | None:
-    return float(value) if re.match(r"\d{1,9}(\.\d+)?\Z", str(value)) else None
-
-
-def _io_thread(row: Mapping[str, Any], link: Row) -> Thread:
-    age, retries = integer(link.get("heartbeat_age")), integer(column(row, "retry_count"))
-    error = error_text(column(row, "io_error"))
-    return Thread(
-        state=text(column(row, "io_state")),
-        errno=integer(column(row, "io_errno")) or None,
-        error=error,
-        since=text(column(row, "io_since")),
-        attempts=_attempts(error, retries),
-        # A zero timestamp in performance_schema gives a NULL or an absurd age: nothing was received yet.
-        heartbeat_age=float(age) if age is not None and 0 <= age < 10**8 else None,
-        heartbeat_period=_seconds(link.get("heartbeat_period") or column(row, "heartbeat_period")),
-        heartbeats=integer(column(row, "heartbeats")),
-    )
-
-
-def _channel(row: Mapping[str, Any], links: Rows, workers: Rows) -> Channel:
-    name = str(column(row, "channel") or "")
-    link: Row = next((item for item in links if (item.get("channel") or "") == name), {})
-    own_workers = _workers(workers, name)
-    failed = next((item for item in own_workers if item["errno"]), None)
-    running = column(row, "io_state") == "Yes" and column(row, "sql_state") == "Yes"
-    read_file, exec_file = column(row, "read_file"), column(row, "exec_file")
-    read_pos, exec_pos = integer(column(row, "read_pos")), integer(column(row, "exec_pos"))
-    using = text(column(row, "using_gtid"))
-    if using is None and column(row, "auto_position") is not None:
-        using = "auto_position" if on(column(row, "auto_position")) else "No"
-    return Channel(
-        name=name,
-        host=text(column(row, "host")),
-        port=integer(column(row, "port")),
-        user=text(column(row, "user")),
-        server_id=integer(column(row, "server_id")) or None,
-        uuid=text(column(row, "uuid")),
-        io=_io_thread(row, link),
-        sql=Thread(
-            state=text(column(row, "sql_state")),
-            errno=integer(column(row, "sql_errno")) or None,
-            error=error_text(failed["error"] if failed else column(row, "sql_error")),
-            since=text(column(row, "sql_since")),
-        ),
-        workers=own_workers,
-        delay=integer(column(row, "delay")) or 0,
-        filters=significant_filters(row),
-        lag_seconds=integer(column(row, "lag")) if running else None,
-        lag_bytes=(
-            max(0, read_pos - exec_pos)
-            if running and read_file == exec_file and read_pos is not None and exec_pos is not None
-            else None
-        ),
-        tls=on(column(row, "tls")),
-        tls_verified=on(column(row, "tls_verified")),
-        retry_count=integer(column(row, "retry_count")),
-        gtid_mode=using,
-        retrieved=_squeezed(column(row, "retrieved")),
-        file=text(exec_file),
-        pos=exec_pos,
-    )
-
-
-def _place_heartbeats(channels: list[Channel], threads: Rows, status: Mapping[str, Any], now: Any) -> list[float]:
+def _place_heartbeats(
+    channels: list[Channel], threads: Sequence[Raw], status: Mapping[str, Any], now: Any
+) -> list[float]:
     """Give the channels the ages that other places than performance_schema tell; return those without a channel."""
-    ages = [float(item["time_ms"] or 0) / 1000 for item in threads if _seconds(item.get("time_ms")) is not None]
-    running = [channel for channel in channels if channel.io.state == "Yes"]
-    if len(running) == 1 and len(channels) == 1:
-        io = running[0].io
-        if io.heartbeat_age is None and len(ages) == 1:
-            io.heartbeat_age = round(ages[0], 1)
-        elif io.heartbeat_age is None and status.get("slave_last_heartbeat"):
-            from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_odd import (
-                seconds_between,
-            )
+    ages = [
+        float(item["time_ms"] or 0) / 1000
+        for item in threads
+        if item.get("command") == "Slave_IO" and seconds(item.get("time_ms")) is not None
+    ]
+    if len(channels) != 1 or channels[0].io.state != "Yes":
+        return [round(age, 1) for age in ages]
+    io = channels[0].io
+    if io.heartbeat_age is None and len(ages) == 1:
+        io.heartbeat_age = round(ages[0], 1)
+    elif io.heartbeat_age is None and status.get("slave_last_heartbeat"):
+        io.heartbeat_age = _seconds_between(status["slave_last_heartbeat"], now)
+    io.heartbeat_period = io.heartbeat_period or seconds(status.get("slave_heartbeat_period"))
+    return []
 
-            io.heartbeat_age = seconds_between(status["slave_last_heartbeat"], now)
-        io.heartbeat_period = io.heartbeat_period or _seconds(status.get("slave_heartbeat_period"))
-        return []
-    return [round(age, 1) for age in ages]
+
+def _seconds_between(earlier: Any, later: Any) -> float | None:
+    """Return the seconds between two of the server's times; None where one of them is none."""
+    try:
+        begin, end = (datetime.strptime(str(value)[:19], "%Y-%m-%d %H:%M:%S") for value in (earlier, later))
+    except ValueError:
+        return None
+    return max(0.0, (end - begin).total_seconds())
 
 
 def _host(variables: Mapping[str, Any]) -> str | None:
@@ -419,7 +440,7 @@ def _host(variables: Mapping[str, Any]) -> str | None:
     if text(variables.get("report_host")):
         return text(variables.get("report_host"))
     for item in str(variables.get("bind_address") or "").split(","):
-        address = address_of(item.strip())
+        address = reachable_address(item.strip())
         if address:
             return address
     return text(variables.get("hostname"))
@@ -433,10 +454,18 @@ def flavor_of(version: str | None, comment: str | None) -> str:
     return "percona" if "percona" in words else "mysql"
 
 
-def _replicas(found: Mapping[str, Rows], threads: Rows) -> list[Replica] | None:
-    if "threads" not in found:
+def _dialect(flavor: str, variables: Mapping[str, Any], statuses: Sequence[ReplicaStatus]) -> str:
+    """Return whose statements the server knows, by what it showed or said."""
+    if flavor == "mariadb":
+        return "mariadb"
+    knows = any(status.source_words for status in statuses) if statuses else variables.get("knows_source")
+    return "source" if knows else "master"
+
+
+def _replicas(rows: Mapping[str, Rows], threads: Sequence[Raw]) -> list[Replica] | None:
+    if "threads" not in rows:
         return None
-    content = (found.get("content") or [{}])[0]
+    rights = (rows.get("rights") or [{}])[0]
     replicas = []
     for item in threads:
         if not str(item.get("command") or "Binlog Dump").startswith("Binlog Dump"):
@@ -451,7 +480,7 @@ def _replicas(found: Mapping[str, Rows], threads: Rows) -> list[Replica] | None:
             )
         )
     # Without PROCESS only own threads show, so an empty list would say nothing.
-    return replicas if replicas or integer(content.get("sees_processes")) else None
+    return replicas if replicas or integer(rights.get("sees_processes")) else None
 
 
 # Accounts of the server itself and of the system's administrator.
@@ -471,23 +500,24 @@ def _writers(rows: Rows) -> list[str]:
     )
 
 
-def _empty(content: Rows, variables: Mapping[str, Any]) -> bool | None:
-    """Whether the server holds no user schema and has written nothing itself."""
-    if not content or not (integer(content[0].get("sees_schemas")) or integer(content[0].get("user_schemas"))):
-        return None
-    if integer(content[0].get("user_schemas")):
-        return False
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid, mariadb_gtid
+def _gtid_mode(flavor: str, variables: Mapping[str, Any], channels: list[Channel]) -> str | None:
+    if flavor != "mariadb":
+        return text(variables.get("gtid_mode"))
+    return channels[0].gtid_mode if channels else None
 
-    try:
-        own = str(variables.get("server_uuid") or "").lower()
-        if any(gtid.source_of(key) == own for key in gtid.parse_set(variables.get("gtid_executed"))):
-            return False
-        server_id = integer(variables.get("server_id"))
-        wrote = mariadb_gtid.parse_position(variables.get("gtid_binlog_state"))
-        return not any(item.server_id == server_id for item in wrote)
-    except ValueError:
-        return None
+
+def _binlog_filters(binlog: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: str(binlog.get(name.lower()) or "") for name in ("Binlog_Do_DB", "Binlog_Ignore_DB")}
+    if set(found["Binlog_Ignore_DB"].lower().split(",")) <= SYSTEM_SCHEMAS:
+        del found["Binlog_Ignore_DB"]
+    return {name: value for name, value in found.items() if value}
+
+
+def _semi_sync(status: Mapping[str, Any], is_replica: bool) -> bool | None:
+    """Whether commits wait for a replica, from the side that this server is on."""
+    side = ("slave", "replica") if is_replica else ("master", "source")
+    values = [on(status[name]) for name in (f"rpl_semi_sync_{word}_status" for word in side) if name in status]
+    return any(values) if values else None
 
 
 def _position(flavor: str, variables: Mapping[str, Any], binlog: Mapping[str, Any], channels: list[Channel]) -> Raw:
@@ -502,125 +532,75 @@ def _position(flavor: str, variables: Mapping[str, Any], binlog: Mapping[str, An
         "sources": [str(item) for channel in channels for item in (channel.uuid, channel.server_id) if item],
     }
     if flavor == "mariadb":
-        slave, current = variables.get("gtid_slave_pos"), variables.get("gtid_current_pos")
-        position["value"] = _squeezed(slave if channels else current or variables.get("gtid_binlog_pos"))
-        position["state"] = _squeezed(variables.get("gtid_binlog_state"))
+        applied, current = variables.get("gtid_slave_pos"), variables.get("gtid_current_pos")
+        position["value"] = squeezed(applied if channels else current or variables.get("gtid_binlog_pos"))
+        position["state"] = squeezed(variables.get("gtid_binlog_state"))
         if variables.get("gtid_binlog_state") is not None:
             position["kind"] = "mariadb_gtid"
     elif on(variables.get("gtid_mode")) or text(variables.get("gtid_executed")):
-        position.update(kind="gtid", value=_squeezed(variables.get("gtid_executed")) or "")
+        position.update(kind="gtid", value=squeezed(variables.get("gtid_executed")) or "")
     return position
 
 
-def _dialect(flavor: str, variables: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return which words the server's statements use, by what it showed or said it knows."""
-    if flavor == "mariadb":
-        return "mariadb"
-    if rows:
-        return "source" if any("source_host" in row for row in rows) else "master"
-    return "source" if variables.get("knows_source") else "master"
-
-
-def _semi_sync(status: Mapping[str, Any], is_replica: bool) -> bool | None:
-    """Whether commits wait for a replica, from the side that this server is on."""
-    side = ("slave", "replica") if is_replica else ("master", "source")
-    values = [on(status[name]) for name in (f"rpl_semi_sync_{word}_status" for word in side) if name in status]
-    return any(values) if values else None
-
-
-_OPTIONAL = "not everything could be read"
-
-
-def _notes(refused: Mapping[str, MysqlError], flavor: str, who: str | None) -> list[Note]:
-    if not refused:
-        return []
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.words import grant
-
+def _notes(refused: Mapping[str, MysqlError], flavor: str, account: str | None) -> list[Note]:
     return [
         Note(
-            f"{_OPTIONAL}: {name}: {error.message}",
-            grant(flavor, who, error.message) if error.kind == "privilege" else None,
+            f"not everything could be read: {name}: {error.message}",
+            grant(flavor, account, error.message) if error.kind == "privilege" else None,
             error.errno,
         )
         for name, error in refused.items()
     ]
 
 
-def variables_of(found: Mapping[str, Rows]) -> dict[str, Any]:
-    """Return the server's variables under lower case names."""
-    variables: dict[str, Any] = {
-        str(item.get("variable_name") or "").lower(): item.get("value")
-        for item in map(_lower, found.get("variables", []))
-    }
-    # SHOW VARIABLES cuts long values, the plain SELECT does not; the last one was asked after the canary's write.
-    for row in [*found.get("versions", []), *found.get("gtids", []), *found.get("position", [])]:
-        variables.update({name: value for name, value in _lower(row).items() if value is not None})
-    return variables
+# --- Why there was no answer --------------------------------------------------------------------------------------
+
+_UNREACHABLE_HINTS = {
+    "not_installed": "Install the server, or run this on the database host.",
+    "no_client": "apt install python3-pymysql",
+    "no_socket": "Start the server (its log and 'df -h' tell why it ended), or give login_unix_socket or login_host.",
+    "refused": "Start the server, and check login_host, login_port and its bind_address.",
+    "timeout": "The server or the network does not answer: check the host, its disk ('df -h'), its load and its firewall.",
+    "permission": "Run as root, or as a user who may open the server's socket.",
+}
 
 
-def normalise(
-    rows: Mapping[str, Rows], channel: str | None = None, refused: Mapping[str, MysqlError] | None = None
-) -> Snapshot:
-    """Translate the rows of one look."""
-    variables = variables_of(rows)
-    shown = [_lower(row) for row in rows.get("channels", [])]
-    binlog = _lower((rows.get("position_file") or rows.get("binlog") or [{}])[0])
-    for full in (binlog.get("executed_gtid_set"), *(column(row, "executed") for row in shown)):
-        if text(full) and len(str(full)) > len(str(variables.get("gtid_executed") or "")):
-            variables["gtid_executed"] = full
-    flavor = flavor_of(variables.get("version"), variables.get("version_comment"))
-    status = {str(item.get("variable_name")).lower(): item.get("value") for item in map(_lower, rows.get("status", []))}
-    threads = [_lower(row) for row in rows.get("threads", [])]
-    every = [_channel(row, rows.get("links", []), rows.get("workers", [])) for row in shown]
-    links = _place_heartbeats(
-        every, [item for item in threads if item.get("command") == "Slave_IO"], status, variables.get("now")
-    )
-    channels = [item for item in every if channel is None or item.name == channel]
-    return Snapshot(
-        engine="mysql",
-        flavor=flavor,
-        version=text(variables.get("version")),
-        dialect=_dialect(flavor, variables, shown),
-        account=text(variables.get("account")),
-        identity=Identity(
-            host=_host(variables),
-            port=integer(variables.get("port")),
-            server_id=integer(variables.get("server_id")),
-            uuid=text(variables.get("server_uuid")),
-        ),
-        read_only=on(variables.get("read_only")),
-        super_read_only=on(variables.get("super_read_only")),
-        writers=_writers(rows.get("writers", [])),
-        channels=channels,
-        peers=[str(value) for item in every if item not in channels for value in (item.uuid, item.server_id) if value],
-        links=links if channel is None else [],
-        replicas=_replicas(rows, threads),
-        empty=_empty(rows.get("content", []), variables),
-        gtid_mode=_gtid_mode(flavor, variables, channels),
-        gtid_strict=on(variables.get("gtid_strict_mode")),
-        executed=_squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
-        binlog_state=_squeezed(variables.get("gtid_binlog_state")),
-        binlog_filters={
-            name: str(binlog[name.lower()])
-            for name in ("Binlog_Do_DB", "Binlog_Ignore_DB")
-            if text(binlog.get(name.lower()))
-            and not (name.endswith("Ignore_DB") and set(str(binlog[name.lower()]).lower().split(",")) <= SYSTEM_SCHEMAS)
-        },
-        semi_sync=_semi_sync(status, bool(every)),
-        position=_position(flavor, variables, binlog, channels),
-        notes=_notes(refused or {}, flavor, text(variables.get("account"))),
-        raw={
-            "variables": variables,
-            "channels": [
-                {name: error_text(value) if name.endswith("_Error") else value for name, value in row.items()}
-                for row in rows.get("channels", [])
-            ],
-            "binlog": binlog,
-        },
-    )
+def _tls_hint(errno: int | None, message: str) -> str:
+    if errno == 3159 or "require_secure_transport" in message:
+        return "tls: required"
+    if re.search(r"certificat|verif|self.signed|trusted", message, re.IGNORECASE):
+        return "ca_cert: <the file of the CA that signed the server's certificate>, or validate_certs: false"
+    if re.search(r"not support|but is required|doesn't", message, re.IGNORECASE):
+        return "tls: disabled, or give the server a certificate (ssl_cert, ssl_key)"
+    return "Check tls, ca_cert, client_cert and validate_certs against what the server offers."
 
 
-def _gtid_mode(flavor: str, variables: Mapping[str, Any], channels: list[Channel]) -> str | None:
-    if flavor != "mariadb":
-        return text(variables.get("gtid_mode"))
-    return channels[0].gtid_mode if channels else None
+def _login_hint(errno: int | None) -> str:
+    if errno in (2059, 2061, 1251):
+        return "tls: required (the account's plugin takes a password over an encrypted connection only)"
+    return "Check login_user and login_password; without them the module logs in as root over the unix socket."
+
+
+def failure(error: MysqlError, answers: Answers) -> Failure:
+    """Say what an error of the client means. answers: what was answered before."""
+    if error.detail == "timeout" and answers.rows:
+        return Failure(
+            "broken",
+            "hangs",
+            f"the server lets us in but does not answer everything ({error.message})",
+            "Something holds its binary log or its tables: look for a full disk ('df -h'), then at SHOW PROCESSLIST.",
+        )
+    if error.kind in ("client_missing", "unreachable"):
+        value = error.detail or "failed"
+        return Failure("unreachable", value, error.message, _UNREACHABLE_HINTS.get(value), error.errno)
+    if error.kind == "auth":
+        return Failure("auth_failed", "auth", error.message, _login_hint(error.errno), error.errno)
+    if error.kind == "tls":
+        return Failure("unreachable", "tls", error.message, _tls_hint(error.errno, error.message), error.errno)
+    if error.kind == "privilege":
+        variables = variables_of(answers.rows)
+        flavor = flavor_of(variables.get("version"), variables.get("version_comment"))
+        hint = grant(flavor, text(variables.get("account")), error.message)
+        return Failure("auth_failed", "privilege", error.message, hint, error.errno)
+    hint = "The server does not know what was asked: check that it is MySQL, Percona Server or MariaDB."
+    return Failure("unsupported", error.kind, error.message, hint, error.errno)

@@ -1,11 +1,7 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read replication from Redis and Valkey, and say it in the words of the model.
-
-read() asks (one connection, three commands), normalise() translates the replies, compare() holds a replica against a
-position of its primary, probe() finds out why the link to the primary stays down.
-"""
+"""Ask Redis and Valkey about their replication, and translate the replies into facts."""
 
 from __future__ import annotations
 
@@ -13,45 +9,86 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._record import Record, fresh, replace
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import integer
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
+    Client,
     RedisClient,
     RedisError,
     RedisLogin,
-    Reply,
     parse_info,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    CanaryReply,
     Channel,
-    Comparison,
     Failure,
     Identity,
+    Look,
     Note,
     Replica,
     Snapshot,
     Thread,
-    address_of,
+    reachable_address,
 )
 
 # repl-ping-replica-period where the server does not tell: its default.
 PING_PERIOD = 10
+SETTINGS = ("bind", "repl-ping-replica-period", "min-replicas-to-write", "tls-replication")
 # Redis 6.0 shows seconds since 1970 before its first sync.
 ABSURD_SECONDS = 10**8
 
 
-class Client(Protocol):
-    def command(self, *args: str | bytes) -> Reply: ...
+class RedisProbe:
+    """Asks one server. installed: whether this host has one."""
+
+    def __init__(
+        self,
+        client: RedisClient,
+        login_host: str | None,
+        connect: Callable[[RedisLogin], RedisClient] = RedisClient,
+        installed: Callable[[], bool] | None = None,
+    ) -> None:
+        self.client = client
+        self.login_host = login_host
+        self.connect = connect
+        self.installed = installed or is_installed
+
+    def look(self, canary: Canary | None = None) -> Look:
+        user = self.client.login.username
+        try:
+            snapshot = translate(ask(self.client, user), self.login_host, user)
+            explain_link(self.client, snapshot, self.connect)
+        except RedisError as error:
+            absent = error.detail in ("refused", "no_socket") and not self.login_host and not self.installed()
+            return Look(failure(error, absent, user))
+        return Look(snapshot, self._send(canary, snapshot) if canary else None)
+
+    def _send(self, canary: Canary, snapshot: Snapshot) -> CanaryReply:
+        user = self.client.login.username
+        if canary.mode == "read":
+            return canary_redis.read(self.client, canary, user)
+        online = sum(1 for replica in snapshot.replicas or [] if replica.online)
+        return refuse_replica(snapshot) or canary_redis.write(self.client, canary, user, online)
+
+    def close(self) -> None:
+        self.client.close()
 
 
-class Found(Record):
+# --- What is asked ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Answers:
     """The replies of one look."""
 
-    info: dict[str, str] = fresh(factory=dict)
-    role: list[Any] = fresh(factory=list)
-    config: dict[str, str] = fresh(factory=dict)
-    notes: list[Note] = fresh(factory=list)
+    info: dict[str, str] = field(default_factory=dict)
+    role: list[Any] = field(default_factory=list)
+    config: dict[str, str] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
 
 
 def config_get(client: Client, *names: str) -> dict[str, str]:
@@ -71,31 +108,26 @@ def config_get(client: Client, *names: str) -> dict[str, str]:
     return found
 
 
-SETTINGS = ("bind", "repl-ping-replica-period", "min-replicas-to-write", "tls-replication")
-
-
-def read(client: Client, user: str | None = None) -> Found:
+def ask(client: Client, user: str | None = None) -> Answers:
     """Ask the server; only INFO is indispensable."""
     info = client.command("INFO")
     if not isinstance(info, str):
         raise RedisError("protocol", "INFO did not answer with a text")
-    found = Found(info=parse_info(info))
-    if "role" not in found.info:
+    answers = Answers(info=parse_info(info))
+    if "role" not in answers.info:
         raise RedisError("protocol", "INFO did not answer with a replication section")
     try:
         role = client.command("ROLE")
-        found.role = role if isinstance(role, list) else []
+        answers.role = role if isinstance(role, list) else []
     except RedisError as error:
         if error.kind in ("unreachable", "protocol"):
             raise
-        found.notes.append(Note(f"not everything could be read: role: {error.message}", grant(user)))
-    found.config = config_get(client, *SETTINGS)
-    return found
+        answers.notes.append(Note(f"not everything could be read: role: {error.message}", grant(user)))
+    answers.config = config_get(client, *SETTINGS)
+    return answers
 
 
-def integer(value: Any) -> int | None:
-    text = str(value).strip() if value is not None else ""
-    return int(text) if re.match(r"-?\d{1,20}\Z", text) else None
+# --- What it means ------------------------------------------------------------------------------------------------
 
 
 def _replid(value: str | None) -> str | None:
@@ -122,12 +154,12 @@ def _replicas(info: Mapping[str, str]) -> list[Replica]:
     return found
 
 
-def _host(found: Found, login_host: str | None) -> str | None:
+def _host(answers: Answers, login_host: str | None) -> str | None:
     """Return the address under which the server is best known; never a loopback address."""
-    listeners = " ".join(value for name, value in found.info.items() if name.startswith("listener"))
+    listeners = " ".join(value for name, value in answers.info.items() if name.startswith("listener"))
     bound = re.findall(r"bind=([^,\s]+)", listeners)
-    for item in [*bound, *found.config.get("bind", "").split(), login_host or ""]:
-        address = address_of(item.lstrip("-"))
+    for item in [*bound, *answers.config.get("bind", "").split(), login_host or ""]:
+        address = reachable_address(item.lstrip("-"))
         if address:
             return address
     return login_host if login_host and not re.match(r"(localhost|127\.|::1)", login_host) else None
@@ -143,9 +175,9 @@ def link_state(info: Mapping[str, str], role: list[Any]) -> str:
     return word if word and word != "connected" else "connect"
 
 
-def _channel(found: Found) -> Channel:
-    info = found.info
-    state = link_state(info, found.role)
+def _channel(answers: Answers) -> Channel:
+    info = answers.info
+    state = link_state(info, answers.role)
     up = state == "connected"
     idle = integer(info.get("master_last_io_seconds_ago"))
     down = integer(info.get("master_link_down_since_seconds"))
@@ -160,10 +192,10 @@ def _channel(found: Found) -> Channel:
             since=f"{down} s" if down is not None and 0 <= down < ABSURD_SECONDS else None,
             attempts=info.get("master_current_sync_attempts"),
             heartbeat_age=float(idle) if up and idle is not None and idle >= 0 else None,
-            heartbeat_period=float(integer(found.config.get("repl-ping-replica-period")) or PING_PERIOD),
+            heartbeat_period=float(integer(answers.config.get("repl-ping-replica-period")) or PING_PERIOD),
         ),
         lag_bytes=read_to - applied if up and read_to is not None and applied is not None else None,
-        tls={"yes": True, "no": False}.get(found.config.get("tls-replication", "")),
+        tls={"yes": True, "no": False}.get(answers.config.get("tls-replication", "")),
     )
 
 
@@ -184,9 +216,9 @@ def flavor_of(info: Mapping[str, str]) -> tuple[str, str | None]:
     return "redis", info.get("redis_version")
 
 
-def normalise(found: Found, login_host: str | None = None, user: str | None = None) -> Snapshot:
-    """Translate the replies of one look."""
-    info = found.info
+def translate(answers: Answers, login_host: str | None = None, user: str | None = None) -> Snapshot:
+    """Return the facts."""
+    info = answers.info
     flavor, version = flavor_of(info)
     replica = info.get("role") == "slave"
     offset = integer(info.get("slave_repl_offset" if replica else "master_repl_offset"))
@@ -198,15 +230,15 @@ def normalise(found: Found, login_host: str | None = None, user: str | None = No
         dialect="redis",
         account=user,
         identity=Identity(
-            host=_host(found, login_host),
+            host=_host(answers, login_host),
             port=integer(info.get("tcp_port")),
             run_id=info.get("run_id"),
             replid=replid,
         ),
         read_only=info.get("slave_read_only") == "1" if replica else False,
-        channels=[_channel(found)] if replica else [],
+        channels=[_channel(answers)] if replica else [],
         replicas=_replicas(info),
-        writes_refused=None if replica else _writes_refused(info, found.config),
+        writes_refused=None if replica else _writes_refused(info, answers.config),
         loading=bool(integer(info.get("loading"))),
         empty=not any(re.match(r"db\d+\Z", name) for name in info) if "run_id" in info else None,
         offset=offset,
@@ -218,40 +250,9 @@ def normalise(found: Found, login_host: str | None = None, user: str | None = No
             "replid": replid,
             "run_id": info.get("run_id"),
         },
-        notes=list(found.notes),
-        raw={"info": dict(info), "role": list(found.role)},
+        notes=list(answers.notes),
+        raw={"info": dict(info), "role": list(answers.role)},
     )
-
-
-def compare(snapshot: Snapshot, primary: Mapping[str, Any] | None) -> Comparison:
-    """Hold a replica against a position of its primary; offsets of different histories are never compared."""
-    if not snapshot.channels or not primary or primary.get("kind") != "redis":
-        return Comparison(why="the primary's position was not given")
-    target, current = integer(primary.get("value")), snapshot.offset
-    channel = snapshot.channels[0]
-    if channel.io.state != "connected" or snapshot.loading:
-        return Comparison(why="the link is not up, so the offsets may belong to different histories")
-    if target is None or current is None:
-        return Comparison(why="an offset is missing")
-    if channel.replid is None or not _same_history(snapshot, channel.replid, primary.get("replid"), target):
-        return Comparison(why="the replication ids differ, so the offsets belong to different histories")
-    behind = max(0, target - current)
-    return Comparison(
-        reached=behind == 0,
-        wanted=f"{primary.get('replid')}:{target}",
-        present=f"{channel.replid}:{current}",
-        missing=None if behind == 0 else f"{behind} bytes",
-        behind_bytes=behind,
-        exact=True,
-    )
-
-
-def _same_history(snapshot: Snapshot, replid: str, wanted: Any, target: int) -> bool:
-    """Whether an offset of another server can be compared with this one's."""
-    if not wanted or wanted == replid:
-        return bool(wanted)
-    # A promoted replica goes on with a new id; up to its promotion the former id's offsets are its own.
-    return wanted == snapshot.replid2 and snapshot.replid2_offset is not None and target <= snapshot.replid2_offset
 
 
 # --- Why the link stays down ---------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ def _primary_login(client: Client, channel: Channel) -> RedisLogin | None:
     )
 
 
-def probe(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], RedisClient]) -> None:
+def explain_link(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], RedisClient]) -> None:
     """Note why the link is down: log in to the primary as the replica does and keep what it answers.
 
     The password is read from the server's own settings, used for this one login and never shown.
@@ -300,14 +301,14 @@ def probe(client: Client, snapshot: Snapshot, connect: Callable[[RedisLogin], Re
                     channel.io.error, channel.io.cause = error.message, error.kind
 
 
-# --- Why there was no look ----------------------------------------------------------------------------------------
+# --- Why there was no answer --------------------------------------------------------------------------------------
 
 
 def grant(user: str | None) -> str:
     return f"ACL SETUSER {user or 'default'} +ping +info +role"
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether this host has a server of either name."""
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"
     return any(shutil.which(name, path=path) for name in ("redis-server", "valkey-server"))

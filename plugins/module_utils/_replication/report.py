@@ -6,23 +6,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import CanaryResult
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import (
+    Finding,
+    Result,
+    bytes_behind,
+)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import Comparison
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     Channel,
-    Comparison,
-    Identity,
     Raw,
+    Replica,
     Snapshot,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
-    Verdict,
-    lag_bytes,
-    lag_seconds,
-)
-
-if TYPE_CHECKING:
-    from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import CanaryResult
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import Verdict
 
 
 def version_info(version: str | None) -> list[int]:
@@ -31,38 +29,35 @@ def version_info(version: str | None) -> list[int]:
     return [int(part) for part in match.group(1).split(".")] if match else []
 
 
+def _picked(record: object, *names: str) -> Raw:
+    return {name: getattr(record, name) for name in names}
+
+
+def reason(finding: Finding) -> Raw:
+    return _picked(finding, "check", "state", "severity", "message", "hint", "errno")
+
+
+def _check(result: Result) -> Raw:
+    return _picked(result, "ok", "value", "expected")
+
+
+def _replica(replica: Replica) -> Raw:
+    return _picked(replica, "host", "port", "state", "offset", "uuid", "lag")
+
+
 def _channel(channel: Channel) -> Raw:
     return {
-        "name": channel.name,
-        "host": channel.host,
-        "port": channel.port,
-        "io": {
-            "state": channel.io.state,
-            "errno": channel.io.errno,
-            "error": channel.io.error,
-            "since": channel.io.since,
-            "attempts": channel.io.attempts,
-            "heartbeat_age": channel.io.heartbeat_age,
-        },
-        "sql": {
-            "state": channel.sql.state,
-            "errno": channel.sql.errno,
-            "error": channel.sql.error,
-            "since": channel.sql.since,
-        },
-        "workers": channel.workers,
-        "delay": channel.delay,
-        "filters": channel.filters,
+        **_picked(channel, "name", "host", "port", "workers", "delay", "filters", "tls", "tls_verified"),
+        "io": _picked(channel.io, "state", "errno", "error", "since", "attempts", "heartbeat_age"),
+        "sql": _picked(channel.sql, "state", "errno", "error", "since"),
         "lag": channel.lag_seconds,
         "gtid": channel.gtid_mode,
-        "tls": channel.tls,
-        "tls_verified": channel.tls_verified,
     }
 
 
 def _lag(snapshot: Snapshot, comparison: Comparison, canary: CanaryResult | None) -> Raw:
-    seconds: float | None = lag_seconds(snapshot)
-    size = lag_bytes(snapshot, comparison)
+    seconds: float | None = snapshot.lag_seconds
+    size = bytes_behind(snapshot, comparison)
     source = "native" if seconds is not None else None
     if source is None and snapshot.channels and canary and canary.latency_ms is not None:
         seconds, source = canary.latency_ms / 1000, "canary"
@@ -79,11 +74,8 @@ def _lag(snapshot: Snapshot, comparison: Comparison, canary: CanaryResult | None
 def _canary(canary: CanaryResult | None) -> Raw:
     found = vars(canary) if canary else {}
     return {
-        "token": found.get("token"),
-        "written_at": found.get("written_at"),
-        "seen": found.get("seen"),
-        "latency_ms": found.get("latency_ms"),
-        "error": canary.trouble.message if canary and canary.trouble else None,
+        **{name: found.get(name) for name in ("token", "written_at", "seen", "latency_ms")},
+        "error": canary.refusal.message if canary and canary.refusal else None,
         "skipped": found.get("skipped", False),
     }
 
@@ -97,15 +89,16 @@ def report(
     waited: float = 0.0,
     attempts: int = 1,
 ) -> Raw:
-    """Return every documented key."""
+    """Return every documented key. snapshot: None where the server did not answer."""
     seen = snapshot or Snapshot(engine=engine)
     first = seen.channels[0] if seen.channels else Channel()
+    gtids = engine == "mysql"
     return {
         "healthy": verdict.healthy,
         "state": verdict.state,
         "msg": verdict.message,
-        "reasons": [reason.shown() for reason in verdict.reasons],
-        "checks": verdict.checks,
+        "reasons": [reason(finding) for finding in verdict.findings],
+        "checks": {name: _check(result) for name, result in verdict.checks.items()},
         "engine": engine,
         "flavor": seen.flavor,
         "version": seen.version,
@@ -113,37 +106,20 @@ def report(
         "role": seen.role if snapshot else None,
         "read_only": seen.read_only,
         "data": {"empty": seen.empty},
-        "identity": dict(vars(seen.identity if snapshot else Identity())),
-        "primary": {
-            "host": first.host,
-            "port": first.port,
-            "server_id": first.server_id,
-            "uuid": first.uuid,
-            "replid": first.replid,
-            "user": first.user,
-        },
+        "identity": dict(vars(seen.identity)),
+        "primary": _picked(first, "host", "port", "server_id", "uuid", "replid", "user"),
         "channels": [_channel(channel) for channel in seen.channels],
         "position": seen.position or {"kind": None, "value": None},
         "lag": _lag(seen, comparison, canary),
         "gtid": {
             "mode": seen.gtid_mode,
-            "executed": seen.executed if engine == "mysql" else None,
+            "executed": seen.executed if gtids else None,
             "retrieved": first.retrieved,
-            "missing": comparison.missing if engine == "mysql" else None,
+            "missing": comparison.missing if gtids else None,
             "errant": comparison.errant,
             "errant_count": comparison.errant_count,
         },
-        "replicas": [
-            {
-                "host": replica.host,
-                "port": replica.port,
-                "state": replica.state,
-                "offset": replica.offset,
-                "uuid": replica.uuid,
-                "lag": replica.lag,
-            }
-            for replica in seen.replicas or []
-        ],
+        "replicas": [_replica(replica) for replica in seen.replicas or []],
         "canary": _canary(canary),
         "waited": waited,
         "attempts": attempts,

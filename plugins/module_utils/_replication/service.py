@@ -21,31 +21,28 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Union
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.findings import judge_failure
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.look import Looker
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Comparison,
-    Failure,
-    Raw,
-    Snapshot,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import Case
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import Comparison
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import Expectation
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Failure, Raw, Snapshot
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql import QUESTIONS
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.probe import Probe
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
-    CHECKS,
+    CHECK_NAMES,
     STATES,
-    Expectation,
     Verdict,
     judge,
-    lag_seconds,
+    judge_failure,
 )
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 # What the second-by-second look leaves out is for people. The binary log stays in: a full disk shows there first.
-STEPS = tuple(step for step in mysql.STEPS if step.name not in ("status", "content", "writers"))
+LEFT_OUT = ("status", "schemas", "rights", "writers")
+EACH_SECOND = tuple(question for question in QUESTIONS if question.name not in LEFT_OUT)
 # A primary takes writes when it is one and open; what else may be wrong with it is no reason to send them nowhere.
-ONLY_WRITABLE = tuple(check for check in CHECKS[1:] if check not in ("role", "read_only"))
+ONLY_WRITABLE = tuple(name for name in CHECK_NAMES if name not in ("reachable", "role", "read_only"))
 # Without the primary's position, own writes of the time as primary look like errant ones.
 NOT_ALONE = ("errant",)
 MOST_CONNECTIONS = 32
@@ -92,11 +89,11 @@ def judge_look(begun: float, found: Snapshot | Failure, max_lag: int) -> Judged:
     if isinstance(found, Failure):
         verdict = judge_failure(found)
         return Judged(begun, verdict, verdict)
-    alone = Comparison()
-    primary = judge(found, Expectation(role="primary", ignore_checks=ONLY_WRITABLE), alone)
+    primary = judge(Case(found, Expectation(role="primary", ignore_checks=ONLY_WRITABLE), Comparison()))
     if primary.healthy and found.read_only is None:
         primary = judge_failure(Failure("unsupported", "other", "whether this server accepts writes cannot be seen"))
-    replica = judge(found, Expectation(role="replica", max_lag=max_lag, ignore_checks=NOT_ALONE), alone)
+    expect = Expectation(role="replica", max_lag=max_lag, ignore_checks=NOT_ALONE)
+    replica = judge(Case(found, expect, Comparison()))
     return Judged(begun, primary, replica, found)
 
 
@@ -133,12 +130,12 @@ class Board:
         return newest
 
 
-def watch(board: Board, looker: Looker, over: threading.Event, log: Callable[[str], None]) -> None:
+def keep_looking(board: Board, probe: Probe, over: threading.Event, log: Callable[[str], None]) -> None:
     """Look again and again until it is over."""
     said, written = "", float("-inf")
     while not over.is_set():
         begun = board.clock()
-        judged = judge_look(begun, looker.look().found, board.settings.max_lag)
+        judged = judge_look(begun, probe.look().found, board.settings.max_lag)
         board.put(judged)
         saying = f"{judged.own.state}: {judged.own.message}"
         if judged.own.state != said:
@@ -151,7 +148,7 @@ def watch(board: Board, looker: Looker, over: threading.Event, log: Callable[[st
             except OSError as error:
                 log(f"{board.settings.text_file} cannot be written: {error.strerror}")
         over.wait(max(0.0, board.settings.interval - (board.clock() - begun)))
-    looker.close()
+    probe.close()
 
 
 def write_text(path: str, text: str) -> None:
@@ -166,7 +163,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def sentence(verdict: Verdict) -> str:
-    hint = verdict.reasons[0].hint if verdict.reasons and not verdict.healthy else None
+    hint = verdict.findings[0].hint if verdict.findings and not verdict.healthy else None
     return f"{verdict.state}: {verdict.message}" + (f" - {hint}" if hint else "") + "\n"
 
 
@@ -218,7 +215,7 @@ def metrics(board: Board) -> str:
         )
         tell("server_info", "gauge", "What the server is.", (f"{{{about}}}", 1))
         tell("read_only", "gauge", "Whether the server refuses writes.", ("", snapshot.read_only))
-        tell("lag_seconds", "gauge", "Seconds behind; absent unless all threads run.", ("", lag_seconds(snapshot)))
+        tell("lag_seconds", "gauge", "Seconds behind; absent unless all threads run.", ("", snapshot.lag_seconds))
         tell(
             "replicas",
             "gauge",
@@ -230,7 +227,7 @@ def metrics(board: Board) -> str:
             "heartbeat_age_seconds",
             "gauge",
             "Seconds since the primary was heard.",
-            ("", max([*ages, *snapshot.links], default=None)),
+            ("", max([*ages, *snapshot.link_ages], default=None)),
         )
     return "\n".join([*lines, ""])
 
@@ -326,14 +323,14 @@ class Server(HTTPServer):
             self.slots.release()
 
 
-def run(settings: Settings, looker: Looker, log: Callable[[str], None], over: threading.Event | None = None) -> None:
+def run(settings: Settings, probe: Probe, log: Callable[[str], None], over: threading.Event | None = None) -> None:
     """Look and answer until it is over; what goes wrong with the looks ends it, so that it is started anew."""
     board = Board(settings)
     server = Server(board)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     log(f"listening at {settings.address}, port {server.server_port}")
     try:
-        watch(board, looker, over or threading.Event(), log)
+        keep_looking(board, probe, over or threading.Event(), log)
     finally:
         server.shutdown()
         server.server_close()

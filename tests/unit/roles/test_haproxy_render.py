@@ -1,33 +1,29 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders haproxy.cfg for many inputs in one Ansible run, and asks the real haproxy about each where there is one."""
+"""The role with many inputs: haproxy.cfg of each, the real haproxy's word on it, and what is refused."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.siteops.webcluster.tests.checkers import check, need
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-ROLE = CHECKOUT / "roles" / "haproxy"
-HAPROXY = shlex.split(os.environ.get("HAPROXY_BINARY", "")) or [
-    found for found in [shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin")] if found
-]
 PASSWORD = "p$a s\"s'w\\ö#{rd"
 
 Variables = dict[str, Any]
-Rendered = dict[str, dict[str, Any]]
+
+
+def case(variables: Variables) -> Case:
+    """A host with these variables; names that begin with test_ are about the host itself."""
+    own = dict(variables)
+    listeners = {"stdout_lines": own.pop("test_listeners", [])}
+    return Case(own, release=own.pop("test_release", "13"), answers={"command": listeners})
 
 
 def web(*names: str, **more: object) -> list[Variables]:
@@ -140,70 +136,26 @@ BAD: dict[str, tuple[Variables, str]] = {
     "same_port": ({"haproxy_data_services": [service("db", 8404)]}, "use one address and port twice"),
     "taken": (
         {**WEB, "test_listeners": ['LISTEN 0 511 *:80 *:* users:(("apache2",pid=9,fd=4))']},
-        "Port 80 of lb1 is already taken by apache2 on *: stop that program, or choose another port with "
+        "Port 80 of HOST is already taken by apache2 on *: stop that program, or choose another port with "
         "haproxy_http_bind_port.",
     ),
     "taken_by_nobody": (
         {"haproxy_data_services": [service("db", 3306)], "test_listeners": ["LISTEN 0 80 127.0.0.1:3306 0.0.0.0:*"]},
         "already taken by another program on 127.0.0.1: stop that program, or choose another port with bind_port",
     ),
-    "system": ({**WEB, "test_family": "RedHat"}, "the haproxy role supports Debian 12 and 13"),
+    "system": (
+        {**WEB, "test_release": "11"},
+        "HOST runs Debian 11, but haproxy supports Debian 12, Debian 13, Debian sid: use",
+    ),
 }
-# One task for all inputs: a task for each would cost a second each.
-PLAY = """
-- name: Render
-  hosts: localhost
-  gather_facts: false
-  vars_files: [{role}/vars/main.yml, {out}/cases.json]
-  tasks:
-    - name: Render every input
-      ansible.builtin.template:
-        src: {out}/all.j2
-        dest: {out}/rendered.json
-        mode: "0600"
-"""
-FINDINGS = "{{ __haproxy_rules | rejectattr('holds') | map(attribute='else') | to_json }}"
-ALL = """{% for name, values in cases.items() %}
-{{ '{' if loop.first else ',' }}{{ name | to_json }}: {
-"findings": {{ lookup('ansible.builtin.template', out ~ '/findings.j2', template_vars=values) }},
-"config": {{ lookup('ansible.builtin.template', role ~ '/templates/haproxy.cfg.j2', template_vars=values) | to_json }}}
-{% endfor %}
-}
-"""
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """The findings and the configuration of every input."""
-    out = tmp_path_factory.mktemp("haproxy")
-    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
-    cases = {}
-    for name, variables in {**GOOD, **{name: bad[0] for name, bad in BAD.items()}}.items():
-        cases[name] = {**defaults, **variables, "inventory_hostname": "lb1"}
-        cases[name]["__haproxy_listeners"] = {"stdout_lines": cases[name].pop("test_listeners", [])}
-        cases[name]["ansible_facts"] = {
-            "os_family": cases[name].pop("test_family", "Debian"),
-            "distribution": "Some",
-            "distribution_version": "1",
-        }
-    files = {
-        "cases.json": json.dumps({"cases": cases, "out": str(out), "role": str(ROLE)}),
-        "all.j2": ALL,
-        "findings.j2": FINDINGS,
-        "play.yml": PLAY.format(role=ROLE, out=out),
-    }
-    for name, text in files.items():
-        (out / name).write_text(text, encoding="utf-8")
-    run = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "-c", "local", out / "play.yml"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "DEPRECATION" not in run.stderr + run.stdout
-    return json.loads((out / "rendered.json").read_text(encoding="utf-8"))
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The role on a host for each input, named as the input."""
+    cases = {name: case(variables) for name, variables in GOOD.items()}
+    cases |= {name: case(variables) for name, (variables, _words) in BAD.items()}
+    return play_role("haproxy", cases, tmp_path_factory.mktemp("haproxy"))
 
 
 def section(config: str, header: str) -> str:
@@ -213,32 +165,39 @@ def section(config: str, header: str) -> str:
     return match[0]
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_good_input_has_no_finding(name: str, rendered: Rendered) -> None:
-    assert rendered[name]["findings"] == []
-
-
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_named_in_one_sentence(name: str, rendered: Rendered) -> None:
-    findings = rendered[name]["findings"]
-    assert len(findings) == 1, findings
-    assert BAD[name][1] in findings[0]
-    assert PASSWORD not in findings[0]
+def test_bad_input_is_named_before_anything_is_changed(name: str, run: Run) -> None:
+    assert BAD[name][1].replace("HOST", name) in run.refusal(name)
+    assert PASSWORD not in run.refusal(name)
+    assert run.of(name, "apt") + run.of(name, "copy") == []
 
 
-@pytest.mark.skipif(not HAPROXY, reason="haproxy is not installed here; the molecule scenario runs it on its hosts")
 @pytest.mark.parametrize("name", GOOD)
-def test_haproxy_accepts_the_file_without_a_warning(name: str, rendered: Rendered, tmp_path: Path) -> None:
-    (tmp_path / "haproxy.cfg").write_text(rendered[name]["config"], encoding="utf-8")
+def test_haproxy_accepts_the_file_without_a_warning(name: str, run: Run, tmp_path: Path) -> None:
+    need("haproxy")
+    assert run.refusal(name) == ""
+    written = run.file(name, "haproxy.cfg")
     # -dW: a warning is an error.
-    command = [*HAPROXY, "-c", "-dW", "-f", str(tmp_path / "haproxy.cfg")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    asked = check(written.arguments["validate"].replace(" -c ", " -c -dW "), written.content, tmp_path)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+
+
+def test_haproxy_refuses_a_broken_file_by_the_same_command(run: Run, tmp_path: Path) -> None:
+    need("haproxy")
+    written = run.file("http", "haproxy.cfg")
+    asked = check(written.arguments["validate"], written.content + "    no-such-keyword\n", tmp_path)
+    assert "no-such-keyword" in asked.stderr
+    assert asked.returncode != 0
+
+
+def test_file_is_for_root_and_haproxy_only(run: Run) -> None:
+    wanted = {"owner": "root", "group": "haproxy", "mode": "0640"}
+    assert wanted.items() <= run.file("redis", "haproxy.cfg").arguments.items()
 
 
 @pytest.fixture
-def config(rendered: Rendered) -> Callable[[str], str]:
-    return lambda name: str(rendered[name]["config"])
+def config(run: Run) -> Callable[[str], str]:
+    return lambda name: run.file(name, "haproxy.cfg").content
 
 
 def test_each_profile_is_left_out_when_it_has_nothing_to_do(config: Callable[[str], str]) -> None:

@@ -1,37 +1,61 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The status service of mysql_server gets the code it imports, and no more."""
+"""The status service of mysql_server runs with the two folders that the role copies, and nothing else of the collection."""
 
 from __future__ import annotations
 
-import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
-ROOT = Path(__file__).parents[3]
-CODE = ROOT / "plugins/module_utils"
-PACKAGE = "ansible_collections.siteops.webcluster.plugins.module_utils"
-
-
-def imported(path: Path) -> set[Path]:
-    found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(PACKAGE):
-            continue
-        parts = (node.module or "").removeprefix(PACKAGE).strip(".").split(".")
-        for names in (parts, *([*parts, alias.name] for alias in node.names)):
-            found.add(CODE.joinpath(*names).with_suffix(".py"))
-    return {path for path in found if path.exists()}
+ROLE = Path(__file__).parents[3] / "roles/mysql_server"
 
 
-def test_the_service_gets_what_it_imports() -> None:
-    wanted: set[Path] = set()
-    waiting = [ROOT / "roles/mysql_server/files/status/main.py"]
-    while waiting:
-        new = imported(waiting.pop()) - wanted
-        wanted |= new
-        waiting += new
-    parts = yaml.safe_load((ROOT / "roles/mysql_server/vars/main.yml").read_text())["__mysql_server_status_parts"]
-    assert parts == sorted(str(path.relative_to(CODE)) for path in wanted)
+def trusted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: trusted(item) for name, item in value.items()}
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def shipped() -> dict[str, str]:
+    """Return the files as the role makes them."""
+    loader = DataLoader()
+    loader.set_basedir(str(ROLE))
+    variables = {
+        name: trusted(value)
+        for name, value in yaml.safe_load((ROLE / "vars/main.yml").read_text()).items()
+        if name.startswith("__mysql_server_status_")
+    }
+    variables.update(role_path=str(ROLE), ansible_search_path=[str(ROLE)], __mysql_server_status_config={"user": "x"})
+    found = Templar(loader=loader, variables=variables).template(variables["__mysql_server_status_files"])
+    return dict(found)
+
+
+def test_the_service_has_all_that_it_imports(tmp_path: Path) -> None:
+    files = shipped()
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    source = ROLE.parents[1] / "plugins/module_utils"
+    package = "ansible_collections/siteops/webcluster/plugins/module_utils/"
+    assert files[f"{package}_replication/service.py"] == (source / "_replication/service.py").read_text()
+    assert {name.removeprefix(package).split("/")[0] for name in files} == {
+        "_mysql",
+        "_replication",
+        "main.py",
+        "config.json",
+    }
+    # The host has no Ansible; a wrong setting shows that everything before it was loaded.
+    (tmp_path / "config.json").write_text(json.dumps({"user": "monitor", "colour": "blue"}))
+    command = [sys.executable, "-S", "-E", str(tmp_path / "main.py"), str(tmp_path / "config.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "unexpected keyword argument 'colour'" in done.stderr

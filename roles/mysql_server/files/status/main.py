@@ -10,10 +10,9 @@ import logging
 import sys
 from pathlib import Path
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_wire import MysqlWire
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import service
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_look import MysqlLooker
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql import MysqlProbe
 
 log = logging.getLogger("webcluster-status")
 # A server that takes longer for a look that needs milliseconds is not one to send anybody to.
@@ -29,9 +28,9 @@ def main(argv: list[str]) -> int:
     except (IndexError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.error("the configuration cannot be used: %r", error)
         return 2
-    looker = MysqlLooker(MysqlWire(login, timeout=LOOK_SECONDS), steps=service.STEPS)
+    probe = MysqlProbe(MysqlClient(login, timeout=LOOK_SECONDS), questions=service.EACH_SECOND)
     try:
-        service.run(settings, looker, log.info)
+        service.run(settings, probe, log.info)
     except OSError as error:
         log.error("cannot listen at %s, port %d: %s", settings.address, settings.port, error.strerror)
         return 1

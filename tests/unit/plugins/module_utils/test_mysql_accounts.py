@@ -20,8 +20,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.accounts
     read_accounts,
     wanted_grants,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import caching_sha2, native_password
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import Rows
 
 APP = ("app", "10.0.0.4")
 WHO = "'app'@'10.0.0.4'"

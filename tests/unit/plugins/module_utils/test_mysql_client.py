@@ -1,306 +1,425 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The MySQL and MariaDB command line client: what goes in, what comes out, what an error says."""
+"""PyMySQL with our bounds and our errors, against a server on the loopback that says what a test wants."""
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Mapping
+import hashlib
+import os
+import pwd
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.siteops.webcluster.plugins.module_utils import _mysql_client as client
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import client as base
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import client as mysql
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import connection
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    MysqlClient,
+    MysqlError,
+    MysqlLogin,
+)
+from ansible_collections.siteops.webcluster.tests.loopback_authority import make_certificate
+from ansible_collections.siteops.webcluster.tests.loopback_mysql import (
+    EOF,
+    OK,
+    SEED,
+    LoopbackMysql,
+    hello,
+    refusal,
+    table,
+    text,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # A busy machine is not a slow function.
 unhurried = settings(deadline=None)
 
-DECLARATION = '<?xml version="1.0"?>\n\n'
-NAMESPACE = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+# What follows the greeting of a server that lets us in: the log-in, and the first statements of a session. Newer versions
+# of the library send SET NAMES before ours.
+SESSION = [OK] * (2 if "set_character_set" in dir(connection.Connection) else 1)
+IN = [hello(), OK, *SESSION]
+
+Make = Callable[..., "tuple[LoopbackMysql, MysqlClient]"]
 
 
-def resultset(*rows: str) -> str:
-    body = "".join(f"\n  <row>{row}\n  </row>" for row in rows)
-    return f'{DECLARATION}<resultset statement="x" {NAMESPACE}>{body}\n</resultset>\n'
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Any] = []
+
+    def start(*turns: Any, timeout: float = 5.0, tcp: bool = False, login: Any = None, **options: Any) -> Any:
+        folder = None if tcp else tmp_path / str(len(made))
+        if folder:
+            folder.mkdir()
+        server = LoopbackMysql(*turns, folder=folder, **options)
+        place = {"host": "127.0.0.1", "port": server.port} if tcp else {"unix_socket": server.path}
+        client = MysqlClient(MysqlLogin(**{"user": "monitor", "password": "secret", **place, **(login or {})}), timeout)
+        made.extend([client, server])
+        return server, client
+
+    yield start
+    for one in made:
+        one.close()
 
 
-END = resultset(f'<field name="{client.END_COLUMN}">1</field>')
+def failure(client: MysqlClient, statement: str = "SELECT 1") -> MysqlError:
+    results, error = client.try_query([statement])
+    assert results == []
+    assert error is not None
+    assert "\n" not in error.message
+    assert "secret" not in error.message
+    return error
 
 
-class FakeRunner:
-    """Remember the call and the option file, then answer."""
-
-    def __init__(self, stdout: str = "", stderr: str = "", rc: int = 0, error: Exception | None = None) -> None:
-        self.answer = client.RunResult(rc, stdout.encode(), stderr.encode())
-        self.error = error
-        self.argv: list[str] = []
-        self.data = ""
-        self.env: Mapping[str, str] = {}
-        self.option_file: str | None = None
-        self.mode = 0
-        self.path = Path()
-
-    def __call__(self, argv: list[str], data: bytes, env: Mapping[str, str], timeout: float) -> client.RunResult:
-        assert timeout > 0
-        self.argv, self.data, self.env = argv, data.decode(), env
-        if argv[1].startswith("--defaults-extra-file="):
-            self.path = Path(argv[1].partition("=")[2])
-            self.option_file = self.path.read_text()
-            self.mode = stat.S_IMODE(self.path.stat().st_mode)
-        if self.error:
-            raise self.error
-        return self.answer
+# --- Rows -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def programs(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    found = {"mariadb": "/usr/bin/mariadb", "mysql": "/usr/bin/mysql"}
-    monkeypatch.setattr(client.shutil, "which", found.get)
-    return found
+def test_rows_nulls_and_one_connection_for_all_questions(make: Make) -> None:
+    long = "x" * 70000
+    rows = table(["a", "b"], [["1", None], ["", "ü"]])
+    server, client = make(*IN, rows, OK, table(["big"], [[long]]))
+    assert client.try_query(["SELECT 1", "DO 0"]) == ([[{"a": "1", "b": None}, {"a": "", "b": "ü"}], []], None)
+    assert client.query(["SELECT 3"]) == [[{"big": long}]]
+    assert server.connections == 1
+    assert server.got[-3:] == [b"\3SELECT 1", b"\3DO 0", b"\3SELECT 3"]
 
 
-def ask(runner: FakeRunner, *statements: str, **login: Any) -> list[client.Rows]:
-    return client.MysqlClient(client.MysqlLogin(**login), runner).query(statements)
+def test_binary_values_are_texts_as_well() -> None:
+    assert [mysql.text(value) for value in (None, b"a\xff", "ü", 5)] == [None, "a\ufffd", "ü", "5"]
 
 
-def test_rows_belong_to_their_statement() -> None:
-    row = '<field name="a">1</field><field name="b" xsi:nil="true" /><field name="c">x\ny&lt;&amp;</field>'
-    runner = FakeRunner(resultset(row, row) + END + END + resultset() + END)
-    first, second, third = ask(runner, "SELECT 1;", "DO 0", "SELECT 1 FROM DUAL WHERE 0")
-    assert first == [{"a": "1", "b": None, "c": "x\ny<&"}] * 2
-    assert second == []
-    assert third == []
-    assert runner.data.count(client.END) == 3
-    assert "--xml" in runner.argv
+def test_the_statement_that_failed_and_what_came_before(make: Make) -> None:
+    denied = refusal(1227, "Access denied; you need SUPER")
+    server, client = make(*IN, table(["a"], [["1"]]), denied, table(["b"], [["2"]]), denied)
+    results, error = client.try_query(["SELECT 1", "SHOW BINARY LOGS", "SELECT 3"])
+    assert error is not None
+    assert (results, error.kind, error.errno, error.statement) == ([[{"a": "1"}]], "privilege", 1227, 1)
+    # Such an error leaves the connection as it is.
+    assert client.try_query(["SELECT 2"]) == ([[{"b": "2"}]], None)
+    with pytest.raises(MysqlError, match="you need SUPER"):
+        client.query(["SELECT 4"])
+    assert server.connections == 1
 
 
-def test_control_characters_and_broken_text_survive() -> None:
-    output = resultset('<field name="a">\x01\x1f</field>').encode() + b"" + END.encode()
-    output = output.replace(b"\x1f", b"\xff")
-    assert client.split_results(output, 1) == [[{"a": "\ufffd\ufffd"}]]
+# --- Bounds ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_server_that_trickles_is_left_in_time(make: Make, tcp: bool) -> None:
+    _server, client = make(*IN, table(["a"], [["1"]] * 50), pause=0.01, timeout=0.3, tcp=tcp)
+    start = time.monotonic()
+    error = failure(client)
+    assert time.monotonic() - start < 1
+    assert (error.kind, error.detail, error.message) == ("unreachable", "timeout", "no answer within 0.3 seconds")
+
+
+def test_a_server_that_trickles_through_tls_is_left_in_time(make: Make, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "server.pem")
+    turns = [hello(tls=True), OK, *SESSION, table(["a"], [["1"]] * 50)]
+    server, client = make(*turns, certificate=certificate, pause=0.01, timeout=0.3, tcp=True)
+    start = time.monotonic()
+    assert failure(client).detail == "timeout"
+    assert time.monotonic() - start < 2
+    assert server.encrypted
+
+
+def test_the_time_is_that_of_a_question_not_of_a_statement(make: Make) -> None:
+    answers = [table(["a"], [["1"]])] * 3
+    _server, client = make(*IN, *answers, pause=0.01, timeout=0.2)
+    results, error = client.try_query(["SELECT 1"] * 3)
+    assert (len(results), error.statement if error else None) == (2, 2)
+
+
+def test_silence_ends_in_time_and_the_next_question_connects_again(make: Make) -> None:
+    server, client = make(*IN, hang=True, timeout=0.2)
+    for turn in (1, 2):
+        assert failure(client, "SELECT SLEEP(60)").message == "no answer within 0.2 seconds"
+        assert server.connections == turn
+
+
+def test_a_log_in_ends_in_time(make: Make) -> None:
+    _server, client = make(hello(), hang=True, login={"connect_timeout": 0.2})
+    assert failure(client).message == "no answer within 0.2 seconds"
+    _server, client = make(hello(), pause=0.05, login={"connect_timeout": 0.2})
+    assert failure(client).message == "no answer within 0.2 seconds"
+
+
+def test_an_answer_that_is_too_long_is_refused(make: Make) -> None:
+    long = text("z" * 0xFFFFF0)
+    _server, client = make(*IN, [*table(["big"], [])[:-1], long, long, EOF])
+    error = failure(client)
+    assert (error.kind, error.message) == (
+        "other",
+        "the server's answer is not the protocol of MySQL: it is longer than 16777216 bytes",
+    )
+
+
+def test_an_answer_of_too_many_rows_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_PACKETS", 20)
+    _server, client = make(*IN, table(["a"], [["1"]] * 10), table(["a"], [["1"]] * 30))
+    assert len(client.query(["SELECT 1"])[0]) == 10
+    assert failure(client).message.endswith("it has more than 20 rows")
+
+
+# --- Log-in ---------------------------------------------------------------------------------------------------------
+
+
+def native(password: str) -> bytes:
+    first = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    second = hashlib.sha1(first, usedforsecurity=False).digest()
+    mask = hashlib.sha1(SEED + second, usedforsecurity=False).digest()
+    return bytes(a ^ b for a, b in zip(first, mask, strict=True))
+
+
+def test_passwords_of_any_letters_are_proven_and_not_sent(make: Make) -> None:
+    server, client = make(*IN, login={"password": "gehéim✓"})
+    client.try_query([])
+    assert server.got[0][32:].startswith(b"monitor\0\x14" + native("gehéim✓") + b"mysql_native_password\0")
+    assert "gehéim✓".encode() not in b"".join(server.got)
+    assert "gehéim✓" not in repr(client.login)
+
+
+def test_the_user_of_the_system(make: Make) -> None:
+    turns = [hello(), b"\xfeauth_socket\0"]
+    server, client = make(*turns, login={"user": None, "password": None})
+    client.try_query(["SELECT 1"])
+    assert server.got[0][32:].startswith(pwd.getpwuid(os.geteuid()).pw_name.encode() + b"\0\0")
+
+
+def test_a_process_without_a_name(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_number: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(mysql.pwd, "getpwuid", unknown)
+    _server, client = make(*IN, login={"user": None})
+    assert "has no name" in failure(client).message
+
+
+def test_the_password_goes_over_a_unix_socket_only_as_it_is(make: Make) -> None:
+    """caching_sha2_password asks for it when the server has not seen it for long."""
+    server, client = make(hello("caching_sha2_password"), b"\1\4", OK, *SESSION)
+    assert client.try_query([]) == ([], None)
+    assert server.got[1] == b"secret\0"
+
+
+def test_caching_sha2_over_tcp_always_gets_tls(make: Make, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "server.pem")
+    turns = [hello("caching_sha2_password", tls=True), b"\1\4", OK, *SESSION]
+    server, client = make(*turns, certificate=certificate, tcp=True)
+    assert client.try_query([]) == ([], None)
+    assert (server.encrypted, server.got[1]) == (True, b"secret\0")
+
+
+@pytest.mark.parametrize("plugin", ["mysql_clear_password", "dialog"])
+def test_the_password_itself_is_never_sent_without_tls(make: Make, plugin: str) -> None:
+    server, client = make(hello(), f"\xfe{plugin}\0\5Password: ".encode("latin-1"), hang=True, tcp=True)
+    error = failure(client)
+    assert (error.kind, error.errno) == ("auth", 2061)
+    assert f"the server wants the password itself ({plugin}), over a connection without TLS" in error.message
+    assert b"secret" not in b"".join(server.got)
+
+
+def test_a_host_without_the_library_for_passwords_without_tls(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_args: object) -> None:
+        raise RuntimeError("'cryptography' package is required")
+
+    monkeypatch.setattr(connection.Connection, "_request_authentication", absent)
+    _server, client = make(hello("caching_sha2_password"), tcp=True)
+    error = failure(client)
+    assert (error.kind, error.errno) == ("auth", 2061)
+    assert "over TLS only" in error.message
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------
+
+
+def test_required_tls_is_required_before_anything_is_said(make: Make) -> None:
+    server, client = make(hello(), hang=True, tcp=True, login={"tls": "required"})
+    error = failure(client)
+    assert (error.kind, error.message) == ("tls", "TLS is required, but the server does not support it")
+    assert server.got == []
+
+
+def test_certificates_are_verified_where_there_is_a_ca(make: Make, tmp_path: Path) -> None:
+    certificate, other = make_certificate(tmp_path / "server.pem"), make_certificate(tmp_path / "other.pem")
+    turns = [hello(tls=True), OK, *SESSION, table(["a"], [["1"]])]
+    options: dict[str, Any] = {"certificate": certificate, "tcp": True}
+    for ca, validate, words in (
+        (certificate, True, None),
+        (other, False, None),
+        (other, True, "the server's certificate is not trusted: "),
+        (tmp_path / "none.pem", True, "ca_cert, client_cert or client_key cannot be used: No such file"),
+    ):
+        login = {"tls": "required", "ca_cert": str(ca), "validate_certs": validate}
+        server, client = make(*turns, **options, login=login)
+        if words is None:
+            assert client.query(["SELECT 1"]) == [[{"a": "1"}]]
+            assert server.encrypted
+        else:
+            error = failure(client)
+            assert error.kind == "tls"
+            assert words in error.message
+
+
+def test_who_does_not_want_tls_gets_none(make: Make, tmp_path: Path) -> None:
+    turns = [hello(tls=True), OK, *SESSION]
+    server, client = make(
+        *turns, certificate=make_certificate(tmp_path / "server.pem"), tcp=True, login={"tls": "disabled"}
+    )
+    assert client.try_query([]) == ([], None)
+    assert not server.encrypted
+
+
+# --- Errors ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "output",
+    ("turns", "kind", "words"),
     [
-        "no xml",
-        DECLARATION + "<resultset",
-        DECLARATION + '<!DOCTYPE a [<!ENTITY b "c">]><resultset>&b;</resultset>',
-        DECLARATION,
+        ([refusal(1040, "Too many connections")], "unreachable", "Too many connections"),
+        ([hello(), refusal(1045, "Access denied for user 'monitor'")], "auth", "Access denied for user 'monitor'"),
+        ([hello(), b"\xfeno_such_plugin\0" + bytes(32)], "auth", "no_such_plugin"),
+        ([b""], "other", "not the protocol of MySQL"),
+        ([b"\x0ax\0short"], "other", "not the protocol of MySQL"),
+        ([*IN, b"\xfb/etc/passwd"], "other", "not the protocol of MySQL"),
+        ([*IN, [*table(["a"], [])[:-1], b"\xff\0\0", EOF]], "other", ""),
+        ([*IN, refusal(1064, "You have an error near 'secret' at line 1")], "syntax", "near the statement's text"),
+        (IN, "unreachable", "the server closed the connection"),
+        ([], "unreachable", "the server closed the connection"),
     ],
 )
-def test_output_that_is_not_ours_is_one_clear_error(output: str) -> None:
-    with pytest.raises(client.MysqlError, match="the client's output is not") as caught:
-        ask(FakeRunner(output), "SELECT 1")
-    assert caught.value.kind == "other"
-
-
-def test_a_missing_answer_is_an_error() -> None:
-    with pytest.raises(client.MysqlError, match="answered 1 of 2"):
-        ask(FakeRunner(END), "SELECT 1", "SELECT 2")
-
-
-def complaint(output: bytes) -> str | None:
-    """Return what is said about the client's output."""
-    try:
-        client.split_results(output, 1)
-    except client.MysqlError as error:
-        return error.message
-    return None
+def test_each_failure_is_one_error(make: Make, turns: list[Any], kind: str, words: str) -> None:
+    _server, client = make(*turns)
+    error = failure(client)
+    assert error.kind == kind
+    assert words in error.message
 
 
 @unhurried
-@given(st.binary(max_size=300))
-def test_any_bytes_give_rows_or_a_clear_error(data: bytes) -> None:
-    for output in (data, DECLARATION.encode() + data, END.encode() + data):
-        assert (complaint(output) or "the client's output is not").startswith("the client's output is not")
-
-
-def test_the_default_login_leaves_everything_to_the_client() -> None:
-    runner = FakeRunner(END)
-    ask(runner, "DO 0")
-    assert runner.option_file is None
-    assert not [item for item in runner.argv if item.startswith(("--host", "--user", "--socket", "--protocol"))]
-    assert runner.env.get("HOME") != "/nonexistent"
-
-
-def test_a_password_travels_in_a_private_file_that_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MYSQL_PWD", "other")
-    runner = FakeRunner(END)
-    ask(runner, "DO 0", user="app", password='s"e\\c\nret', host="10.0.0.1", port=3307)
-    assert runner.option_file == '[client]\npassword="s\\"e\\\\c\\nret"\n'
-    assert runner.mode == 0o600
-    assert not runner.path.exists()
-    assert runner.argv[1].startswith("--defaults-extra-file=")
-    assert {"--user=app", "--host=10.0.0.1", "--port=3307", "--protocol=tcp"} <= set(runner.argv)
-    assert not any("ret" in item for item in [*runner.argv, *runner.env.values()])
-    assert "MYSQL_PWD" not in runner.env
-    assert runner.env["HOME"] == "/nonexistent"
-
-
-def test_the_private_file_is_removed_after_a_failure() -> None:
-    runner = FakeRunner(error=TimeoutError())
-    with pytest.raises(client.MysqlError, match="no answer within") as caught:
-        ask(runner, "DO 0", password="secret")
-    assert (caught.value.kind, caught.value.detail) == ("unreachable", "timeout")
-    assert not runner.path.exists()
-
-
-def test_an_option_file_is_included(tmp_path: Path) -> None:
-    options = tmp_path / "my.cnf"
-    with pytest.raises(client.MysqlError, match=r"my\.cnf does not exist"):
-        ask(FakeRunner(END), "DO 0", config_file=str(options))
-    options.touch()
-    runner = FakeRunner(END)
-    ask(runner, "DO 0", config_file=str(options), unix_socket="/s")
-    assert runner.option_file == f"!include {options}\n[client]\n"
-    assert {"--protocol=socket", "--socket=/s"} <= set(runner.argv)
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_are_an_answer_or_an_error(noise: bytes, framed: bool) -> None:
+    """Neither a traceback nor a hang, wherever the server starts to talk nonsense."""
+    for before in range(len(IN) + 1):
+        server = LoopbackMysql(*IN[:before], noise) if framed else LoopbackMysql(*IN[:before], [], raw=noise)
+        client = MysqlClient(MysqlLogin(host="127.0.0.1", port=server.port, user="a", password="b"), 2.0)
+        results, error = client.try_query(["SELECT 1"])
+        assert error is None or isinstance(error, MysqlError)
+        assert isinstance(results, list)
+        client.close()
+        server.close()
 
 
 @pytest.mark.parametrize(
-    ("login", "present", "absent"),
+    ("errno", "kind", "detail"),
     [
-        # Over the unix socket nobody listens.
-        ({}, ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"], ["public-key"]),
-        ({"unix_socket": "/s"}, ["--loose-skip-ssl"], []),
-        ({"host": "h"}, [], ["ssl"]),
-        ({"host": "h", "tls": "disabled"}, ["--loose-ssl-mode=DISABLED", "--loose-skip-ssl"], ["--loose-ssl "]),
-        ({"host": "h", "tls": "required"}, ["--loose-ssl-mode=REQUIRED", "--loose-ssl"], ["verify"]),
-        (
-            {"host": "h", "ca_cert": "/ca", "client_cert": "/c", "client_key": "/k"},
-            ["--ssl-ca=/ca", "--ssl-cert=/c", "--ssl-key=/k", "--loose-ssl-mode=VERIFY_IDENTITY"],
-            [],
-        ),
-        (
-            {"host": "h", "tls": "required", "ca_cert": "/ca", "validate_certs": False},
-            ["--loose-ssl-mode=REQUIRED", "--loose-skip-ssl-verify-server-cert"],
-            ["IDENTITY", "--loose-ssl-verify"],
-        ),
+        (1698, "auth", None),
+        (3159, "tls", None),
+        (1040, "unreachable", "refused"),
+        (2013, "unreachable", "lost"),
+        (1227, "privilege", None),
+        (1064, "syntax", None),
+        (1062, "other", None),
     ],
 )
-def test_tls_options(login: dict[str, Any], present: list[str], absent: list[str]) -> None:
-    runner = FakeRunner(END)
-    ask(runner, "DO 0", **login)
-    assert set(present) <= set(runner.argv)
-    assert not [word for word in absent if word in " ".join(runner.argv) + " "]
+def test_errors_of_the_server_are_classified(make: Make, errno: int, kind: str, detail: str | None) -> None:
+    _server, client = make(*IN, refusal(errno, "No."))
+    error = failure(client)
+    assert (error.kind, error.errno, error.detail, error.statement) == (kind, errno, detail, 0)
 
 
-def test_no_client(programs: dict[str, str]) -> None:
-    programs.clear()
-    with pytest.raises(client.MysqlError, match="neither the mariadb nor the mysql client") as caught:
-        ask(FakeRunner(), "DO 0")
-    assert (caught.value.kind, caught.value.detail) == ("client_missing", "not_installed")
+def test_a_socket_that_is_not_there_or_deaf(tmp_path: Path) -> None:
+    error = failure(MysqlClient(MysqlLogin(user="a", unix_socket=str(tmp_path / "none.sock"))))
+    assert (error.kind, error.detail, error.errno) == ("unreachable", "no_socket", 2002)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "deaf.sock"))
+    error = failure(MysqlClient(MysqlLogin(user="a", unix_socket=str(tmp_path / "deaf.sock"))))
+    assert (error.kind, error.detail, error.errno) == ("unreachable", "refused", 2002)
 
 
-def test_a_client_that_does_not_start() -> None:
-    with pytest.raises(client.MysqlError, match="cannot be run: Permission denied"):
-        ask(FakeRunner(error=PermissionError(13, "Permission denied")), "DO 0")
+def test_a_port_where_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    error = failure(MysqlClient(MysqlLogin(host="127.0.0.1", port=port, user="a")))
+    assert (error.kind, error.detail, error.errno) == ("unreachable", "refused", 2003)
+    assert error.message == f"127.0.0.1, port {port}, cannot be connected to: Connection refused"
 
 
-@pytest.mark.parametrize(
-    ("stderr", "kind", "errno", "detail"),
-    [
-        ("ERROR 1045 (28000): Access denied for user 'a'@'b' (using password: YES)", "auth", 1045, None),
-        ("mariadb: ERROR 1698 (28000): Access denied for user 'a'@'b'", "auth", 1698, None),
-        ("ERROR 2002 (HY000): Can't connect to local server through socket '/s' (2)", "unreachable", 2002, "no_socket"),
-        ("ERROR 2003 (HY000): Can't connect to MySQL server on '10.0.0.1:3306' (111)", "unreachable", 2003, "refused"),
-        ("ERROR 2002 (HY000): Can't connect to server on '127.0.0.1' (115)", "unreachable", 2002, "refused"),
-        ("ERROR 2003 (HY000): Can't connect to MySQL server on '10.0.0.1' (110)", "unreachable", 2003, "timeout"),
-        ("ERROR 2005 (HY000): Unknown server host 'x' (-2)", "unreachable", 2005, "unknown_host"),
-        (
-            "ERROR 2013 (HY000): Lost connection to server at 'handshake: reading', system error: 110",
-            "unreachable",
-            2013,
-            "timeout",
-        ),
-        ("ERROR 2013 (HY000): Lost connection to server during query", "unreachable", 2013, "lost"),
-        ("ERROR 1040 (HY000): Too many connections", "unreachable", 1040, "refused"),
-        ("ERROR 2026 (HY000): TLS/SSL error: certificate verify failed", "tls", 2026, None),
-        ("ERROR 1227 (42000) at line 2: Access denied; you need SUPER", "privilege", 1227, None),
-        ("ERROR 1064 (42000) at line 2: You have an error", "syntax", 1064, None),
-        ("WARNING: old\nERROR 1062 (23000) at line 2: Duplicate entry", "other", 1062, None),
-        ("unknown option '--xml'", "other", None, None),
-        ("", "other", None, None),
-    ],
-)
-def test_errors_are_classified(stderr: str, kind: str, errno: int | None, detail: str | None) -> None:
-    with pytest.raises(client.MysqlError) as caught:
-        ask(FakeRunner(stderr=stderr + "\n", rc=1), "SELECT 1")
-    assert (caught.value.kind, caught.value.errno, caught.value.detail) == (kind, errno, detail)
-    assert caught.value.message
+def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_args: object, **_options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", unknown)
+    error = failure(MysqlClient(MysqlLogin(host="nowhere", user="a")))
+    assert (error.kind, error.detail) == ("unreachable", "unknown_host")
 
 
-def test_an_error_names_its_statement_and_keeps_the_results_before_it() -> None:
-    runner = FakeRunner(resultset('<field name="a">1</field>') + END, "ERROR 1054 (42S22) at line 5: Unknown column", 1)
-    with pytest.raises(client.MysqlError) as caught:
-        ask(runner, "SELECT\n1 AS a", "SELECT 2", "SELECT b")
-    assert runner.data.splitlines()[4] == "SELECT 2;"
-    assert caught.value.statement == 1
-    assert caught.value.results == [[{"a": "1"}]]
-    results, error = client.MysqlClient(client.MysqlLogin(), runner).try_query(["SELECT 1 AS a", "x"])
-    assert results == [[{"a": "1"}]]
-    assert error is not None
+# --- What is installed ----------------------------------------------------------------------------------------------
 
 
-def test_no_error_shows_a_secret() -> None:
-    stderr = "ERROR 1064 (42000) at line 2: You have an error near 'IDENTIFIED BY 'pa''s'' at line 1\nand more"
-    with pytest.raises(client.MysqlError) as caught:
-        ask(FakeRunner(stderr=stderr, rc=1), "ALTER USER x IDENTIFIED BY 'pa''s'")
-    assert "pa" not in caught.value.message.replace("statement", "")
-    runner = FakeRunner(stderr="ERROR 1819 (HY000) at line 2: Bad value 'it\\'s' and geheim", rc=1)
-    mysql = client.MysqlClient(client.MysqlLogin(password="geheim"), runner)
-    with pytest.raises(client.MysqlError) as caught:
-        mysql.query(["SET x"], secrets=["it's"])
-    assert caught.value.message == "Bad value '********' and ********"
-    assert "geheim" not in repr(mysql.login)
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A host without a server, and with our folder as the only place where there could be one."""
+    monkeypatch.setattr(mysql, "SOCKETS", (str(tmp_path / "mysqld.sock"),))
+    monkeypatch.setattr(mysql, "SERVER_PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_a_host_without_a_server_and_without_the_library(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    del host
+    monkeypatch.setattr(mysql, "HAS_PYMYSQL", False)
+    error = failure(MysqlClient(MysqlLogin()))
+    assert (error.kind, error.detail) == ("client_missing", "not_installed")
+    assert error.message == "neither MySQL nor MariaDB is installed"
+
+
+def test_a_host_with_the_library_and_without_a_server(host: Path) -> None:
+    error = failure(MysqlClient(MysqlLogin()))
+    assert (error.kind, error.detail) == ("client_missing", "not_installed")
+    program = host / "mariadbd"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    # It is installed, and stopped.
+    assert failure(MysqlClient(MysqlLogin())).detail == "no_socket"
+
+
+def test_a_host_with_a_server_and_without_the_library(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql, "HAS_PYMYSQL", False)
+    program = host / "mysqld"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for login in (MysqlLogin(), MysqlLogin(host="db1")):
+        error = failure(MysqlClient(login))
+        assert (error.kind, error.detail) == ("client_missing", "no_client")
+        assert "install the package python3-pymysql" in error.message
+    program.unlink()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(host / "mysqld.sock"))
+        assert failure(MysqlClient(MysqlLogin())).detail == "no_client"
+
+
+# --- SQL ------------------------------------------------------------------------------------------------------------
 
 
 @unhurried
 @given(st.text())
-def test_quote_is_undone_by_the_server_s_rules(text: str) -> None:
-    quoted = base.quote(text)
+def test_quote_is_undone_by_the_server_s_rules(value: str) -> None:
+    quoted = mysql.quote(value)
     assert quoted[0] == quoted[-1] == "'"
     letters = {"0": "\0", "n": "\n", "r": "\r", "Z": "\x1a"}
     found, rest = "", iter(quoted[1:-1])
     for char in rest:
         assert char != "'"
         found += letters.get(following := next(rest), following) if char == "\\" else char
-    assert found == text
+    assert found == value
     assert not set(quoted) & {"\n", "\r", "\0"}
 
 
 def test_names_are_quoted() -> None:
-    assert base.quote_name("a`b") == "`a``b`"
+    assert mysql.quote_name("a`b") == "`a``b`"
     for bad in ("", "a\0"):
         with pytest.raises(ValueError, match="an SQL name"):
-            base.quote_name(bad)
-
-
-@pytest.fixture
-def real_runner() -> client.Runner:
-    with patch_module_args({}):
-        return client.module_runner(AnsibleModule(argument_spec={}).run_command)
-
-
-def test_a_real_process_runs_with_our_environment_only(
-    real_runner: client.Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MYSQL_PWD", "inherited")
-    script = 'cat; echo "$1 ${MYSQL_PWD-unset} $GIVEN" >&2; exit 3'
-    done = real_runner(["/bin/sh", "-c", script, "sh", "$HOME"], b"x\xff", {"PATH": "/bin", "GIVEN": "yes"}, 5)
-    assert (done.rc, done.stdout, done.stderr) == (3, b"x\xff", b"$HOME unset yes\n")
-
-
-def test_a_process_that_hangs_is_ended(real_runner: client.Runner) -> None:
-    with pytest.raises(TimeoutError):
-        real_runner(["/bin/sleep", "60"], b"", {"PATH": "/bin"}, 0.1)
-
-
-def test_a_program_that_cannot_be_run_is_an_error(real_runner: client.Runner) -> None:
-    assert real_runner(["/nonexistent"], b"", {"PATH": "/bin"}, 5).rc == 127
+            mysql.quote_name(bad)

@@ -8,29 +8,36 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, read_server
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source import (
     Channel,
+    Stored,
     Wanted,
     change_statement,
-    mariadb_channels,
-    mysql_channels,
     plan_primary,
     plan_replica,
+    primary_login,
+    primary_problem,
+    read_channels,
     read_only_file,
-    refuse_source,
-    source_login,
-    source_problem,
+    refuse_replica,
+    stored_by_mariadb,
+    stored_by_mysql,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import ReplicaStatus
 
 OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
-SYSTEM = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
+SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 WANTED = Wanted("10.0.0.20", 3306, "repl", "pa'ss")
 
 
 def server(version: str, **variables: str) -> Server:
-    return Server({"version": version, "server_id": "2", "port": "3306", **variables}, SYSTEM)
+    values = {"version": version, "server_id": "2", "port": "3306", **variables}
+    return read_server(
+        [{"Variable_name": name, "Value": value} for name, value in values.items()],
+        [{"name": name, "sees_all": "1"} for name in SYSTEM],
+    )
 
 
 MARIADB = server("11.8.6-MariaDB", read_only="ON")
@@ -39,28 +46,25 @@ MYSQL = server("9.7.4-2", read_only="ON", super_read_only="ON", server_uuid=OWN)
 SERVERS = pytest.mark.parametrize("here", [MARIADB, OLD_MARIADB, MYSQL], ids=["11.8", "10.11", "9.7"])
 
 
-def channel(here: Server) -> Channel:
-    """Return the source as it is after plan_replica() was carried out."""
-    return Channel(
-        name="",
+def channel(here: Server, password: str | None = "pa'ss", **status: object) -> Channel:
+    """Return the channel as it is after plan_replica() was carried out."""
+    usual = ReplicaStatus(
         host="10.0.0.20",
         port=3306,
         user="repl",
         tls=here is not OLD_MARIADB,
-        verify=here is MARIADB,
-        gtid=True,
+        tls_verified=here is MARIADB,
+        gtid_mode="Slave_Pos" if here.is_mariadb else "auto_position",
         connect_retry=5,
-        retry_count=86400 if here is MYSQL else None,
+        retry_count=None if here.is_mariadb else 86400,
         heartbeat_period=5.0,
-        io_running="Yes",
-        sql_running="Yes",
-        io_errno=0,
-        io_error="",
-        password="pa'ss",
+        io_state="Yes",
+        sql_state="Yes",
     )
+    return Channel(replace(usual, **status), Stored(password))  # type: ignore[arg-type]
 
 
-def test_an_empty_mariadb_gets_its_source() -> None:
+def test_an_empty_mariadb_gets_its_primary() -> None:
     plan = plan_replica(MARIADB, [], WANTED)
     assert plan.statements == [
         "CHANGE MASTER TO MASTER_HOST='10.0.0.20', MASTER_PORT=3306, MASTER_CONNECT_RETRY=5, MASTER_HEARTBEAT_PERIOD=5, "
@@ -70,7 +74,7 @@ def test_an_empty_mariadb_gets_its_source() -> None:
     ]
 
 
-def test_an_empty_mysql_gets_its_source() -> None:
+def test_an_empty_mysql_gets_its_primary() -> None:
     plan = plan_replica(MYSQL, [], WANTED)
     assert plan.statements == [
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST='10.0.0.20', SOURCE_PORT=3306, SOURCE_CONNECT_RETRY=5, "
@@ -97,7 +101,7 @@ def test_a_second_run_changes_nothing(here: Server) -> None:
 
 @SERVERS
 def test_no_secret_is_shown(here: Server) -> None:
-    plan = plan_replica(here, [replace(channel(here), password="old")], WANTED)
+    plan = plan_replica(here, [channel(here, "old")], WANTED)
     assert plan.before["password"] == "another"
     assert "pa'ss" not in repr((plan.before, plan.after))
     assert "pa'ss" not in repr((WANTED, channel(here)))
@@ -108,22 +112,22 @@ def test_no_secret_is_shown(here: Server) -> None:
     "change",
     [
         {"password": "old"},
-        {"password": None, "io_errno": 1045, "io_running": "Connecting"},
+        {"password": None, "io_errno": 1045, "io_state": "Connecting"},
         {"user": "other"},
-        {"gtid": False},
+        {"gtid_mode": "No"},
         {"connect_retry": 60},
         {"heartbeat_period": 30.0},
     ],
     ids=str,
 )
 def test_what_differs_is_set_again(here: Server, change: dict[str, object]) -> None:
-    plan = plan_replica(here, [replace(channel(here), **change)], WANTED)  # type: ignore[arg-type]
+    plan = plan_replica(here, [channel(here, **change)], WANTED)  # type: ignore[arg-type]
     assert [statement.split()[0] for statement in plan.statements] == ["STOP", "CHANGE", "START"]
 
 
 @SERVERS
 def test_what_the_server_does_not_say_is_not_compared(here: Server) -> None:
-    silent = replace(channel(here), password=None, heartbeat_period=None)
+    silent = channel(here, None, heartbeat_period=None)
     assert plan_replica(here, [silent], WANTED).statements == []
 
 
@@ -134,15 +138,15 @@ def test_without_a_login_the_one_that_is_there_stays(here: Server) -> None:
 
 
 @SERVERS
-@pytest.mark.parametrize("change", [{"io_running": "No"}, {"sql_running": "No"}], ids=str)
+@pytest.mark.parametrize("change", [{"io_state": "No"}, {"sql_state": "No"}], ids=str)
 def test_a_stopped_replica_is_started(here: Server, change: dict[str, str]) -> None:
-    plan = plan_replica(here, [replace(channel(here), **change)], WANTED)  # type: ignore[arg-type]
+    plan = plan_replica(here, [channel(here, **change)], WANTED)
     assert plan.statements == ["START SLAVE" if here.is_mariadb else "START REPLICA"]
 
 
 @SERVERS
 def test_one_that_is_trying_to_connect_is_left_alone(here: Server) -> None:
-    assert plan_replica(here, [replace(channel(here), io_running="Connecting", io_errno=2003)], WANTED).statements == []
+    assert plan_replica(here, [channel(here, io_state="Connecting", io_errno=2003)], WANTED).statements == []
 
 
 @pytest.mark.parametrize(
@@ -163,10 +167,10 @@ def test_a_replica_is_closed_before_it_starts(here: Server, statement: str) -> N
 
 
 @SERVERS
-def test_another_source_is_refused(here: Server) -> None:
-    other = replace(channel(here), host="10.0.0.99")
+def test_another_primary_is_refused(here: Server) -> None:
+    other = channel(here, host="10.0.0.99")
     assert "replicates from 10.0.0.99:3306, not from 10.0.0.20:3306" in (
-        refuse_source(here, [other], WANTED, False) or ""
+        refuse_replica(here, [other], WANTED, False) or ""
     )
     plan = plan_replica(here, [other], WANTED)
     assert plan.statements == []
@@ -176,7 +180,7 @@ def test_another_source_is_refused(here: Server) -> None:
 
 @SERVERS
 def test_a_channel_with_a_name_is_refused(here: Server) -> None:
-    refusal = refuse_source(here, [replace(channel(here), name="ch1")], WANTED, True)
+    refusal = refuse_replica(here, [channel(here, name="ch1")], WANTED, True)
     assert "over the channel 'ch1'" in (refusal or "")
 
 
@@ -187,14 +191,14 @@ def test_data_of_its_own_is_refused() -> None:
     assert plan.statements == []
 
 
-def test_a_server_is_not_its_own_source() -> None:
+def test_a_server_is_not_its_own_primary() -> None:
     here = server("11.8.6-MariaDB", bind_address="10.0.0.20,127.0.0.1")
-    assert "is this server itself" in (refuse_source(here, [], WANTED, False) or "")
+    assert "is this server itself" in (refuse_replica(here, [], WANTED, False) or "")
 
 
 @SERVERS
 def test_a_replica_is_not_made_the_primary(here: Server) -> None:
-    plan = plan_primary(here, [replace(channel(here), io_running="Connecting")])
+    plan = plan_primary(here, [channel(here, io_state="Connecting")])
     assert "is a replica of 10.0.0.20:3306 (receiving: Connecting, applying: Yes)" in (plan.refusal or "")
     assert "promote it first" in (plan.refusal or "")
     assert plan.statements == []
@@ -216,7 +220,7 @@ def test_read_only_survives_a_restart() -> None:
 
 
 def test_mariadb_rows() -> None:
-    rows = [
+    rows: Rows = [
         {
             "Connection_name": "",
             "Master_Host": "10.0.0.20",
@@ -235,12 +239,12 @@ def test_mariadb_rows() -> None:
         {"Connection_name": "", "Master_Host": ""},
     ]
     info = "33\nbinlog.000001\n330\n10.0.0.20\nrepl\npa'ss\n3306\n5\n1\n"
-    assert mariadb_channels([dict(row) for row in rows], info) == [channel(MARIADB)]
-    assert mariadb_channels([dict(row) for row in rows], None)[0].password is None
+    assert read_channels([*rows], stored_by_mariadb(info)) == [channel(MARIADB)]
+    assert read_channels([*rows], stored_by_mariadb(None))[0].stored.password is None
 
 
 def test_mysql_rows() -> None:
-    row = {
+    row: Row = {
         "Source_Host": "10.0.0.20",
         "Source_Port": "3306",
         "Source_User": "repl",
@@ -254,15 +258,19 @@ def test_mysql_rows() -> None:
         "Last_IO_Error": "",
         "Channel_Name": "",
     }
-    stored = {"Channel_name": "", "User_password": "pa'ss", "Heartbeat": "5.000"}
-    assert mysql_channels([dict(row)], [dict(stored)]) == [channel(MYSQL)]
-    assert mysql_channels([dict(row)], [])[0].password is None
+    stored: Row = {"Channel_name": "", "User_password": "pa'ss", "Heartbeat": "5.000"}
+    (found,) = read_channels([row], stored_by_mysql([stored]))
+    bare = channel(MYSQL, heartbeat_period=None, tls_verified=None, source_words=True)
+    assert found == replace(bare, stored=Stored("pa'ss", 5.0))
+    assert found.heartbeat_period == 5.0
+    assert read_channels([row], {})[0].stored.password is None
 
 
-class Source:
+LOGIN = MysqlLogin("10.0.0.20", user="repl", password="pa'ss")
+
+
+class Primary:
     """Answers SHOW GRANTS, or does not let us in."""
-
-    login = MysqlLogin("10.0.0.20", user="repl", password="pa'ss")
 
     def __init__(self, answer: list[str] | MysqlError) -> None:
         self.answer = answer
@@ -284,12 +292,12 @@ class Source:
         (["GRANT USAGE ON *.* TO `repl`@`%`"], "GRANT REPLICATION SLAVE is missing", True),
     ],
 )
-def test_a_source_that_does_not_let_us_in_is_described(
+def test_a_primary_that_does_not_let_us_in_is_described(
     answer: list[str] | MysqlError, text: str, may_heal: bool
 ) -> None:
-    problem = source_problem(Source(answer))  # type: ignore[arg-type]
+    problem = primary_problem(Primary(answer), LOGIN)  # type: ignore[arg-type]
     assert problem is not None
-    assert problem.text.startswith("the source 10.0.0.20:3306 ")
+    assert problem.text.startswith("the primary 10.0.0.20:3306 ")
     assert text in problem.text
     assert problem.may_heal is may_heal
 
@@ -298,10 +306,11 @@ def test_a_source_that_does_not_let_us_in_is_described(
     "grant",
     ["GRANT REPLICATION SLAVE ON *.* TO `repl`@`10.0.0.21`", "GRANT ALL PRIVILEGES ON *.* TO `repl`@`%`"],
 )
-def test_a_source_that_lets_us_in_is_no_problem(grant: str) -> None:
-    assert source_problem(Source([grant])) is None  # type: ignore[arg-type]
+def test_a_primary_that_lets_us_in_is_no_problem(grant: str) -> None:
+    assert primary_problem(Primary([grant]), LOGIN) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("here", "tls"), [(MARIADB, "required"), (OLD_MARIADB, "disabled"), (MYSQL, "required")])
-def test_the_source_is_asked_the_way_the_replication_goes(here: Server, tls: str) -> None:
-    assert source_login(here, WANTED).tls == tls
+def test_the_primary_is_asked_the_way_the_replication_goes(here: Server, tls: str) -> None:
+    assert primary_login(here, WANTED).tls == tls
+    assert primary_login(MYSQL, replace(WANTED, tls="disabled")).tls == "auto"

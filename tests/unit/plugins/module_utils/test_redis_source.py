@@ -14,22 +14,22 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import (
     Found,
     Plan,
-    Source,
+    Primary,
     Wanted,
     carry_out,
     count_keys,
     decide,
-    login_at_source,
+    login_at_primary,
     look,
-    same_source,
-    source_problem,
-    written_source,
+    primary_problem,
+    same_primary,
+    written_primary,
 )
 
-OLD = Source("10.0.0.36", 6379)
-NEW = Source("10.0.0.37", 6379)
+OLD = Primary("10.0.0.36", 6379)
+NEW = Primary("10.0.0.37", 6379)
 FRESH = Found(
-    source=None,
+    primary=None,
     link_up=False,
     keys=0,
     replicas=0,
@@ -38,7 +38,7 @@ FRESH = Found(
     written=None,
     config_file="/etc/redis/redis.conf",
 )
-REPLICA = replace(FRESH, source=OLD, written=OLD, link_up=True, keys=7, user="replication", password="secret")
+REPLICA = replace(FRESH, primary=OLD, written=OLD, link_up=True, keys=7, user="replication", password="secret")
 LOGIN = ("replication", "secret")
 
 
@@ -103,7 +103,7 @@ def test_new_password_alone_does_not_touch_the_link() -> None:
 
 
 @pytest.mark.parametrize("written", [None, NEW])
-def test_role_that_the_file_does_not_hold_is_written(written: Source | None) -> None:
+def test_role_that_the_file_does_not_hold_is_written(written: Primary | None) -> None:
     found = plan(replace(REPLICA, written=written), Wanted(OLD, *LOGIN))
     assert found.commands == ()
     assert found.rewrite
@@ -135,12 +135,12 @@ def test_replica_is_repointed_only_when_told_so() -> None:
     assert plan(REPLICA, Wanted(NEW, *LOGIN, allow_repoint=True)).commands == (("REPLICAOF", "10.0.0.37", "6379"),)
 
 
-def test_source_is_compared_by_address_and_port() -> None:
+def test_the_primary_is_compared_by_address_and_port() -> None:
     names = {"redis1": {"10.0.0.36"}, "10.0.0.36": {"10.0.0.36"}}
-    assert same_source(OLD, Source("redis1", 6379), lambda name: names.get(name, set()))
-    assert not same_source(OLD, Source("10.0.0.36", 6380), no_names)
-    assert not same_source(OLD, None, no_names)
-    assert same_source(None, None, no_names)
+    assert same_primary(OLD, Primary("redis1", 6379), lambda name: names.get(name, set()))
+    assert not same_primary(OLD, Primary("10.0.0.36", 6380), no_names)
+    assert not same_primary(OLD, None, no_names)
+    assert same_primary(None, None, no_names)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_source_is_compared_by_address_and_port() -> None:
         ("replicaof no one\n", None),
     ],
 )
-def test_source_is_read_from_the_configuration_file(text: str, expected: Source | None) -> None:
-    assert written_source(text) == expected
+def test_the_primary_is_read_from_the_configuration_file(text: str, expected: Primary | None) -> None:
+    assert written_primary(text) == expected
 
 
 def test_keys_of_all_databases_count() -> None:
@@ -198,7 +198,7 @@ def test_commands_are_sent_in_order_and_the_file_is_written_last() -> None:
     ],
 )
 def test_primary_that_lets_nobody_in_is_described(error: RedisError, text: str, may_heal: bool) -> None:
-    problem = source_problem(FakeClient({("PING",): error}))  # type: ignore[arg-type]
+    problem = primary_problem(FakeClient({("PING",): error}))  # type: ignore[arg-type]
     assert problem is not None
     assert text in problem.text
     assert "secret" not in problem.text
@@ -206,7 +206,7 @@ def test_primary_that_lets_nobody_in_is_described(error: RedisError, text: str, 
 
 
 def test_primary_that_lets_us_in_is_no_problem() -> None:
-    assert source_problem(FakeClient({})) is None  # type: ignore[arg-type]
+    assert primary_problem(FakeClient({})) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -217,10 +217,10 @@ def test_primary_that_lets_us_in_is_no_problem() -> None:
         (FRESH, Wanted(OLD), None, None),
     ],
 )
-def test_the_source_is_asked_with_the_replicas_own_login(
+def test_the_primary_is_asked_with_the_replicas_own_login(
     found: Found, wanted: Wanted, user: str | None, password: str | None
 ) -> None:
     own = RedisLogin(unix_socket="/run/redis.sock", username="admin", password="own")
-    assert login_at_source(own, OLD, found, wanted) == RedisLogin(
+    assert login_at_primary(own, OLD, found, wanted) == RedisLogin(
         host=OLD.host, port=OLD.port, username=user, password=password
     )

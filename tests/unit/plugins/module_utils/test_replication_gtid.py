@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid, mariadb_gtid
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,9 +21,7 @@ KEYS = [*UUIDS, f"{UUIDS[0]}:blue"]
 Slow = set[tuple[str, int]]
 
 slow_sets = st.sets(st.tuples(st.sampled_from(KEYS), st.integers(1, 25)))
-positions = st.lists(
-    st.builds(mariadb_gtid.MariadbGtid, st.integers(0, 2), st.integers(1, 3), st.integers(1, 9)), max_size=6
-)
+positions = st.lists(st.builds(gtid.MariadbGtid, st.integers(0, 2), st.integers(1, 3), st.integers(1, 9)), max_size=6)
 
 
 def fast(slow: Slow) -> gtid.GtidSet:
@@ -61,7 +59,7 @@ def test_errant(executed: Slow, primary: Slow, in_flight: set[str], allowed: set
         for key, number in executed - primary
         if gtid.source_of(key) not in allowed and not (gtid.source_of(key) in in_flight and number > newest.get(key, 0))
     }
-    assert slow(gtid.errant(fast(executed), fast(primary), in_flight, allowed)) == expected
+    assert slow(gtid.errant_set(fast(executed), fast(primary), in_flight, allowed)) == expected
 
 
 @pytest.mark.parametrize("text", [None, "", " ,\n", f"{UUIDS[0]}:5-3"])
@@ -88,7 +86,7 @@ def complaint(parse: Callable[[str], object], text: str) -> str | None:
 @unhurried
 @given(st.text())
 def test_any_text_is_read_or_refused_in_a_sentence(text: str) -> None:
-    for parse in (gtid.parse_set, mariadb_gtid.parse_position):
+    for parse in (gtid.parse_set, gtid.parse_position):
         assert (complaint(parse, text) or "not a ").startswith("not a ")
 
 
@@ -100,7 +98,7 @@ def test_bad_sets(text: str) -> None:
 
 @unhurried
 @given(positions, positions)
-def test_positions(target: list[mariadb_gtid.MariadbGtid], current: list[mariadb_gtid.MariadbGtid]) -> None:
+def test_positions(target: list[gtid.MariadbGtid], current: list[gtid.MariadbGtid]) -> None:
     expected = []
     for wanted in target:
         here = [have for have in current if have.domain == wanted.domain]
@@ -108,21 +106,21 @@ def test_positions(target: list[mariadb_gtid.MariadbGtid], current: list[mariadb
         larger = any(have.sequence > wanted.sequence for have in here)
         if not same and not larger:
             expected.append(wanted)
-    missing = mariadb_gtid.position_missing(target, current)
+    missing = gtid.position_missing(target, current)
     assert missing == expected
-    assert (mariadb_gtid.position_distance(target, current) == 0) == (not expected)
-    assert mariadb_gtid.parse_position(mariadb_gtid.format_position(target)) == target
+    assert (gtid.position_distance(target, current) == 0) == (not expected)
+    assert gtid.parse_position(gtid.format_position(target)) == target
 
 
 @unhurried
 @given(positions, positions, st.sets(st.integers(1, 3)), st.sets(st.integers(1, 3)))
 def test_mariadb_errant(
-    state: list[mariadb_gtid.MariadbGtid],
-    primary: list[mariadb_gtid.MariadbGtid],
+    state: list[gtid.MariadbGtid],
+    primary: list[gtid.MariadbGtid],
     in_flight: set[int],
     allowed: set[int],
 ) -> None:
-    def covered(item: mariadb_gtid.MariadbGtid) -> bool:
+    def covered(item: gtid.MariadbGtid) -> bool:
         if item.server_id in allowed | in_flight:
             return True
         return any(
@@ -130,4 +128,4 @@ def test_mariadb_errant(
             for known in primary
         )
 
-    assert mariadb_gtid.errant(state, primary, in_flight, allowed) == [item for item in state if not covered(item)]
+    assert gtid.errant_positions(state, primary, in_flight, allowed) == [item for item in state if not covered(item)]

@@ -14,17 +14,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import parse_info
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, mysql_compare, redis
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected_primary import (
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, redis
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import Case
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import Comparison, compare
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
+    Expectation,
     parse_expected_primary,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import Comparison, Raw, Snapshot
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import report
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import (
-    Expectation,
-    Verdict,
-    judge,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import Raw, Snapshot
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.report import reason, report
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import Verdict, judge
 
 OURS = Path(__file__).resolve().parents[2] / "fixtures" / "replication"
 
@@ -99,8 +98,8 @@ def recordings() -> Iterator[Any]:
 RECORDINGS = list(recordings())
 
 
-def mysql_rows(recording: Raw, who: str) -> dict[str, mysql.Rows]:
-    """Turn a recording into what read() finds."""
+def mysql_answers(recording: Raw, who: str) -> mysql.Answers:
+    """Turn a recording into what the server answered."""
     rows: dict[str, Any] = {
         "versions": [],
         "variables": [
@@ -111,7 +110,7 @@ def mysql_rows(recording: Raw, who: str) -> dict[str, mysql.Rows]:
     }
     if who == "primary":
         rows["binlog"] = recording.get("primary_binlog_status", [])
-        return rows
+        return mysql.Answers(rows)
     rows["channels"] = recording.get("all_slaves_status") or recording["replica_status"]
     rows["workers"] = [
         {
@@ -123,18 +122,18 @@ def mysql_rows(recording: Raw, who: str) -> dict[str, mysql.Rows]:
         }
         for row in recording.get("perf_replication_applier_status_by_worker", [])
     ]
-    return rows
+    return mysql.Answers(rows)
 
 
 def redis_snapshot(recording: Raw, who: str) -> Snapshot:
     info = parse_info(recording[f"{who}_info_replication"])
-    return redis.normalise(redis.Found(info=info, role=recording[f"{who}_role"]))
+    return redis.translate(redis.Answers(info=info, role=recording[f"{who}_role"]))
 
 
 def snapshot_of(recording: Raw, who: str = "replica") -> Snapshot:
     if f"{who}_role" in recording:
         return redis_snapshot(recording, who)
-    return mysql.normalise(mysql_rows(recording, who))
+    return mysql.translate(mysql_answers(recording, who))
 
 
 def verdict_on(recording: Raw, exact: bool, **expected: Any) -> tuple[Verdict, Snapshot, Comparison]:
@@ -142,9 +141,8 @@ def verdict_on(recording: Raw, exact: bool, **expected: Any) -> tuple[Verdict, S
     position: Raw | None = None
     if exact and ("primary_vars" in recording or "primary_role" in recording):
         position = snapshot_of(recording, "primary").position
-    compare = mysql_compare.compare if snapshot.engine == "mysql" else redis.compare
     comparison = compare(snapshot, position)
-    return judge(snapshot, Expectation(**expected), comparison), snapshot, comparison
+    return judge(Case(snapshot, Expectation(**expected), comparison)), snapshot, comparison
 
 
 @pytest.mark.parametrize("exact", [False, True], ids=["alone", "with_position"])
@@ -159,8 +157,8 @@ def test_state(server: str, name: str, recording: Raw, exact: bool) -> None:
         assert verdict.state in EXPECTED[name]
     else:
         assert not verdict.healthy
-    assert verdict.healthy == (not [reason for reason in verdict.reasons if reason.severity == "error"])
-    assert all(reason.message for reason in verdict.reasons)
+    assert verdict.healthy == (not [finding for finding in verdict.findings if finding.severity == "error"])
+    assert all(finding.message for finding in verdict.findings)
     result = report(snapshot.engine, verdict, snapshot, comparison)
     assert result["state"] == verdict.state
     json.dumps(result)
@@ -170,16 +168,16 @@ def test_state(server: str, name: str, recording: Raw, exact: bool) -> None:
 def test_reasons(server: str, name: str, recording: Raw) -> None:
     expected: Raw = {"read_only": False} if "replica_status" in recording else {}
     verdict, _snapshot, _comparison = verdict_on(recording, exact=False, role="replica", **expected)
-    errors = [reason for reason in verdict.reasons if reason.severity == "error"]
-    assert {reason.check for reason in errors} == FAULTS[name], server
-    assert all(reason.hint for reason in errors)
+    errors = [finding for finding in verdict.findings if finding.severity == "error"]
+    assert {finding.check for finding in errors} == FAULTS[name], server
+    assert all(finding.hint for finding in errors)
 
 
 @pytest.mark.parametrize(("server", "name", "recording"), RECORDINGS)
 def test_no_hint_of_a_warning_is_missing(server: str, name: str, recording: Raw) -> None:
     del server, name
     verdict, _snapshot, _comparison = verdict_on(recording, exact=True, role="replica")
-    assert all(reason.hint for reason in verdict.reasons if reason.severity == "warning")
+    assert all(finding.hint for finding in verdict.findings if finding.severity == "warning")
 
 
 @pytest.mark.parametrize(("server", "name", "recording"), RECORDINGS)
@@ -188,7 +186,7 @@ def test_writable_by_default(server: str, name: str, recording: Raw) -> None:
     verdict, snapshot, _comparison = verdict_on(recording, exact=False, role="replica")
     if snapshot.channels and snapshot.read_only is False:
         assert not verdict.healthy
-        assert "read_only" in [reason.check for reason in verdict.reasons]
+        assert "read_only" in [finding.check for finding in verdict.findings]
 
 
 @pytest.mark.parametrize(("server", "name", "recording"), RECORDINGS)
@@ -201,7 +199,7 @@ def test_lag_counts_only_while_everything_runs(server: str, name: str, recording
     )
     assert (seconds is None) or runs
     if not runs:
-        assert verdict.checks["lag"]["ok"] is not True
+        assert verdict.checks["lag"].ok is not True
 
 
 OLD_NAMES = (("Replica_", "Slave_"), ("Source", "Master"))
@@ -225,14 +223,12 @@ def test_older_column_names_give_the_same_verdict(server: str, name: str, record
     old = {**recording, "replica_status": [renamed(row) for row in recording["replica_status"]]}
     for exact in (False, True):
         before, after = (verdict_on(item, exact, role="replica") for item in (recording, old))
-        assert (after[0].state, after[0].message, after[0].checks) == (
-            before[0].state,
-            before[0].message,
-            before[0].checks,
-        )
+        reports = [report("mysql", *found) for found in (before, after)]
+        for key in ("state", "msg", "checks", "lag", "gtid"):
+            assert reports[0][key] == reports[1][key]
         assert after[2] == before[2]
         # What mends it is said in the words that such a server knows.
-        assert not [reason.hint for reason in after[0].reasons if re.search("REPLICA|SOURCE", reason.hint or "")]
+        assert not [finding.hint for finding in after[0].findings if re.search("REPLICA|SOURCE", finding.hint or "")]
 
 
 @pytest.mark.parametrize(
@@ -252,9 +248,9 @@ def test_the_first_reason_names_the_cause(file: str, name: str, check: str, word
     recording = json.loads((OURS / f"{file}.json").read_text())[name]
     expected: Raw = {"read_only": False} if "replica_status" in recording else {}
     verdict, _snapshot, _comparison = verdict_on(recording, exact=True, role="replica", **expected)
-    assert verdict.reasons[0].check == check
-    assert re.search(words, verdict.reasons[0].message)
-    assert "INSERT" not in json.dumps([reason.shown() for reason in verdict.reasons])
+    assert verdict.findings[0].check == check
+    assert re.search(words, verdict.findings[0].message)
+    assert "INSERT" not in json.dumps([reason(finding) for finding in verdict.findings])
 
 
 @pytest.mark.parametrize("file", [path.stem for path in sorted(OURS.glob("*.json"))])
@@ -263,7 +259,7 @@ def test_identity_of_the_primary_is_recognised(file: str) -> None:
     primary = snapshot_of(recording, "primary")
     identity = {"host": "other-name", "port": 1, **{k: v for k, v in vars(primary.identity).items() if v}}
     right = verdict_on(recording, False, primary=parse_expected_primary(identity), read_only=False)[0]
-    assert right.checks["primary_identity"]["ok"] is True
+    assert right.checks["primary_identity"].ok is True
     for key in ("uuid", "replid", "server_id"):
         if identity.get(key):
             identity[key] = 99 if key == "server_id" else "f" * 40
@@ -283,10 +279,10 @@ def test_offsets_of_two_histories_are_not_compared() -> None:
 def test_a_primary_alone() -> None:
     recording = json.loads((OURS / "redis-8.0.2.json").read_text())["promoted_two_primaries"]
     snapshot = snapshot_of(recording, "primary")
-    assert judge(snapshot, Expectation(), Comparison()).state == "not_a_replica"
-    assert judge(snapshot, Expectation(role="primary"), Comparison()).healthy
-    assert judge(snapshot, Expectation(role="standalone"), Comparison()).healthy
-    assert judge(snapshot, Expectation(role="primary", min_replicas=1), Comparison()).state == "no_replicas"
+    assert judge(Case(snapshot, Expectation(), Comparison())).state == "not_a_replica"
+    assert judge(Case(snapshot, Expectation(role="primary"), Comparison())).healthy
+    assert judge(Case(snapshot, Expectation(role="standalone"), Comparison())).healthy
+    assert judge(Case(snapshot, Expectation(role="primary", min_replicas=1), Comparison())).state == "no_replicas"
 
 
 def test_a_primary_counts_only_replicas_in_sync() -> None:
@@ -294,4 +290,4 @@ def test_a_primary_counts_only_replicas_in_sync() -> None:
     for name, state in (("healthy", "healthy"), ("handshake_or_waiting_bgsave", "no_replicas")):
         snapshot = snapshot_of(server[name], "primary")
         assert snapshot.role == "primary"
-        assert judge(snapshot, Expectation(role="primary", min_replicas=1), Comparison()).state == state
+        assert judge(Case(snapshot, Expectation(role="primary", min_replicas=1), Comparison())).state == state

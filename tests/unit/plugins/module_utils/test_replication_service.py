@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import service
-from ansible_collections.siteops.webcluster.plugins.module_utils._replication.model import (
-    Answer,
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     Channel,
     Failure,
+    Look,
     Replica,
     Snapshot,
     Thread,
@@ -155,7 +155,7 @@ def test_settings() -> None:
 # --- Over HTTP ----------------------------------------------------------------------------------------------------
 
 
-class Looker:
+class FakeProbe:
     """Gives what it holds; can be made to hang or to break."""
 
     def __init__(self, found: Snapshot | Failure) -> None:
@@ -164,35 +164,32 @@ class Looker:
         self.breaks = ""
         self.closed = False
 
-    def look(self, canary: Any = None) -> Answer:
+    def look(self, canary: Any = None) -> Look:
         del canary
         if self.breaks:
             raise RuntimeError(self.breaks)
         while self.hangs.is_set():
             time.sleep(0.02)
-        return Answer(self.found)
-
-    def compare(self, *_args: Any) -> Any:
-        raise AssertionError
+        return Look(self.found)
 
     def close(self) -> None:
         self.closed = True
 
 
 class Running:
-    def __init__(self, looker: Looker, **settings: Any) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+    def __init__(self, probe: FakeProbe, **settings: Any) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
         self.over = threading.Event()
         self.log: list[str] = []
         self.failed: list[BaseException] = []
         options = {"port": self.port, "interval": 0.05, "max_age": 0.5, **settings}
-        self.thread = threading.Thread(target=self._run, args=(service.Settings(**options), looker), daemon=True)
+        self.thread = threading.Thread(target=self._run, args=(service.Settings(**options), probe), daemon=True)
         self.thread.start()
 
-    def _run(self, settings: service.Settings, looker: Looker) -> None:
+    def _run(self, settings: service.Settings, probe: FakeProbe) -> None:
         try:
-            service.run(settings, looker, self.log.append, self.over)
+            service.run(settings, probe, self.log.append, self.over)
         except RuntimeError as error:
             self.failed.append(error)
 
@@ -222,40 +219,40 @@ class Running:
 
 
 @pytest.fixture
-def looker() -> Looker:
-    return Looker(replica())
+def probe() -> FakeProbe:
+    return FakeProbe(replica())
 
 
 @pytest.fixture
-def running(looker: Looker, tmp_path: Path) -> Iterator[Running]:
-    found = Running(looker, text_file=str(tmp_path / "replication.prom"))
+def running(probe: FakeProbe, tmp_path: Path) -> Iterator[Running]:
+    found = Running(probe, text_file=str(tmp_path / "replication.prom"))
     assert found.until(200, "/replica")
     yield found
     found.stop()
 
 
-def test_the_answer_follows_the_server(running: Running, looker: Looker, tmp_path: Path) -> None:
+def test_the_answer_follows_the_server(running: Running, probe: FakeProbe, tmp_path: Path) -> None:
     assert running.get("/replica", "OPTIONS")[0] == 200
     assert running.get("/replica?x=1", "HEAD") == (200, "")
     assert running.get("/primary")[0] == 503
     assert running.get("/nothing")[0] == 404
-    looker.found = primary()
+    probe.found = primary()
     assert running.until(200, "/primary")
-    looker.found = Failure("unreachable", "refused", "gone")
+    probe.found = Failure("unreachable", "refused", "gone")
     assert running.until(503, "/primary")
     assert [line.split(":")[0] for line in running.log[1:]] == ["healthy", "unreachable"]
     assert "webcluster_replication_healthy 1" in (tmp_path / "replication.prom").read_text()
 
 
-def test_a_look_that_hangs_is_not_served_as_healthy(running: Running, looker: Looker) -> None:
-    looker.hangs.set()
+def test_a_look_that_hangs_is_not_served_as_healthy(running: Running, probe: FakeProbe) -> None:
+    probe.hangs.set()
     assert running.until(503, "/replica")
-    looker.hangs.clear()
+    probe.hangs.clear()
     assert running.until(200, "/replica")
 
 
-def test_a_look_that_breaks_ends_the_service(running: Running, looker: Looker) -> None:
-    looker.breaks = "a bug"
+def test_a_look_that_breaks_ends_the_service(running: Running, probe: FakeProbe) -> None:
+    probe.breaks = "a bug"
     running.thread.join(5)
     assert not running.thread.is_alive()
     assert str(running.failed[0]) == "a bug"
@@ -263,13 +260,13 @@ def test_a_look_that_breaks_ends_the_service(running: Running, looker: Looker) -
         running.get("/replica")
 
 
-def test_it_says_good_bye_to_the_server(running: Running, looker: Looker) -> None:
+def test_it_says_good_bye_to_the_server(running: Running, probe: FakeProbe) -> None:
     running.stop()
-    assert looker.closed
+    assert probe.closed
 
 
-def test_a_text_file_that_cannot_be_written_is_no_reason_to_stop(looker: Looker) -> None:
-    found = Running(looker, text_file="/nowhere/replication.prom")
+def test_a_text_file_that_cannot_be_written_is_no_reason_to_stop(probe: FakeProbe) -> None:
+    found = Running(probe, text_file="/nowhere/replication.prom")
     try:
         assert found.until(200, "/replica")
         assert any("/nowhere/replication.prom cannot be written" in line for line in found.log)

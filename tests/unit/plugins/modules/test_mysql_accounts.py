@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import native_password
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, Rows
 from ansible_collections.siteops.webcluster.plugins.modules import mysql_accounts
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_client import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import READ_STATUS
 from ansible_collections.siteops.webcluster.plugins.modules import mysql_source
 
 ROW = {
@@ -52,23 +53,21 @@ class Client:
         self.rows = rows
         self.variables = {"version": "11.8.6-MariaDB", "read_only": "ON", "datadir": str(folder), **variables}
         self.changes: list[str] = []
-        self.secrets: list[str] = []
 
-    def query(self, statements: Sequence[str], secrets: Sequence[str] = ()) -> list[Rows]:
+    def query(self, statements: Sequence[str]) -> list[Rows]:
         if statements[0].startswith("SHOW GLOBAL VARIABLES"):
             return [[{"Variable_name": name, "Value": value} for name, value in self.variables.items()], []]
-        if statements[0] == "SHOW ALL SLAVES STATUS":
-            return [self.rows]
+        if list(statements) == list(READ_STATUS):
+            return [[], [], self.rows]
         self.changes += statements
-        self.secrets += secrets
         return [[] for _statement in statements]
 
     def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
-        return [self.rows], MysqlError("privilege", "denied")
+        return [[], [], self.rows], MysqlError("privilege", "denied")
 
 
 def run(module: Module, client: Client) -> dict[str, Any]:
-    return ask_source(module, client, Source())
+    return ask_primary(module, client, Primary())
 
 
 def test_source_is_set_once(tmp_path: Path) -> None:
@@ -76,7 +75,6 @@ def test_source_is_set_once(tmp_path: Path) -> None:
     result = run(Module(tmp_path), client)
     assert result["changed"]
     assert result["statements"] == ["SET GLOBAL read_only", "CHANGE MASTER TO", "START SLAVE"]
-    assert client.secrets == ["secret"]
     assert "secret" not in repr(result)
     assert (tmp_path / "read-only.cnf").read_text().endswith("[mysqld]\nread_only = ON\n")
     assert [path.name for path in tmp_path.iterdir()] == ["read-only.cnf"]
@@ -87,16 +85,16 @@ def test_source_is_set_once(tmp_path: Path) -> None:
     assert second.changes == []
 
 
-class Source:
-    """A source with an account for us; asked holds the log-ins."""
+class Primary:
+    """A primary with an account for us; asked holds the log-ins."""
 
     def __init__(self, grants: str = "GRANT REPLICATION SLAVE ON *.* TO repl") -> None:
         self.grants = grants
         self.asked: list[MysqlLogin] = []
+        self.closed = False
 
-    def connect(self, login: MysqlLogin) -> Source:
+    def connect(self, login: MysqlLogin) -> Primary:
         self.asked.append(login)
-        self.login = login
         return self
 
     def query(self, _statements: Sequence[str]) -> list[Rows]:
@@ -104,29 +102,33 @@ class Source:
             raise MysqlError("auth", "Access denied", 1045)
         return [[{"Grants": self.grants}]]
 
+    def close(self) -> None:
+        self.closed = True
 
-def ask_source(module: Module, client: Client | Silent | Busy, source: Source) -> dict[str, Any]:
-    return mysql_source.run(module, client, source.connect)  # type: ignore[arg-type]
+
+def ask_primary(module: Module, client: Client | Silent | Speechless | Busy, primary: Primary) -> dict[str, Any]:
+    return mysql_source.run(module, client, primary.connect)  # type: ignore[arg-type]
 
 
-def test_the_source_is_asked_before_anything_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mysql_source, "wait_for_source", lambda ask, _timeout, _connected: ask())
-    good, client = Source(), Client(tmp_path, [])
-    assert ask_source(Module(tmp_path, source_timeout=5), client, good)["changed"]
+def test_the_primary_is_asked_before_anything_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql_source, "wait_for_primary", lambda ask, _timeout, _connected: ask())
+    good, client = Primary(), Client(tmp_path, [])
+    assert ask_primary(Module(tmp_path, source_timeout=5), client, good)["changed"]
     assert [(login.host, login.user) for login in good.asked] == [("10.0.0.20", "repl")]
+    assert good.closed
     assert len(client.changes) > 0
 
     client = Client(tmp_path / "other", [])
     with pytest.raises(ModuleError, match=r"wrong replication password .* the replication here was not touched"):
-        ask_source(Module(tmp_path, source_timeout=5), client, Source(""))
+        ask_primary(Module(tmp_path, source_timeout=5), client, Primary(""))
     assert client.changes == []
 
 
 @pytest.mark.parametrize("more", [{"source_timeout": 0}, {"source_timeout": 5, "password": None, "user": None}])
-def test_the_source_is_not_asked_without_need(tmp_path: Path, more: dict[str, Any]) -> None:
-    source = Source()
-    ask_source(Module(tmp_path, **more), Client(tmp_path, [dict(ROW)]), source)
-    assert source.asked == []
+def test_the_primary_is_not_asked_without_need(tmp_path: Path, more: dict[str, Any]) -> None:
+    primary = Primary()
+    ask_primary(Module(tmp_path, **more), Client(tmp_path, [dict(ROW)]), primary)
+    assert primary.asked == []
 
 
 def test_check_mode_only_tells(tmp_path: Path) -> None:
@@ -178,9 +180,19 @@ class Silent:
 
 
 def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise(tmp_path: Path) -> None:
-    assert ask_source(Module(tmp_path, check_mode=True), Silent(), Source())["changed"]
+    assert ask_primary(Module(tmp_path, check_mode=True), Silent(), Primary())["changed"]
     with pytest.raises(ModuleError, match="no client"):
-        ask_source(Module(tmp_path), Silent(), Source())
+        ask_primary(Module(tmp_path), Silent(), Primary())
+
+
+class Speechless:
+    def query(self, _statements: Sequence[str]) -> NoReturn:
+        raise MysqlError("client_missing", "install the package python3-pymysql", detail="no_client")
+
+
+def test_a_server_that_cannot_be_asked_is_never_taken_for_none(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match="install the package python3-pymysql"):
+        ask_primary(Module(tmp_path, check_mode=True), Speechless(), Primary())
 
 
 class Busy:
@@ -190,7 +202,7 @@ class Busy:
 
 def test_a_busy_server_is_not_taken_for_another_program(tmp_path: Path) -> None:
     with pytest.raises(ModuleError, match="Too many connections"):
-        ask_source(Module(tmp_path, check_mode=True, listen_address="127.0.0.1"), Busy(), Source())
+        ask_primary(Module(tmp_path, check_mode=True, listen_address="127.0.0.1"), Busy(), Primary())
 
 
 def test_a_port_that_is_taken_is_named_before_the_installation(tmp_path: Path) -> None:
@@ -198,7 +210,7 @@ def test_a_port_that_is_taken_is_named_before_the_installation(tmp_path: Path) -
         port = other.getsockname()[1]
         module = Module(tmp_path, check_mode=True, listen_address="127.0.0.1", listen_port=port)
         with pytest.raises(ModuleError, match=f"port {port} of 127.0.0.1 is already taken"):
-            ask_source(module, Silent(), Source())
+            ask_primary(module, Silent(), Primary())
     assert mysql_source.listen_error("127.0.0.1", port) is None
 
 

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.siteops.webcluster.lab import cli, hosts, network
+from ansible_collections.siteops.webcluster.lab.cluster import Cluster
+from ansible_collections.siteops.webcluster.lab.command import LabError
+from ansible_collections.siteops.webcluster.lab.keys import write_keys
+
+from .conftest import Make
+
+
+class Engine:
+    """podman with the containers and networks of some labs; it remembers what was removed."""
+
+    def __init__(self, *labs: Cluster) -> None:
+        self.rows: list[dict[str, Any]] = [
+            {"Names": [lab.container(host)], "Labels": lab.labels} for lab in labs for host in lab.hosts
+        ]
+        self.nets: list[dict[str, Any]] = [
+            {"name": lab.network(subnet), "labels": lab.labels, "subnets": [{"subnet": str(subnet)}]}
+            for lab in labs
+            for subnet in lab.subnets
+        ]
+        self.released = False
+
+    @staticmethod
+    def holds(labels: dict[str, str], label: str) -> bool:
+        name, _sign, value = label.partition("=")
+        return name in labels and value in ("", labels[name])
+
+    def containers(self, label: str = "wclab") -> list[dict[str, Any]]:
+        return [row for row in self.rows if self.holds(row["Labels"], label)]
+
+    def networks(self, label: str = "wclab") -> list[dict[str, Any]]:
+        return [row for row in self.nets if self.holds(row["labels"], label)]
+
+    def __call__(self, *words: str) -> str:
+        self.rows = [row for row in self.rows if row["Names"][0] not in words]
+        self.nets = [row for row in self.nets if row["name"] not in words]
+        return ""
+
+    def prepare(self) -> None:
+        """Nothing to make."""
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.fixture
+def two(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Cluster, Cluster, Engine]:
+    """The labs of two checkouts side by side, and the machine's podman."""
+    folder = tmp_path / "second/inventory/lab"
+    folder.mkdir(parents=True)
+    labs = make(), make(checkout=tmp_path / "second", folder=folder, prefix="10.90.2")
+    for lab in labs:
+        write_keys(lab, os.getuid())
+    engine = Engine(*labs)
+    monkeypatch.setattr(hosts, "drop_routes", list)
+    monkeypatch.setattr(hosts, "restore_kernel", lambda: None)
+    monkeypatch.setattr(cli, "Podman", lambda: engine)
+    monkeypatch.setattr(cli.shutil, "which", lambda command: f"/usr/bin/{command}")
+    monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(cli, "CHECKOUT", labs[0].checkout)
+    monkeypatch.setattr("ansible_collections.siteops.webcluster.lab.cluster.CHECKOUT", labs[0].checkout)
+    monkeypatch.setattr("ansible_collections.siteops.webcluster.lab.machine.LOCK_DIR", tmp_path)
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.delenv("LAB_PREFIX", raising=False)
+    return *labs, engine
+
+
+def test_down_takes_down_its_own_lab_and_no_other(two: tuple[Cluster, Cluster, Engine]) -> None:
+    first, second, engine = two
+    assert cli.main(["down", "--inventory", str(first.inventory)]) == 0
+    assert not first.state.exists()
+    assert second.ssh_config.exists()
+    assert {row["Labels"]["wclab"] for row in engine.rows} == {second.name}
+    assert {row["labels"]["wclab"] for row in engine.nets} == {second.name}
+    assert not engine.released
+
+
+def test_down_of_all_leaves_nothing(two: tuple[Cluster, Cluster, Engine]) -> None:
+    first, second, engine = two
+    assert cli.main(["down", "--all"]) == 0
+    assert (engine.rows, engine.nets, engine.released) == ([], [], True)
+    assert not first.state.exists()
+    assert not second.state.exists()
+
+
+def test_an_address_of_another_lab_stops_before_anything_is_made(
+    two: tuple[Cluster, Cluster, Engine], make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*_arguments: object) -> None:
+        raise AssertionError("something was made")
+
+    monkeypatch.setattr(hosts, "write_keys", made)
+    third = make(checkout=tmp_path / "third", folder=tmp_path / "third")
+    engine: Any = two[2]
+    with pytest.raises(LabError, match=f"belongs to the lab of the checkout {two[0].checkout} "):
+        hosts.up(third, "image", engine)
+
+
+def test_a_host_is_root_of_nothing_on_the_machine(make: Make) -> None:
+    lab = make()
+    words = hosts.container_argv(lab, lab.hosts[0], "image")
+    assert words[words.index("--uidmap") + 1] == words[words.index("--gidmap") + 1] == "0:1900000000:65536"
+    dropped = words[words.index("--bounding-set") + 1].split(",")
+    assert {"-sys_time", "-sys_module", "-sys_rawio", "-mknod"} <= set(dropped)
+    assert f"{lab.network(lab.hosts[0].subnet)}:ip=10.90.1.4,mac={lab.hosts[0].mac}" in words
+
+
+def test_every_network_and_host_tells_whose_it_is(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, made = make(), []
+
+    class Recorder(Engine):
+        def __call__(self, *words: str) -> str:
+            made.append(words)
+            return ""
+
+    monkeypatch.setattr(network, "set_routes", list)
+    engine: Any = Recorder()
+    network.make_networks(lab, engine)
+    made.append(tuple(hosts.container_argv(lab, lab.hosts[0], "image")))
+    assert len(made) == 3
+    for words in made:
+        assert {f"wclab={lab.name}", f"wclab-checkout={lab.checkout}", f"wclab-prefix={lab.prefix}"} <= set(words)
+
+
+@pytest.mark.parametrize("action", ["up", "down", "image"])
+def test_who_is_not_root_is_told_so_first(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli.os, "geteuid", lambda: 65534)
+    with pytest.raises(LabError, match="needs root: run it with sudo"):
+        cli.main([action])
+
+
+def test_the_command_after_a_host_is_passed_on() -> None:
+    options = cli.parse(["ssh", "centosweb1", "hostname", "-f"])
+    assert (options.host, options.command) == ("centosweb1", ["hostname", "-f"])

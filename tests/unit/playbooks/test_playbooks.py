@@ -1,0 +1,269 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What site.yml and status.yml tell each host, from inventory to module, over hosts that are not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, facts, run_playbook
+
+SECRETS = {
+    name: f"{name.replace('_', '-')}-secret"
+    for name in (
+        "mysql_replication",
+        "mysql_application",
+        "mysql_monitor",
+        "redis_replication",
+        "redis_application",
+        "redis_monitor",
+        "redis_admin",
+    )
+}
+ADDRESSES = {
+    "lb": "10.0.0.52",
+    "web1": "10.0.0.4",
+    "web2": "10.0.0.5",
+    "db1": "10.0.0.20",
+    "db2": "10.0.0.21",
+    "redis1": "10.0.0.36",
+    "redis2": "10.0.0.37",
+}
+GROUPS = {
+    "haproxy": ["lb"],
+    "apache_php": ["web1", "web2"],
+    "mysql_master": ["db1"],
+    "mysql_replica": ["db2"],
+    "redis_master": ["redis1"],
+    "redis_replica": ["redis2"],
+}
+INVENTORY = {
+    "webcluster": {
+        "vars": {name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+        "children": {
+            group: {"hosts": {name: {"ansible_host": ADDRESSES[name]} for name in names}}
+            for group, names in GROUPS.items()
+        },
+    }
+}
+FRESH = {"state": "not_installed", "role": "unknown", "checks": {"reachable": {"value": "not_installed"}}}
+DOOR = {"url": "http://10.0.0.52/", "servers": {"web1": 3, "web2": 3}, "reasons": [], "item": {"id": 7}}
+
+
+def primary() -> dict[str, Any]:
+    return {"healthy": True, "state": "healthy", "role": "primary", "flavor": "x", "reasons": []}
+
+
+def replica(source: str) -> dict[str, Any]:
+    return {**primary(), "role": "replica", "primary": {"host": ADDRESSES[source]}, "lag": {"seconds": 0}}
+
+
+HEALTHY = {"db1": primary(), "db2": replica("db1"), "redis1": primary(), "redis2": replica("redis1")}
+SWITCHED = {**HEALTHY, "db1": replica("db2"), "db2": primary()}
+
+
+def answers(looks: dict[str, dict[str, Any]], verdicts: dict[str, dict[str, Any]]) -> list[Answer]:
+    """What the hosts say before the change, and after it, when they are asked for a canary too."""
+    return [
+        Answer("setup", facts()),
+        Answer("front_door", DOOR),
+        *(Answer("replication_status", verdict, name, ("canary",)) for name, verdict in verdicts.items()),
+        *(Answer("replication_status", look, name) for name, look in looks.items()),
+    ]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The first day: no server is there yet."""
+    told = answers(dict.fromkeys(HEALTHY, FRESH), HEALTHY)
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("site"))
+    assert run.code == 0, run.output
+    return run
+
+
+@pytest.fixture(scope="module")
+def status(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A healthy cluster, whose MySQL has changed its primary since the first day."""
+    told = answers(SWITCHED, SWITCHED)
+    run = run_playbook(CHECKOUT / "playbooks/status.yml", INVENTORY, told, tmp_path_factory.mktemp("status"))
+    assert run.code == 0, run.output
+    return run
+
+
+def section(config: str, header: str) -> str:
+    match = re.search(rf"^{header}\b.*?(?=^\S|\Z)", config, re.MULTILINE | re.DOTALL)
+    assert match, f"no section {header!r} in\n{config}"
+    return match[0]
+
+
+def traces(secret: str) -> list[str]:
+    """A secret as it may stand in a file: itself, in hexadecimal digits, or as the hash that Redis keeps."""
+    return [secret, secret.encode().hex(), hashlib.sha256(secret.encode()).hexdigest()]
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        ("lb", set()),
+        ("web1", {"mysql_application", "redis_application", "redis_monitor"}),
+        ("db1", {"mysql_application", "mysql_replication", "mysql_monitor"}),
+        ("db2", {"mysql_application", "mysql_replication", "mysql_monitor"}),
+        ("redis1", {"redis_application", "redis_replication", "redis_monitor", "redis_admin"}),
+        ("redis2", {"redis_application", "redis_replication", "redis_monitor", "redis_admin"}),
+    ],
+)
+def test_each_host_gets_the_secrets_it_needs_and_no_other(site: Run, host: str, wanted: set[str]) -> None:
+    # The front door is looked at from the controller, for whichever host is first.
+    told = [call for call in site.calls if call.host == host and call.module != "front_door"]
+    text = json.dumps([(call.arguments, call.content) for call in told])
+    assert {name for name, secret in SECRETS.items() if any(trace in text for trace in traces(secret))} == wanted
+
+
+def test_haproxy_asks_redis_as_the_monitor(site: Run) -> None:
+    login = ["AUTH", "monitor", SECRETS["redis_monitor"]]
+    command = f"*{len(login)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in login)
+    proxy = site.file("web1", "haproxy.cfg").content
+    assert set(re.findall(r"send-binary ([0-9a-f]+)", proxy)) == {command.encode().hex()}
+
+
+@pytest.mark.parametrize(
+    ("header", "check"),
+    [
+        ("listen mysql_write", "/primary"),
+        ("backend mysql_read", "/replica"),
+        ("backend mysql_read_primary", "/primary"),
+        ("listen redis_write", "role:master"),
+        ("backend redis_read", "role:slave"),
+        ("backend redis_read_primary", "role:master"),
+    ],
+)
+def test_each_data_service_looks_for_its_own_role(site: Run, header: str, check: str) -> None:
+    lines = section(site.file("web2", "haproxy.cfg").content, header)
+    assert set(re.findall(r"/primary|/replica|role:master|role:slave", lines)) == {check}
+    servers = ["db1", "db2"] if "mysql" in header else ["redis1", "redis2"]
+    port = 3306 if "mysql" in header else 6379
+    assert re.findall(r"^ +server (.+)$", lines, re.MULTILINE) == [
+        f"{name} {ADDRESSES[name]}:{port}" for name in servers
+    ]
+
+
+def test_reads_go_to_the_replica_where_there_is_one(site: Run) -> None:
+    front = section(site.file("web1", "haproxy.cfg").content, "frontend mysql_read")
+    assert "use_backend mysql_read if { nbsrv(mysql_read) gt 0 }" in front
+    assert "default_backend mysql_read_primary" in front
+    assert "bind 127.0.0.1:3307" in front
+
+
+def test_load_balancer_knows_the_web_servers_and_nothing_of_the_data(site: Run) -> None:
+    config = site.file("lb", "haproxy.cfg").content
+    assert re.findall(r"^ +server (\S+ \S+)", config, re.MULTILINE) == ["web1 10.0.0.4:80", "web2 10.0.0.5:80"]
+    assert "bind 10.0.0.52:8404" in section(config, "frontend stats")
+    assert "defaults data" not in config
+    assert "frontend www" not in site.file("web1", "haproxy.cfg").content
+
+
+def test_web_servers_believe_the_load_balancer_and_nobody_else(site: Run) -> None:
+    for web in ("web1", "web2"):
+        config = site.file(web, "apache2.conf").content
+        assert re.findall(r"^RemoteIP\w+Proxy (.*)$", config, re.MULTILINE) == [ADDRESSES["lb"]]
+
+
+def test_demo_gets_the_accounts_of_the_application(site: Run) -> None:
+    [config] = [
+        json.loads(files["demo.json"])
+        for files in (arguments.get("secret_files") or {} for arguments in site.of("web1", "file_tree"))
+        if files
+    ]
+    for engine, ports in {"mysql": (3306, 3307), "redis": (6379, 6380)}.items():
+        found = config[engine]
+        assert (found["user"], found["password"]) == ("app", SECRETS[f"{engine}_application"])
+        assert (found["host"], found["write_port"], found["read_port"]) == ("127.0.0.1", *ports)
+
+
+def test_mysql_accounts_are_open_to_those_who_use_them(site: Run) -> None:
+    for host, other in {"db1": "db2", "db2": "db1"}.items():
+        hosts = {account["name"]: account["hosts"] for account in site.one(host, "mysql_accounts")["accounts"]}
+        webs = [ADDRESSES["web1"], ADDRESSES["web2"]]
+        assert hosts["replication"] == hosts["monitor"] == [ADDRESSES[other]]
+        assert hosts["app"] == webs
+        config = json.loads(next(a["files"]["config.json"] for a in site.of(host, "file_tree")))
+        assert config["allow"] == webs
+
+
+def test_replicas_follow_the_primary(site: Run) -> None:
+    sources = [arguments for arguments in site.of("db2", "mysql_source") if "password" in arguments]
+    assert [(source["host"], source["user"], source["password"]) for source in sources] == [
+        (ADDRESSES["db1"], "replication", SECRETS["mysql_replication"])
+    ]
+    assert {arguments["state"] for arguments in site.of("db1", "mysql_source")} == {"primary"}
+    assert {arguments["state"] for arguments in site.of("redis1", "redis_source")} == {"primary"}
+    for source in site.of("redis2", "redis_source"):
+        assert (source["state"], source["source_host"]) == ("replica", ADDRESSES["redis1"])
+        assert (source["replication_user"], source["replication_password"]) == (
+            "replication",
+            SECRETS["redis_replication"],
+        )
+
+
+def test_the_live_primary_stays_primary(tmp_path_factory: pytest.TempPathFactory) -> None:
+    told = answers(SWITCHED, SWITCHED)
+    folder = tmp_path_factory.mktemp("switched")
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, folder, "--tags", "mysql")
+    assert run.code == 0, run.output
+    assert "MySQL: db2 is the live primary and stays it; the inventory says db1." in run.output
+    assert {arguments["state"] for arguments in run.of("db2", "mysql_source")} == {"primary"}
+    assert {arguments["host"] for arguments in run.of("db1", "mysql_source")} == {ADDRESSES["db2"]}
+    assert "read_only = ON" not in run.file("db2", "60-webcluster.cnf").content
+    assert {call.host for call in run.calls if call.module == "copy"} == {"db1", "db2"}
+
+
+def judged(run: Run, host: str) -> dict[str, Any]:
+    """What a host was asked for its verdict."""
+    [arguments] = [arguments for arguments in run.of(host, "replication_status") if "canary" in arguments]
+    return arguments
+
+
+def test_status_expects_of_each_server_what_the_live_servers_say(status: Run) -> None:
+    roles = {host: judged(status, host)["expect_role"] for host in HEALTHY}
+    assert roles == {"db1": "replica", "db2": "primary", "redis1": "primary", "redis2": "replica"}
+
+
+@pytest.mark.parametrize(("host", "source", "engine"), [("db1", "db2", "mysql"), ("redis2", "redis1", "redis")])
+def test_status_compares_a_replica_with_its_primary_as_the_monitor(
+    status: Run, host: str, source: str, engine: str
+) -> None:
+    login = judged(status, host)["primary"]
+    assert (login["login_host"], login["login_user"]) == (ADDRESSES[source], "monitor")
+    assert login["login_password"] == SECRETS[f"{engine}_monitor"]
+    assert "primary" not in judged(status, source)
+
+
+def test_status_asks_redis_as_the_monitor(status: Run) -> None:
+    for host in ("redis1", "redis2"):
+        for arguments in status.of(host, "replication_status"):
+            assert (arguments["login_user"], arguments["login_password"]) == ("monitor", SECRETS["redis_monitor"])
+
+
+def test_status_looks_through_the_front_door(status: Run) -> None:
+    [call] = [call for call in status.calls if call.module == "front_door"]
+    assert call.arguments["url"] == "http://10.0.0.52/"
+    assert call.arguments["expect_servers"] == ["web1", "web2"]
+    assert call.arguments["item_check"] is True
+
+
+def test_status_changes_nothing(status: Run) -> None:
+    assert {call.module for call in status.calls} <= {"setup", "replication_status", "front_door"}
+
+
+def test_status_fails_and_names_the_server_that_is_not_healthy(tmp_path_factory: pytest.TempPathFactory) -> None:
+    broken = {**replica("db1"), "healthy": False, "state": "stopped", "msg": "The SQL thread is stopped."}
+    told = answers(HEALTHY, {**HEALTHY, "db2": broken})
+    folder = tmp_path_factory.mktemp("broken")
+    run = run_playbook(CHECKOUT / "playbooks/status.yml", INVENTORY, told, folder)
+    assert run.code != 0
+    assert "db2: stopped, The SQL thread is stopped." in " ".join(run.output.split())

@@ -1,0 +1,224 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of apache_php on each release, with the demo and with an application of one's own, and the programs' word on them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.siteops.webcluster.tests.checkers import check, need
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import Call, Case, Run, play_role
+
+PHP = {"debian12": "8.2", "debian13": "8.4"}
+DEMO = {
+    "apache_php_memory_mb": 1024,
+    "apache_php_demo_mysql_user": "app",
+    "apache_php_demo_mysql_password": "mysql-secret",
+    "apache_php_demo_redis_user": "app",
+    "apache_php_demo_redis_password": "redis-secret",
+}
+# Each variable that brings an application of one's own.
+OWN = {
+    "apache_php_memory_mb": 1024,
+    "apache_php_demo_enabled": False,
+    "apache_php_server_name": "shop-1",
+    "apache_php_document_root": "/srv/shop/public",
+    "apache_php_extra_packages": ["php-intl", "imagemagick"],
+    "apache_php_extra_modules": ["rewrite", "expires"],
+    "apache_php_ini_settings": {"memory_limit": "64M", "date.timezone": "Europe/Madrid", "display_errors": True},
+    "apache_php_fpm_settings": {"pm.max_requests": 77, "request_terminate_timeout": "20s", "clear_env": False},
+    "apache_php_extra_config": 'RewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]\n',
+    "apache_php_trusted_proxies": ["10.0.0.52", "fd00::/64"],
+}
+CASES = {
+    "debian12": Case(DEMO, release="12"),
+    "debian13": Case(DEMO),
+    "own12": Case(OWN, release="12"),
+    "own": Case(OWN),
+    "large": Case({**DEMO, "apache_php_memory_mb": 0}, facts={"memtotal_mb": 16384, "processor_vcpus": 8}),
+}
+# The file, and the program that the role lets look at it.
+FILES = {"apache2.conf": "apache2ctl", "php-fpm.conf": "php-fpm", "90-webcluster.ini": "php"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    played = play_role("apache_php", CASES, tmp_path_factory.mktemp("apache_php"))
+    assert {name: played.refusal(name) for name in CASES} == dict.fromkeys(CASES, "")
+    return played
+
+
+def setting(call: Call, name: str) -> str:
+    """The value that counts: the last one."""
+    found = re.findall(rf"^\s*{re.escape(name)}\s*=?\s*(.*?)\s*$", call.content, re.MULTILINE)
+    assert found, f"no {name} in\n{call.content}"
+    return str(found[-1])
+
+
+def part(call: Call, header: str) -> list[str]:
+    """The lines of a container of apache2.conf."""
+    name = header.split()[0]
+    match = re.search(rf"^<{re.escape(header)}>\n(.*?)^</{name}>", call.content, re.MULTILINE | re.DOTALL)
+    assert match, f"no <{header}> in\n{call.content}"
+    return [line.strip() for line in match[1].splitlines()]
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("name", CASES)
+def test_the_program_accepts_the_file(run: Run, name: str, file: str, tmp_path: Path) -> None:
+    need(FILES[file])
+    written = run.file(name, file)
+    # The pages are on hosts only.
+    content = re.sub(r"(?m)^DocumentRoot .*", f"DocumentRoot {tmp_path}", written.content)
+    asked = check(written.arguments["validate"], content, tmp_path)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong", "said"),
+    [
+        ("apache2.conf", "NoSuchDirective on", "NoSuchDirective"),
+        ("php-fpm.conf", "no_such_directive = on", "no_such_directive"),
+        ("90-webcluster.ini", "memory[limit = 1", "syntax error"),
+    ],
+)
+def test_the_program_refuses_a_broken_file_by_the_same_command(
+    run: Run, file: str, wrong: str, said: str, tmp_path: Path
+) -> None:
+    need(FILES[file])
+    written = run.file("debian13", file)
+    content = re.sub(r"(?m)^DocumentRoot .*", f"DocumentRoot {tmp_path}", written.content)
+    asked = check(written.arguments["validate"], f"{content}\n{wrong}\n", tmp_path)
+    assert asked.returncode != 0
+    assert said in asked.stdout + asked.stderr
+
+
+@pytest.mark.parametrize("name", PHP)
+def test_each_release_gets_its_php(run: Run, name: str) -> None:
+    version = PHP[name]
+    assert f"php{version}-fpm" in run.one(name, "apt")["name"]
+    assert run.file(name, "php-fpm.conf").arguments["dest"] == f"/etc/php/{version}/fpm/php-fpm.conf"
+    assert (
+        f'SetHandler "proxy:unix:/run/php/php{version}-fpm.sock|fcgi://www"' in run.file(name, "apache2.conf").content
+    )
+    units = {arguments["name"] for arguments in run.of(name, "systemd_service")}
+    assert units == {"apache2", f"php{version}-fpm"}
+
+
+@pytest.mark.parametrize("name", ["debian12", "debian13", "own"])
+def test_nothing_is_served_but_the_document_root_and_the_health_pages(run: Run, name: str) -> None:
+    config = run.file(name, "apache2.conf")
+    root = "/srv/shop/public" if name == "own" else "/var/www/webcluster/demo/public"
+    assert part(config, "Directory /") == ["Options None", "AllowOverride None", "Require all denied"]
+    granted = re.findall(
+        r"^<Directory (\S+)>\n(?:(?!</Directory>).*\n)*?\s*Require all granted", config.content, re.MULTILINE
+    )
+    assert granted == [f"{root}/", "/var/www/webcluster/system/"]
+    assert config.content.count("Require all granted") == len(granted)
+    assert part(config, 'FilesMatch "^\\."') == ["Require all denied"]
+
+
+def test_only_the_trusted_proxies_may_say_who_the_client_is(run: Run) -> None:
+    config = run.file("own", "apache2.conf")
+    assert re.findall(r"^RemoteIP.*$", config.content, re.MULTILINE) == [
+        "RemoteIPHeader X-Forwarded-For",
+        "RemoteIPInternalProxy 10.0.0.52 fd00::/64",
+    ]
+    assert not re.search(r"remoteip|RemoteIP|WEBCLUSTER_PROXY", run.file("debian13", "apache2.conf").content)
+
+
+@pytest.mark.parametrize("name", ["debian12", "debian13"])
+def test_a_page_shows_no_error_and_no_settings(run: Run, name: str) -> None:
+    ini = run.file(name, "90-webcluster.ini")
+    for switch, value in {"expose_php": "Off", "display_errors": "Off", "display_startup_errors": "Off"}.items():
+        assert setting(ini, switch) == value
+    assert setting(ini, "log_errors") == "On"
+    disabled = setting(ini, "disable_functions").strip('"').split(",")
+    assert {"phpinfo", "exec", "shell_exec", "system", "passthru", "proc_open", "popen"} <= set(disabled)
+    pool = run.file(name, "php-fpm.conf")
+    assert setting(pool, "security.limit_extensions") == ".php"
+    reach = re.findall(r"open_basedir\] = (.*)$", pool.content, re.MULTILINE)
+    places = "/var/www/webcluster/:/etc/webcluster/:/var/www/webcluster/demo/public/:/tmp/"
+    assert reach == [places, "/var/www/webcluster/system/"]
+
+
+def test_php_and_its_cache_fit_into_the_memory(run: Run) -> None:
+    # 1024 MiB: a quarter for the system, a sixteenth for opcache, the rest for processes of 48 MiB; two cores want eight.
+    assert setting(run.file("debian13", "90-webcluster.ini"), "opcache.memory_consumption") == "64"
+    pool = re.findall(r"^pm.max_children = (\d+)$", run.file("debian13", "php-fpm.conf").content, re.MULTILINE)
+    assert pool == ["8", "1"]
+    # 16 GiB and eight cores: opcache has its limit, and the cores are what limits the processes.
+    assert setting(run.file("large", "90-webcluster.ini"), "opcache.memory_consumption") == "256"
+    pool = re.findall(r"^pm.max_children = (\d+)$", run.file("large", "php-fpm.conf").content, re.MULTILINE)
+    assert pool == ["32", "1"]
+
+
+def test_apache_has_more_threads_than_php_has_processes(run: Run) -> None:
+    for name in ("debian13", "large"):
+        config = run.file(name, "apache2.conf")
+        workers = int(setting(config, "MaxRequestWorkers"))
+        assert workers == int(setting(config, "StartServers")) * int(setting(config, "ThreadsPerChild"))
+        assert workers >= 2 * int(re.findall(r"max_children = (\d+)", run.file(name, "php-fpm.conf").content)[0])
+
+
+# One positive test of each variable for an application of one's own.
+
+
+def test_own_document_root_is_served_and_within_the_reach_of_php(run: Run) -> None:
+    config, pool = run.file("own", "apache2.conf"), run.file("own", "php-fpm.conf")
+    assert "\nDocumentRoot /srv/shop/public\n" in config.content
+    assert "DirectoryIndex index.php index.html" in part(config, "Directory /srv/shop/public/")
+    assert ":/srv/shop/public/:" in pool.content
+    assert "demo" not in config.content + pool.content
+    files = {name for arguments in run.of("own", "file_tree") for name in arguments.get("files") or {}}
+    assert {name.split("/")[0] for name in files} == {"system"}
+
+
+def test_own_packages_come_in_the_same_transaction(run: Run) -> None:
+    names = run.one("own", "apt")["name"]
+    assert {"apache2", "php8.4-fpm", "php-intl", "imagemagick"} <= set(names)
+
+
+def test_own_modules_are_loaded(run: Run) -> None:
+    config = run.file("own", "apache2.conf").content
+    for module in ("rewrite", "expires"):
+        assert f"\nLoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n" in config
+        assert f" {module}_module " not in run.file("debian13", "apache2.conf").content
+
+
+def test_own_ini_settings_win(run: Run) -> None:
+    ini = run.file("own", "90-webcluster.ini")
+    assert setting(ini, "memory_limit") == '"64M"'
+    assert setting(ini, "date.timezone") == '"Europe/Madrid"'
+    assert setting(ini, "display_errors") == "1"
+
+
+def test_own_pool_settings_win_in_the_pool_of_the_pages(run: Run) -> None:
+    pages, health = run.file("own", "php-fpm.conf").content.split("[health]")
+    assert re.findall(r"^pm.max_requests = (.*)$", pages, re.MULTILINE)[-1] == "77"
+    assert "\nrequest_terminate_timeout = 20s\n" in pages
+    assert "\nclear_env = no\n" in pages
+    assert "77" not in health
+
+
+def test_own_lines_end_the_configuration(run: Run) -> None:
+    config = run.file("own", "apache2.conf").content
+    assert config.rstrip().endswith('\nRewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]')
+
+
+def test_own_name_is_told_to_the_visitor(run: Run) -> None:
+    config = run.file("own", "apache2.conf").content
+    assert "\nServerName shop-1\n" in config
+    assert '\nHeader always set X-Served-By "shop-1"\n' in config
+    assert '\nHeader always set X-Served-By "pretended"\n' in run.file("debian13", "apache2.conf").content
+
+
+def test_demo_password_is_for_php_only(run: Run) -> None:
+    [config] = [arguments for arguments in run.of("debian13", "file_tree") if arguments.get("secret_files")]
+    assert (config["group"], config["mode"], config["directory_mode"]) == ("www-data", "0640", "0750")
+    assert "mysql-secret" in config["secret_files"]["demo.json"]
+    others = [call for call in run.calls if call.host == "debian13" and call.arguments != config]
+    assert "mysql-secret" not in str(others)

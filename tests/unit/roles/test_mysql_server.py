@@ -1,0 +1,194 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration and the accounts of mysql_server on each release and engine, and the server's word on them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.siteops.webcluster.tests.checkers import check, need
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import Call, Case, Run, play_role
+
+USUAL = {
+    "mysql_server_bind_address": "10.0.0.20",
+    "mysql_server_members": ["10.0.0.21"],
+    "mysql_server_memory_mb": 1024,
+    "mysql_server_replication_password": "replication-secret",
+    "mysql_server_application_password": "application-secret",
+    "mysql_server_application_hosts": ["10.0.0.4", "10.0.0.5"],
+    "mysql_server_monitor_password": "monitor-secret",
+    "mysql_server_status_hosts": ["10.0.0.4"],
+}
+CASES = {
+    "debian12": Case(USUAL, release="12"),
+    "debian13": Case(USUAL),
+    "replica": Case({**USUAL, "mysql_server_read_only": True, "mysql_server_bind_address": "10.0.0.21"}),
+    "sid": Case({**USUAL, "mysql_server_flavor": "mysql"}, release="sid"),
+    "settings": Case({**USUAL, "mysql_server_settings": {"sort_buffer_size": "1M", "general_log": False}}),
+    "alone": Case(
+        {
+            "mysql_server_bind_address": "10.0.0.20",
+            "mysql_server_replication_password": "replication-secret",
+            "mysql_server_status_enabled": False,
+        }
+    ),
+}
+MARIADB = [name for name in CASES if name != "sid"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    played = play_role("mysql_server", CASES, tmp_path_factory.mktemp("mysql_server"))
+    assert {name: played.refusal(name) for name in CASES} == dict.fromkeys(CASES, "")
+    return played
+
+
+def configuration(run: Run, name: str) -> Call:
+    return run.file(name, "webcluster.cnf" if name == "sid" else "60-webcluster.cnf")
+
+
+def options(run: Run, name: str) -> dict[str, str]:
+    """The options of the file; the last line of each counts."""
+    lines = configuration(run, name).content.splitlines()
+    return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines if re.match(r"\w+\s*=", line))
+
+
+def accounts(run: Run, name: str) -> dict[str, dict[str, Any]]:
+    return {account["name"]: account for account in run.one(name, "mysql_accounts")["accounts"]}
+
+
+@pytest.mark.parametrize("name", MARIADB)
+def test_mariadb_accepts_the_configuration(run: Run, name: str, tmp_path: Path) -> None:
+    need("mariadbd")
+    written = configuration(run, name)
+    asked = check(written.arguments["validate"], written.content, tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    assert "unknown" not in asked.stderr
+
+
+def test_mariadb_refuses_a_broken_configuration_by_the_same_command(run: Run, tmp_path: Path) -> None:
+    need("mariadbd")
+    written = configuration(run, "debian13")
+    asked = check(written.arguments["validate"], written.content + "no_such_option = 1\n", tmp_path)
+    assert asked.returncode != 0
+    assert "no_such_option" in asked.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_acknowledged_commit_is_lost_by_a_crash(run: Run, name: str) -> None:
+    found = options(run, name)
+    assert (found["innodb_flush_log_at_trx_commit"], found["sync_binlog"]) == ("1", "1")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_server_can_become_the_primary(run: Run, name: str) -> None:
+    wanted = {"log_bin": "binlog", "relay_log_recovery": "ON", "replicate_wild_ignore_table": "mysql.%"}
+    if name == "sid":
+        wanted |= {"gtid_mode": "ON", "enforce_gtid_consistency": "ON", "mysqlx": "OFF"}
+    else:
+        wanted |= {"gtid_strict_mode": "ON", "log_slave_updates": "ON", "binlog_format": "ROW"}
+    assert wanted.items() <= options(run, name).items()
+
+
+def test_each_address_gives_a_number_of_its_own(run: Run) -> None:
+    assert options(run, "debian13")["server_id"] == str(0x0A000014)
+    assert options(run, "replica")["server_id"] == str(0x0A000015)
+
+
+def test_server_listens_at_its_own_address_and_at_loopback(run: Run) -> None:
+    assert options(run, "debian13")["bind_address"] == "10.0.0.20,127.0.0.1"
+    assert options(run, "debian13")["local_infile"] == "OFF"
+
+
+def test_buffer_pool_leaves_memory_to_the_server(run: Run) -> None:
+    # (1024 - 384) MiB * 0.65, down to a multiple of 16.
+    assert options(run, "debian13")["innodb_buffer_pool_size"] == "416M"
+    assert options(run, "debian13")["innodb_log_file_size"] == "104M"
+    assert options(run, "sid")["innodb_redo_log_capacity"] == "104M"
+
+
+def test_own_settings_win(run: Run) -> None:
+    found = options(run, "settings")
+    assert (found["sort_buffer_size"], found["general_log"]) == ("1M", "OFF")
+
+
+@pytest.mark.parametrize("name", ["debian12", "debian13", "replica", "sid"])
+def test_replication_account_may_read_the_log_and_nothing_else(run: Run, name: str) -> None:
+    account = accounts(run, name)["replication"]
+    assert account["grants"] == [{"databases": ["*"], "privileges": ["REPLICATION SLAVE"]}]
+    assert (account["password"], account["hosts"], account["tls"]) == ("replication-secret", ["10.0.0.21"], "auto")
+
+
+@pytest.mark.parametrize("name", ["debian12", "debian13", "sid"])
+def test_application_may_do_all_in_its_own_databases(run: Run, name: str) -> None:
+    account = accounts(run, name)["app"]
+    assert account["grants"] == [{"databases": ["demo"], "privileges": ["ALL"]}]
+    assert (account["password"], account["hosts"]) == ("application-secret", ["10.0.0.4", "10.0.0.5"])
+    assert run.one(name, "mysql_accounts")["databases"] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [
+        ("debian13", [{"databases": ["*"], "privileges": ["BINLOG MONITOR", "PROCESS", "SLAVE MONITOR"]}]),
+        (
+            "sid",
+            [
+                {"databases": ["*"], "privileges": ["PROCESS", "REPLICATION CLIENT"]},
+                {"databases": ["performance_schema"], "privileges": ["SELECT"]},
+            ],
+        ),
+    ],
+)
+def test_monitor_and_status_service_may_look(run: Run, name: str, look: list[dict[str, Any]]) -> None:
+    monitor, service = accounts(run, name)["monitor"], accounts(run, name)["webcluster-status"]
+    canary = {"databases": ["ansible_canary"], "privileges": ["SELECT", "INSERT", "DROP"]}
+    assert monitor["grants"] == [*look, canary]
+    assert (monitor["password"], monitor["hosts"]) == ("monitor-secret", ["10.0.0.21"])
+    assert service["grants"] == look
+    assert (service["by_socket"], service["hosts"]) == (True, ["localhost"])
+
+
+def test_there_are_no_other_accounts(run: Run) -> None:
+    for name in CASES:
+        assert set(accounts(run, name)) == {"replication", "app", "monitor", "webcluster-status"}
+        assert run.one(name, "mysql_accounts")["remove_insecure"] is True
+
+
+def test_a_server_alone_is_open_to_nobody(run: Run) -> None:
+    assert {name: account["hosts"] for name, account in accounts(run, "alone").items()} == {
+        "replication": [],
+        "app": [],
+        "monitor": [],
+        "webcluster-status": [],
+    }
+    assert run.of("alone", "user") == []
+
+
+def test_a_replica_makes_no_databases(run: Run) -> None:
+    arguments = run.one("replica", "mysql_accounts")
+    assert arguments["databases"] == []
+    assert "canary_schema" not in arguments
+    assert run.one("debian13", "mysql_accounts")["canary_schema"] == "ansible_canary"
+
+
+def test_status_service_is_told_whom_to_answer_and_no_password(run: Run) -> None:
+    [service] = run.of("debian13", "file_tree")
+    config = json.loads(service["files"]["config.json"])
+    assert (config["address"], config["port"], config["allow"]) == ("10.0.0.20", 9200, ["10.0.0.4"])
+    assert "secret" not in json.dumps(config)
+
+
+def test_systemd_accepts_the_unit_of_the_status_service(run: Run, tmp_path: Path) -> None:
+    need("systemd-analyze")
+    unit = run.file("debian13", "webcluster-status.service")
+    asked = check("systemd-analyze verify --man=no %s", unit.content, tmp_path, "webcluster-status.service")
+    assert "webcluster-status.service:" not in asked.stderr
+    assert asked.returncode == 0, asked.stderr
+    assert "ProtectSystem=strict" in unit.content
+    assert "User=webcluster-status" in unit.content

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings and users of redis_server on each release and flavor, and the server's word on them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from ansible_collections.siteops.webcluster.tests.checkers import check, need
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
+
+PASSWORDS = {name: f"{name} 'secret\"" for name in ("application", "replication", "monitor", "admin")}
+USUAL = {
+    "redis_server_bind_address": "10.0.0.36",
+    "redis_server_memory_mb": 256,
+    **{f"redis_server_{name}_password": password for name, password in PASSWORDS.items()},
+}
+CASES = {
+    "debian12": Case(USUAL, release="12"),
+    "debian13": Case(USUAL),
+    "valkey": Case(
+        {**USUAL, "redis_server_flavor": "valkey", "redis_server_replication_password": "replication-secret"}
+    ),
+    "replica": Case({**USUAL, "redis_server_source_host": "10.0.0.37"}),
+    "own": Case(
+        {
+            **USUAL,
+            "redis_server_application_keys": ["shop:*", "cart:*"],
+            "redis_server_extra_users": [{"name": "backup", "password": "b", "rules": "+ping"}],
+            "redis_server_settings": {"maxmemory": "77mb", "save": ["900 1", "300 10"], "appendfsync": "always"},
+        }
+    ),
+}
+REDIS = [name for name in CASES if name != "valkey"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    played = play_role("redis_server", CASES, tmp_path_factory.mktemp("redis_server"))
+    assert {name: played.refusal(name) for name in CASES} == dict.fromkeys(CASES, "")
+    return played
+
+
+def folder(name: str) -> str:
+    return "valkey" if name == "valkey" else "redis"
+
+
+def settings(run: Run, name: str) -> dict[str, list[str]]:
+    """Each setting with its values."""
+    found: dict[str, list[str]] = {}
+    for line in run.file(name, f"{folder(name)}/webcluster.conf").content.splitlines():
+        if line and not line.startswith("#"):
+            key, _, value = line.partition(" ")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def users(run: Run, name: str) -> dict[str, tuple[str, str]]:
+    """Each user with its password and its rules."""
+    found = {}
+    for line in run.file(name, "webcluster.acl").content.splitlines():
+        _user, user, switch, *rest = line.split(" ", 4)
+        found[user] = (switch, "") if not rest else (rest[0], rest[1])
+    return found
+
+
+@pytest.mark.parametrize("file", ["redis/webcluster.conf", "webcluster.acl"])
+@pytest.mark.parametrize("name", REDIS)
+def test_redis_accepts_the_file(run: Run, name: str, file: str, tmp_path: Path) -> None:
+    need("redis-server")
+    written = run.file(name, file)
+    # The list of users is checked by itself; a setting that names it would need it at its place.
+    content = "".join(line for line in written.content.splitlines(keepends=True) if not line.startswith("aclfile "))
+    asked = check(written.arguments["validate"], content, tmp_path)
+    assert asked.returncode == 0, asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong"),
+    [
+        ("redis/webcluster.conf", "no-such-setting yes"),
+        ("redis/webcluster.conf", "maxmemory plenty"),
+        ("webcluster.acl", "user odd on nopass +no-such-command"),
+    ],
+)
+def test_redis_refuses_a_broken_file_by_the_same_command(run: Run, file: str, wrong: str, tmp_path: Path) -> None:
+    need("redis-server")
+    written = run.file("debian13", file)
+    content = "".join(line for line in written.content.splitlines(keepends=True) if not line.startswith("aclfile "))
+    asked = check(written.arguments["validate"], f"{content}{wrong}\n", tmp_path)
+    assert asked.returncode != 0
+    assert wrong.split()[0] in asked.stderr or "no-such-command" in asked.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_user_may_do_what_it_needs_and_no_more(run: Run, name: str) -> None:
+    keys = "~shop:* ~cart:* &shop:* &cart:*" if name == "own" else "~demo:* &demo:*"
+    rules = {
+        "app": f"{keys} +@all -@dangerous",
+        "replication": "-@all +psync +replconf +ping",
+        "monitor": "-@all +ping +info +role +wait +get +set ~ansible:canary:*",
+        "admin": "~* &* +@all",
+    }
+    found = {user: rule for user, (_password, rule) in users(run, name).items() if user in rules}
+    assert found == rules
+    assert users(run, name)["default"] == ("off", "")
+    assert set(users(run, name)) - set(rules) - {"default"} == ({"backup"} if name == "own" else set())
+
+
+def test_passwords_are_kept_as_hashes(run: Run) -> None:
+    found = users(run, "debian13")
+    for user, name in {
+        "app": "application",
+        "replication": "replication",
+        "monitor": "monitor",
+        "admin": "admin",
+    }.items():
+        assert found[user][0] == f"#{hashlib.sha256(PASSWORDS[name].encode()).hexdigest()}"
+    written = [call for call in run.calls if call.host == "debian13" and call.module == "copy"]
+    assert not [name for name, word in PASSWORDS.items() if any(word in call.content for call in written)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_files_are_for_root_and_the_server_only(run: Run, name: str) -> None:
+    for file in (f"{folder(name)}/webcluster.conf", "webcluster.acl"):
+        wanted = {"owner": "root", "group": folder(name), "mode": "0640"}
+        assert wanted.items() <= run.file(name, file).arguments.items()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_writes_outlive_a_restart_and_strangers_stay_out(run: Run, name: str) -> None:
+    found = settings(run, name)
+    assert found["appendonly"] == ["yes"]
+    assert found["appendfsync"] == (["always"] if name == "own" else ["everysec"])
+    assert found["protected-mode"] == ["yes"]
+    assert found["bind"] == ["127.0.0.1 10.0.0.36"]
+    assert found["aclfile"] == [f"/etc/{folder(name)}/webcluster.acl"]
+
+
+def test_memory_is_shared_with_the_rest_of_the_host(run: Run) -> None:
+    assert settings(run, "debian13")["maxmemory"] == ["153mb"]
+    assert settings(run, "debian13")["maxmemory-policy"] == ["volatile-lru"]
+
+
+def test_own_settings_win(run: Run) -> None:
+    found = settings(run, "own")
+    assert (found["maxmemory"], found["save"]) == (["77mb"], ["900 1", "300 10"])
+
+
+@pytest.mark.parametrize("name", ["debian13", "valkey"])
+def test_systemd_accepts_the_unit_with_our_change(run: Run, name: str, tmp_path: Path) -> None:
+    need("systemd-analyze")
+    unit = f"{folder(name)}-server.service"
+    drop_in = run.file(name, f"{unit}.d/webcluster.conf")
+    change = tmp_path / f"{unit}.d" / "webcluster.conf"
+    change.parent.mkdir()
+    change.write_text(drop_in.content, encoding="utf-8")
+    asked = check("systemd-analyze verify --man=no %s", "[Service]\nExecStart=/bin/true\n", tmp_path, unit)
+    # systemd names file and line of what it does not understand, and the unit whose program is not here.
+    assert "webcluster.conf:" not in asked.stderr
+    starts = [line for line in drop_in.content.splitlines() if line.startswith("ExecStart=")]
+    assert starts[0] == "ExecStart="
+    assert starts[1].startswith(f"ExecStart=/usr/bin/{folder(name)}-server /etc/{folder(name)}/{folder(name)}.conf ")
+    assert f" --include /etc/{folder(name)}/webcluster.conf " in starts[1]
+
+
+def test_replica_is_told_its_primary_and_how_to_log_in(run: Run) -> None:
+    for arguments in run.of("replica", "redis_source"):
+        assert (arguments["state"], arguments["source_host"]) == ("replica", "10.0.0.37")
+        assert arguments["replication_password"] == PASSWORDS["replication"]
+        assert (arguments["login_user"], arguments["login_password"]) == ("admin", PASSWORDS["admin"])
+    for arguments in run.of("debian13", "redis_source"):
+        assert arguments["state"] == "primary"
+        assert "source_host" not in arguments
