@@ -31,8 +31,22 @@ PREFIX = "10.95.2"
 USER = "ops"
 # These run for real; every other playbook in check mode.
 FOR_REAL = ("playbooks/site.yml", "playbooks/status.yml")
-# Variables that AWX gives to each job.
-JOB_VARIABLES = {"awx_job_id": 1, "awx_job_launch_type": "manual", "tower_job_id": 1}
+# Variables that AWX gives to each job, each by both of its names.
+JOB_VARIABLES = {
+    f"{product}_{name}": value
+    for product in ("awx", "tower")
+    for name, value in (
+        ("job_id", 1),
+        ("job_launch_type", "manual"),
+        ("inventory_id", 1),
+        ("inventory_name", "webcluster_azure"),
+        ("project_revision", "0" * 40),
+        ("project_scm_branch", "main"),
+        ("user_id", 1),
+        ("user_name", "admin"),
+        ("user_email", "admin@example.org"),
+    )
+}
 
 
 class CheckError(Exception):
@@ -98,8 +112,8 @@ def lab_hosts(folder: Path) -> Path:
     return folder
 
 
-def update_project(project: Path) -> dict[str, str]:
-    """Do what AWX does with a project: check it out, install its requirements; return the environment of its jobs."""
+def update_project(project: Path) -> Path:
+    """Do what AWX does with a project: check it out, install its requirements; return the folder of its collections."""
     files = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).split("\0")
     for name in filter(None, files):
         source, target = data.CHECKOUT / name, project / name
@@ -116,35 +130,56 @@ def update_project(project: Path) -> dict[str, str]:
         "collections/requirements.yml",
     ]
     run([*install, "-p", collections], cwd=project, env=clean_environment())
-    return {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_HOST_KEY_CHECKING": "False"}
+    return collections
 
 
-def update_inventory(folder: Path, source: Mapping[str, Any], port: int, env: Mapping[str, str]) -> Path:
-    """Do what AWX does with an inventory source, and return the script that its jobs get."""
+def update_inventory(folder: Path, source: Mapping[str, Any], port: int, env: Mapping[str, str]) -> dict[str, Any]:
+    """Do what AWX does with an inventory source: its command, its environment; and return what it stores."""
     project = folder / "project"
     path = project / source["source_path"]
-    with (path / "azure_subnet.yml").open("a", encoding="utf-8") as stream:
-        stream.write(f"\nendpoint: http://127.0.0.1:{port}\n")
-    listed = json.loads(
-        run([program("ansible-inventory"), "-i", path, "--list", "--export"], project, {**clean_environment(), **env})
-    )
+    shipped = path / "azure_subnet.yml"
+    options = {**yaml.safe_load(shipped.read_text(encoding="utf-8")), "endpoint": f"http://127.0.0.1:{port}"}
+    shipped.write_text(yaml.safe_dump(options), encoding="utf-8")
+    output = folder / "artifacts/inventory_update/output.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    command: list[str | Path] = [program("ansible-inventory"), "--list", "--export", "-i", path, "--output", output]
+    verbosity = f"-{'v' * min(5, source['verbosity'] * 2 + 1)}"
+    run([*command, "--playbook-dir", path, verbosity], project, {**clean_environment(), **env})
+    listed: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    unmatched = data.unmatched(listed)
+    if unmatched:
+        raise CheckError(f"No filter of AWX can match {', '.join(unmatched[:5])}: expected plain text.")
     hosts = sorted(listed["_meta"]["hostvars"])
     if hosts != sorted(name for name, subnet, last in loopback_arm.TUTORIAL):
         raise CheckError(f"The inventory source gave {', '.join(hosts) or 'no hosts'}; expected the tutorial's eight.")
+    print(f"inventory: {len(hosts)} hosts from {source['source_path']} through azure_subnet")
+    return data.stored_inventory(listed)
+
+
+def write_inventory(folder: Path, stored: dict[str, Any]) -> None:
+    """The script that jobs get of the stored inventory, with the sizes of lab hosts as variables of the inventory."""
     sizes = (data.CHECKOUT / "inventory/lab/group_vars/webcluster/sizes.yml").read_text(encoding="utf-8")
-    listed.setdefault("all", {}).setdefault("vars", {}).update(yaml.safe_load(sizes))
+    stored.setdefault("all", {}).setdefault("vars", {}).update(yaml.safe_load(sizes))
     script = folder / "inventory/hosts"
     script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\nprint({json.dumps(listed)!r})\n", encoding="utf-8")
+    script.write_text(f"#!{sys.executable}\nprint({json.dumps(stored)!r})\n", encoding="utf-8")
     script.chmod(0o755)
-    print(f"inventory: {len(hosts)} hosts from {source['source_path']} through azure_subnet")
-    return script
 
 
-def run_job(folder: Path, ident: str, template: Mapping[str, Any], extra: Mapping[str, Any], check: bool) -> Finished:
-    """Run a job template as AWX hands it to ansible-runner."""
-    (folder / "env/extravars").write_text(json.dumps({**JOB_VARIABLES, **extra}), encoding="utf-8")
-    cmdline = f"--user {USER} --forks {template['forks']}" + (" --check --diff" if check else "")
+def run_job(
+    folder: Path,
+    ident: str,
+    template: Mapping[str, Any],
+    passwords: Mapping[str, Any],
+    given: Mapping[str, Any],
+    check: bool,
+) -> Finished:
+    """Run a job template as AWX hands it to ansible-runner: the answers in one file, what credentials inject in another."""
+    injected = folder / "env/injected"
+    injected.write_text(data.job_yaml(passwords), encoding="utf-8")
+    (folder / "env/extravars").write_text(data.job_yaml({**JOB_VARIABLES, **given}), encoding="utf-8")
+    cmdline = f"{'--check ' if check else ''}-u {USER} {'--diff ' if check else ''}--become-method sudo"
+    cmdline += f" --forks={template['forks']} -e @{injected}"
     (folder / "env/cmdline").write_text(cmdline, encoding="utf-8")
     command = [
         program("ansible-runner"),
@@ -190,7 +225,7 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
     injected = data.injected(types["webcluster_secrets"], words, "extra_vars")
     for template in filled["controller_templates"]:
         name, check = template["name"], template["playbook"] not in FOR_REAL
-        done = run_job(folder, name, template, {**injected, **data.answers(template)}, check)
+        done = run_job(folder, name, template, injected, data.answers(template), check)
         if (done.code, done.status) != (0, "successful"):
             raise CheckError(f"{name} ended with code {done.code}, {done.status}:\n{done.stdout[-3000:]}")
         if done.events < 10 or "PLAY RECAP" not in done.stdout:
@@ -198,8 +233,8 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
         how = "check mode" if check else "for real"
         print(f"{name}: {how}, {done.status}, {done.events} events, {changes(done.stdout)} changes")
     site = next(item for item in filled["controller_templates"] if item["playbook"] == "playbooks/site.yml")
-    wrong = {**injected, **data.answers(site), "haproxy_http_server_timeout": "ten"}
-    done = run_job(folder, "wrong_answer", site, wrong, check=False)
+    wrong = {**data.answers(site), "haproxy_http_server_timeout": "ten"}
+    done = run_job(folder, "wrong_answer", site, injected, wrong, check=False)
     if done.code == 0 or "Variable haproxy_http_server_timeout" not in done.stdout or changes(done.stdout):
         raise CheckError(f"An answer of the wrong type was not refused by name:\n{done.stdout[-3000:]}")
     print("wrong answer: refused by name, nothing changed")
@@ -228,8 +263,8 @@ def main() -> int:
             run([*arm, "start", "--hosts", hosts / "hosts.yml", "--port-file", port_file])
             (folder / "env").mkdir(mode=0o700)
             shutil.copy(hosts / ".lab/current/id_ed25519", folder / "env/ssh_key")
-            job_env = update_project(folder / "project")
-            (folder / "env/envvars").write_text(json.dumps(job_env), encoding="utf-8")
+            collections = update_project(folder / "project")
+            (folder / "env/envvars").write_text(json.dumps(data.job_environment(collections)), encoding="utf-8")
             azure = next(kind for kind in filled["controller_credential_types"] if kind["name"] == "webcluster_azure")
             login = {
                 "cloud": "public",
@@ -237,8 +272,8 @@ def main() -> int:
                 "access_token": loopback_arm.TOKEN,
             }
             source = filled["controller_inventory_sources"][0]
-            env = {**job_env, **data.injected(azure, login, "env")}
-            update_inventory(folder, source, int(port_file.read_text()), env)
+            env = {**data.inventory_environment(collections), **data.injected(azure, login, "env")}
+            write_inventory(folder, update_inventory(folder, source, int(port_file.read_text()), env))
             run_templates(folder, filled, {**words, "access_token": loopback_arm.TOKEN})
         finally:
             run([*arm, "stop", "--port-file", port_file])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,10 @@ SURVEY_TYPES = {
     "str": ["text", "textarea", "password", "multiplechoice"],
     "list": ["multiselect", "textarea"],
 }
+# Where AWX looks for collections beside its own folder.
+COLLECTIONS = ("~/.ansible/collections", "/usr/share/ansible/collections")
+# What a filter on hosts in AWX is likely to ask for.
+FILTERED = ("ansible_host", "azure_name", "azure_id", "azure_resource_group", "azure_subnet_name", "azure_location")
 PLACEHOLDER = re.compile(r"\{\{ (\w+) \}\}")
 
 
@@ -226,6 +231,77 @@ def injected(kind: Json, inputs: Mapping[str, str], into: str) -> dict[str, str]
     environment = ImmutableSandboxedEnvironment()
     given = {field["id"]: inputs.get(field["id"], "") for field in kind["inputs"]["fields"]}
     return {name: environment.from_string(text).render(given) for name, text in kind["injectors"].get(into, {}).items()}
+
+
+class AwxDumper(yaml.SafeDumper):
+    """YAML as AWX writes it for a job: no text in it is a template."""
+
+    def represent_data(self, data: Any) -> yaml.Node:
+        return self.represent_scalar("!unsafe", data) if isinstance(data, str) else super().represent_data(data)
+
+
+def job_yaml(variables: Mapping[str, Any]) -> str:
+    return "".join(yaml.dump({name: value}, Dumper=AwxDumper, sort_keys=False) for name, value in variables.items())
+
+
+def inventory_environment(collections: Path) -> dict[str, str]:
+    """What AWX 24.6.1 gives to an inventory update: the folder of collections in the plural name only."""
+    folders = [str(collections), *COLLECTIONS, "/usr/share/automation-controller/collections"]
+    return {
+        "ANSIBLE_COLLECTIONS_PATHS": ":".join(folders),
+        "ANSIBLE_FORCE_COLOR": "True",
+        "ANSIBLE_HOST_KEY_CHECKING": "False",
+        "ANSIBLE_INVENTORY_EXPORT": "True",
+        "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
+        "ANSIBLE_VERBOSE_TO_STDERR": "True",
+        "INVENTORY_UPDATE_ID": "1",
+    }
+
+
+def job_environment(collections: Path) -> dict[str, str]:
+    """What AWX gives to a job: both names, with what the project's ansible.cfg says between."""
+    configured = configparser.ConfigParser()
+    configured.read(CHECKOUT / "ansible.cfg")
+    own = configured["defaults"]["collections_path"]
+    folders = ":".join([str(collections), own, *COLLECTIONS])
+    roles = [
+        str(collections.with_name("requirements_roles")),
+        configured["defaults"]["roles_path"],
+        "/etc/ansible/roles",
+    ]
+    return {
+        "ANSIBLE_COLLECTIONS_PATH": folders,
+        "ANSIBLE_COLLECTIONS_PATHS": folders,
+        "ANSIBLE_FORCE_COLOR": "True",
+        "ANSIBLE_HOST_KEY_CHECKING": "False",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_ROLES_PATH": ":".join(roles),
+        "INVENTORY_ID": "1",
+        "JOB_ID": "1",
+    }
+
+
+def stored_inventory(exported: Mapping[str, Any]) -> Json:
+    """What the jobs of AWX get of an exported inventory: the variables as they were stored, and its own beside them."""
+    groups = {name: dict(group) for name, group in exported.items() if name != "_meta"}
+    hosts = {
+        name: {**variables, "remote_tower_enabled": "true", "remote_tower_id": number}
+        for number, (name, variables) in enumerate(sorted(exported["_meta"]["hostvars"].items()), start=1)
+    }
+    return {**groups, "_meta": {"hostvars": hosts}}
+
+
+def unmatched(exported: Mapping[str, Any]) -> list[str]:
+    """Variables that every filter of AWX should match and none can, because they were exported as untrusted."""
+    hosts = exported["_meta"]["hostvars"]
+    return sorted(
+        {
+            f"{name} of {host}"
+            for host, variables in hosts.items()
+            for name in FILTERED
+            if not isinstance(variables.get(name), str)
+        }
+    )
 
 
 def answers(template: Json) -> Json:

@@ -155,10 +155,8 @@ def as_yaml(listed: Mapping[str, Any]) -> dict[str, Any]:
     for group in groups.values():
         group["hosts"] = {name: {} for name in group.get("hosts", [])}
         group["children"] = {name: {} for name in group.get("children", [])}
-    # Ansible marks what came from outside.
     hosts = {
-        name: {"ansible_host": variables["ansible_host"]["__ansible_unsafe"]}
-        for name, variables in listed["_meta"]["hostvars"].items()
+        name: {"ansible_host": variables["ansible_host"]} for name, variables in listed["_meta"]["hostvars"].items()
     }
     return {"all": {"hosts": hosts}, **groups}
 

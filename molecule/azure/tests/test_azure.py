@@ -55,7 +55,7 @@ def test_hosts_and_groups_come_from_the_plugin(listed: dict[str, Any]) -> None:
     assert {group: sorted(listed[group]["hosts"]) for group in MEMBERS} == MEMBERS
     assert sorted(listed["webcluster"]["children"]) == ["apache_php", "haproxy", "mysql", "redis"]
     for variables in listed["_meta"]["hostvars"].values():
-        assert "/virtualMachines/" in variables["azure_id"]["__ansible_unsafe"]
+        assert "/virtualMachines/" in variables["azure_id"]
         assert variables["ansible_host"] == variables["azure_private_ip"]
 
 
@@ -66,7 +66,7 @@ def test_nothing_else_in_the_inventory_names_a_host() -> None:
 
 def test_each_host_serves_where_azure_says_it_is(host: Host, listed: dict[str, Any]) -> None:
     name = host.check_output("hostname")
-    address = listed["_meta"]["hostvars"][name]["azure_private_ip"]["__ansible_unsafe"]
+    address = listed["_meta"]["hostvars"][name]["azure_private_ip"]
     assert address in host.check_output("hostname -I").split()
     port = PORTS[name.rstrip("0123456789")]
     assert host.socket(f"tcp://{address}:{port}").is_listening or host.socket(f"tcp://0.0.0.0:{port}").is_listening
@@ -74,7 +74,7 @@ def test_each_host_serves_where_azure_says_it_is(host: Host, listed: dict[str, A
 
 def test_the_site_answers_through_the_load_balancer_of_the_inventory(listed: dict[str, Any]) -> None:
     (front,) = listed["haproxy"]["hosts"]
-    door = listed["_meta"]["hostvars"][front]["ansible_host"]["__ansible_unsafe"]
+    door = listed["_meta"]["hostvars"][front]["ansible_host"]
     seen = set()
     for _again in range(12):
         connection = http.client.HTTPConnection(door, timeout=10)

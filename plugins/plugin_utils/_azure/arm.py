@@ -13,8 +13,9 @@ import threading
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import clouds, urls
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.clouds import SERVICES, VERSION, Cloud
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import ListError, error_of
 
@@ -34,6 +35,8 @@ OPTIONAL = {
     "public IP addresses": "public_ips",
     "virtual networks": "subnet_prefixes",
 }
+# A provider can only be unregistered while nothing of it exists.
+NOT_REGISTERED = "MissingSubscriptionRegistration"
 # The client of azure-mgmt-* whose pipeline carries a request; subscriptions and the graph have none here.
 NETWORK_SERVICES = ("network", "scale_set_network")
 
@@ -74,10 +77,12 @@ class Listing:
     path: str
     where: str
     query: Mapping[str, str] = field(default_factory=dict)
+    # One resource, named by `where`, and no list.
+    single: bool = False
 
     @property
     def title(self) -> str:
-        return f"{self.what} of {self.where}"
+        return f"{self.what} {self.where}" if self.single else f"{self.what} of {self.where}"
 
 
 def scope_path(subscription: str, resource_group: str | None = None) -> str:
@@ -95,7 +100,7 @@ def scope_title(subscription: str, resource_group: str | None = None) -> str:
 
 def short_url(url: str) -> str:
     """The URL with its long page mark cut: it says nothing to a reader."""
-    return re.sub(r"(?i)(skiptoken=[^&]{8})[^&]+", r"\1...", url)
+    return re.sub(r"(?i)(skiptoken=[^&]{8})[^&]+", r"\1...", urls.shown(url))
 
 
 def newest(versions: str) -> str | None:
@@ -108,10 +113,12 @@ def newest(versions: str) -> str | None:
 class Arm:
     """Lists and single resources of one cloud."""
 
-    def __init__(self, send: Send, cloud: Cloud, note: Note) -> None:
+    def __init__(self, send: Send, cloud: Cloud, note: Note, allow_partial: bool = False) -> None:
         self._send = send
         self._cloud = cloud
         self._note = note
+        # Nobody is told to set what he has set.
+        self._allow_partial = allow_partial
         # What an error taught us, for every later request of this run.
         self._versions = dict(cloud.api_versions)
         self._lock = threading.Lock()
@@ -154,12 +161,12 @@ class Arm:
             code, message = error_of(_parsed(reply.body)) if reply.status >= 400 else ("", "")
         if missing_ok and reply.status == 404:
             return {}
-        if code == "MissingSubscriptionRegistration":
-            # A provider can only be unregistered while nothing of it exists.
+        if code == NOT_REGISTERED:
             self._note(2, f"{listing.title}: none, the provider is not registered there")
             return {"value": []}
         if reply.failure or reply.status != 200:
-            raise ListError(problem(listing, short_url(url), reply, code, message, self._cloud), code)
+            told = problem(listing, short_url(url), reply, code, message, self._cloud, self._allow_partial)
+            raise ListError(told, code)
         content = _parsed(reply.body)
         if not isinstance(content, dict):
             raise self._odd(listing, url, "is not a JSON object")
@@ -198,27 +205,32 @@ class Arm:
         return True
 
     def _checked_link(self, listing: Listing, link: str) -> str:
-        """The next page, never at another host: the token goes with the request."""
-        ours = urlsplit(self._cloud.endpoint)
-        default = {"https": 443, "http": 80}.get(ours.scheme)
-        try:
-            theirs = urlsplit(link)
-            same_port = (ours.port or default) == (theirs.port or default)
-        except ValueError:
-            raise self._odd(listing, link, "is no URL") from None
-        home, host = ours.hostname or "", theirs.hostname or ""
-        if theirs.scheme != ours.scheme or not same_port or not (host == home or host.endswith(f".{home}")):
+        """The next page, never at another host: the token goes with the request.
+
+        What is sent is made of the parts that are checked here, so that no other reading of the link can lead elsewhere.
+        """
+        ours, theirs = urls.read(self._cloud.endpoint), urls.read(link)
+        if theirs is None:
+            raise self._odd(listing, link, "is no URL of http or https that can be read in one way only")
+        if ours is None or theirs.place != ours.place or not same_host(ours.host, theirs.host):
             raise self._odd(
                 listing, link, f"is at another place than {self._cloud.endpoint}; we send our token to no other host"
             )
-        return link
+        return str(theirs)
 
     def _odd(self, listing: Listing, url: str, what: str) -> ListError:
         where = short_url(url or self._url(listing, self._versions[listing.service]))
         return ListError(
-            f"The list of {listing.title} cannot be trusted: {where} {what}. Run it again; when it stays so, a proxy or"
+            f"{'' if listing.single else 'The list of '}{listing.title} cannot be trusted: {where} {what}. Run it again; when it stays so, a proxy or"
             " the endpoint option may be wrong."
         )
+
+
+def same_host(ours: str, theirs: str) -> bool:
+    """Azure's own clouds answer under names of their regions too; any other endpoint is one host."""
+    azure = {urls.read(cloud.endpoint) for cloud in clouds.CLOUDS.values()}
+    regional = any(one is not None and one.host == ours for one in azure)
+    return theirs == ours or (regional and theirs.endswith(f".{ours}"))
 
 
 def _parsed(body: bytes) -> t.Any:
@@ -228,7 +240,9 @@ def _parsed(body: bytes) -> t.Any:
         return None
 
 
-def problem(listing: Listing, url: str, reply: Reply, code: str, message: str, cloud: Cloud) -> str:
+def problem(
+    listing: Listing, url: str, reply: Reply, code: str, message: str, cloud: Cloud, allow_partial: bool = False
+) -> str:
     """One sentence: which list, what happened, at which URL; and what to do."""
     said = " ".join(message.split())
     said = said if len(said) <= 200 else said[:200].rsplit(" ", 1)[0] + " ..."
@@ -237,10 +251,12 @@ def problem(listing: Listing, url: str, reply: Reply, code: str, message: str, c
     tried = f" after {reply.tries} tries in {reply.seconds:.0f} s" if reply.tries > 1 else ""
     if reply.asked_wait is not None and reply.status in (429, 503):
         tried += f" and asked us to wait {reply.asked_wait:g} s more"
-    return f"Cannot list {listing.title}: {answer}{tried} at {url}. {remedy(listing, reply, code, cloud)}"
+    verb = "read" if listing.single else "list"
+    todo = remedy(listing, reply, code, cloud, allow_partial)
+    return f"Cannot {verb} {listing.title}: {answer}{tried} at {url}. {todo}"
 
 
-def remedy(listing: Listing, reply: Reply, code: str, cloud: Cloud) -> str:
+def remedy(listing: Listing, reply: Reply, code: str, cloud: Cloud, allow_partial: bool = False) -> str:
     """What the operator can do about it."""
     without = f" {OPTIONAL[listing.what]}: false does without this list." if listing.what in OPTIONAL else ""
     if "certificate" in reply.failure:
@@ -255,8 +271,12 @@ def remedy(listing: Listing, reply: Reply, code: str, cloud: Cloud) -> str:
         return f"Run it again.{without}"
     known = {
         401: f"Log in again: the token is not good for {cloud.scope}, or comes from another cloud than '{cloud.name}'.",
-        403: f"Give the identity the role Reader on {listing.where}, leave that out, or set allow_partial: true.{without}",
+        403: f"Give the identity the role Reader on {listing.where}, "
+        + ("or leave that out." if allow_partial else "leave that out, or set allow_partial: true.")
+        + without,
         404: "Check subscription_ids, resource_groups and the cloud option.",
-        429: "Wait, raise retry_time, use the cache, or ask for fewer subscriptions at once with workers.",
+        409: "Another operation changes it at this moment, which no option can help: run it again when that has ended,"
+        " or raise retries and retry_time.",
+        429: "Wait, raise retry_time, or ask for fewer subscriptions at once with workers.",
     }
     return known.get(reply.status, "Check the options endpoint, cloud and api_versions.")

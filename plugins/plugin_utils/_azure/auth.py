@@ -283,6 +283,8 @@ class SharedToken:
         who = "".join(f", {name} {value}" for name, value in names if value)
         where = "" if self._mode in ("managed_identity", "cli") else f" from {cloud.authority}"
         remedy = UNREACHABLE_REMEDY if where and UNREACHABLE.search(text) else REMEDIES[self._mode]
+        if self._mode == "managed_identity" and settings.client_id:
+            remedy = "Run this on an Azure machine that has the identity of client_id"
         return InventoryError(
             f"Azure gave us no token for {cloud.scope}{where} (auth {self._mode}{who}): {reason}."
             f" {remedy.format(cloud=cloud.name)}."

@@ -14,7 +14,7 @@ import time
 import typing as t
 from collections.abc import Callable, Mapping
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import Call, Reply
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import NOT_REGISTERED, Call, Reply
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.auth import Credential
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.clouds import Cloud
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import InventoryError
@@ -88,6 +88,8 @@ class BoundedRetry:
                 response.http_response.read()
             except importlib.import_module("azure.core.exceptions").AzureError as failure:
                 raise transient(failure, self._limits.timeout) from None
+            if not_registered(response.http_response):
+                raise RefusedError(self._reply(response, self.tries, time.monotonic() - begin))
             return response
 
         def look(response: t.Any) -> tuple[int, Mapping[str, str]]:
@@ -109,6 +111,11 @@ class BoundedRetry:
     def _reply(response: t.Any, tries: int, seconds: float, asked_wait: float | None = None) -> Reply:
         answer = response.http_response
         return Reply(answer.status_code, answer.headers, answer.content, "", tries, seconds, asked_wait)
+
+
+def not_registered(answer: t.Any) -> bool:
+    """The one conflict that does not pass by waiting: nothing of that kind exists in the subscription."""
+    return answer.status_code == 409 and NOT_REGISTERED.encode() in answer.content
 
 
 def transient(failure: Exception, timeout: float) -> TransientError:

@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import urls
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError
 
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+)?")
@@ -79,34 +78,38 @@ CLOUDS = {
     ),
 }
 # As AWX's own credential type and other tools call them.
-ALIASES = {"AzureCloud": "public", "AzureChinaCloud": "china", "AzureUSGovernment": "us_government"}
-
-
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+ALIASES = {
+    "AzureCloud": "public",
+    "AzurePublicCloud": "public",
+    "AzureChinaCloud": "china",
+    "AzureUSGovernment": "us_government",
+    "AzureUSGovernmentCloud": "us_government",
+}
 
 
 def checked_url(option: str, url: str, loopback_http: bool) -> str:
     """The URL without a slash at its end, or a sentence on what is wrong with it."""
-    try:
-        parts = urlsplit(url.strip())
-        host, _port = parts.hostname or "", parts.port
-    except ValueError:
-        raise SettingsError(f"{option} is '{url}'; expected a URL such as https://management.azure.com.") from None
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
-        raise SettingsError(f"{option} is '{url}'; expected a URL such as https://management.azure.com.")
-    if parts.scheme == "http" and not (loopback_http and is_loopback(host)):
+    parts = urls.read(url.strip())
+    if parts is None or "?" in parts.rest:
+        raise SettingsError(f"{option} is '{urls.shown(url)}'; expected a URL such as https://management.azure.com.")
+    if parts.scheme == "http" and not (loopback_http and parts.loopback):
         allowed = " (http is taken for loopback addresses only)" if loopback_http else ""
         raise SettingsError(
             f"{option} '{url}' is plain http and would show the credentials to the network; expected https{allowed}:"
             " write https://."
         )
-    return url.strip().rstrip("/")
+    return str(parts).rstrip("/")
+
+
+def named(name: str) -> Cloud:
+    """The cloud of that name, however other tools spell it."""
+    folded = {
+        re.sub(r"[^a-z]", "", one.lower()): cloud for one, cloud in {**{key: key for key in CLOUDS}, **ALIASES}.items()
+    }
+    cloud = folded.get(re.sub(r"[^a-z]", "", name.lower()))
+    if cloud is None:
+        raise SettingsError(f"cloud is '{name}'; expected one of {', '.join([*CLOUDS, *ALIASES])}: correct it.")
+    return CLOUDS[cloud]
 
 
 def resolve(
@@ -117,7 +120,7 @@ def resolve(
     api_versions: Mapping[str, t.Any] | None = None,
 ) -> Cloud:
     """The cloud of that name with the parts that the operator gives himself."""
-    cloud = CLOUDS[ALIASES.get(name, name)]
+    cloud = named(name)
     if endpoint:
         cloud = replace(cloud, endpoint=checked_url("endpoint", endpoint, loopback_http=True))
     if scope:

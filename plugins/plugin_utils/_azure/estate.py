@@ -56,6 +56,8 @@ class Report:
         self.secrets: list[str | None] = []
         # Something is missing, so that the result must not be taken for the whole by a later run.
         self.partial = False
+        # Machines that exclude_provisioning_states leaves out: a cluster may lack one of its members by it.
+        self.unfinished: list[str] = []
 
     def note(self, level: int, text: str) -> None:
         if self.verbosity >= level:
@@ -95,6 +97,10 @@ def take_machine(estate: Estate, machine: Machine | None, entry: Json, wanted: W
     reason = wanted.selection.against(machine)
     if reason:
         report.excluded(machine, reason)
+    elif wanted.selection.unfinished(machine):
+        report.unfinished.append(
+            f"{machine.name} in resource group {machine.facts['resource_group']} ({machine.facts['provisioning_state']})"
+        )
     else:
         estate.machines[machine.key] = machine
 

@@ -13,6 +13,7 @@ from functools import partial
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import auth, client, graph, lists
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import Arm, Send
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import listed
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.estate import Report
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.join import Record, join
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.parallel import Runner, Task
@@ -48,10 +49,15 @@ def fetch(
     """The records of all machines that are wanted, and the number of requests they took."""
     runner = Runner(plan.workers, plan.deadline)
     with connector(plan, runner, report) as send:
-        arm = Arm(send, plan.cloud, report.note)
+        arm = Arm(send, plan.cloud, report.note, plan.wanted.allow_partial)
         subscriptions: Sequence[str] = plan.subscriptions
         if not subscriptions:
             (subscriptions,) = runner.run([Task("subscriptions", partial(lists.visible_subscriptions, arm, report))])
         collect = graph.collect if plan.backend == "resource_graph" else lists.collect
         estate = collect(arm, runner, subscriptions, plan.wanted, report)
+    if report.unfinished:
+        report.warn(
+            f"Left out, because Azure has not finished making them: {listed(sorted(report.unfinished))} (see"
+            " exclude_provisioning_states)."
+        )
     return join(estate, plan.wanted.network), arm.requests

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.estate import Estate
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.read import (
@@ -205,8 +205,24 @@ def half_built(record: Record) -> str | None:
     return None
 
 
-def address(record: Record, connect_with: str) -> str | None:
-    """What Ansible shall connect to."""
-    key = {"private_dns": "private_dns_name"}.get(connect_with, connect_with)
-    value = record.get(key)
-    return str(value) if value else None
+def _of_version(addresses: Iterable[str], six: bool) -> str | None:
+    return next((one for one in addresses if (":" in one) is six), None)
+
+
+# What a machine can be reached by; each takes the place of the one before it where that gives nothing.
+WAYS: dict[str, Callable[[Record], str | None]] = {
+    "private_ip": lambda record: record["private_ip"],
+    "private_ipv4": lambda record: _of_version(record["private_ips"], six=False),
+    "private_ipv6": lambda record: _of_version(record["private_ips"], six=True),
+    "public_ip": lambda record: record["public_ip"],
+    "public_ipv4": lambda record: _of_version(record["public_ips"], six=False),
+    "public_ipv6": lambda record: _of_version(record["public_ips"], six=True),
+    "private_dns": lambda record: record["private_dns_name"],
+    "public_dns": lambda record: record["public_dns_name"],
+    "name": lambda record: record["name"],
+}
+
+
+def address(record: Record, ways: Iterable[str]) -> str | None:
+    """What Ansible shall connect to: the first of the ways that this machine has."""
+    return next((str(value) for value in (WAYS[way](record) for way in ways) if value), None)

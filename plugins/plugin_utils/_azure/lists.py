@@ -12,7 +12,7 @@ import typing as t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import read
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import (
@@ -202,7 +202,7 @@ class _Reader:
     def scale_set_jobs(self) -> list[tuple[Listing, Callable[[Listing], Part]]]:
         jobs: list[tuple[Listing, Callable[[Listing], Part]]] = []
         for subscription, group, name in self._sets:
-            base = f"{scope_path(subscription, group)}{SCALE_SETS}/{name}"
+            base = f"{scope_path(subscription, group)}{SCALE_SETS}/{quote(name, safe='')}"
             where = f"scale set {name} in {scope_title(subscription, group)}"
             machines = Listing("instances", "compute", f"{base}/virtualMachines", where, {"$expand": "instanceView"})
             jobs.append((machines, self.machines))
@@ -233,7 +233,8 @@ class _Reader:
             self._report.missing(sentence)
             return []
         return [
-            (Listing("the network interface", "network", nic_id, nic_id), self._one_nic) for nic_id in missing.values()
+            (Listing("the network interface", "network", nic_id, nic_id, single=True), self._one_nic)
+            for nic_id in missing.values()
         ]
 
     def _one_nic(self, listing: Listing) -> Part:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+# 409: another operation on the resource is going on.
+RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 

@@ -8,15 +8,25 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError, listed
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.join import Record
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.select import matches, tag_rules, tags_match
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.read import segment
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.select import (
+    is_pattern,
+    matches,
+    tag_rules,
+    tags_match,
+)
 
 KEYS = ("subnet", "name", "tags", "otherwise")
+# Groups that Ansible has by itself.
+RESERVED = ("all", "ungrouped")
 # Groups of site.yml that have no hosts of their own.
 PARENTS: dict[str, list[str]] = {
     "mysql": ["mysql_master", "mysql_replica"],
@@ -51,14 +61,24 @@ class Assignment:
     doubles: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
+def _spelt(place: Mapping[str, t.Any], parts: int) -> str:
+    names = [place["vnet_resource_group"] or "", place["vnet"], place["name"]]
+    if parts > len(names):
+        names.insert(0, segment(place["id"], "subscriptions") or "")
+    return "/".join(names[-parts:]).lower()
+
+
+# A subnet by as many parts of its id as its spelling has slashes, and one.
+SPELLINGS: Sequence[Callable[[Mapping[str, t.Any]], str]] = [partial(_spelt, parts=parts) for parts in (1, 2, 3, 4)]
+WORDS = ("subnet", "vnet/subnet", "resource_group/vnet/subnet", "subscription/resource_group/vnet/subnet")
+
+
 def in_subnet(place: Mapping[str, t.Any], patterns: Sequence[str]) -> bool:
-    """A subnet by its name, as vnet/name, as group/vnet/name, or by its id; patterns are in lower case."""
-    name, vnet = place["name"].lower(), place["vnet"].lower()
-    group = (place["vnet_resource_group"] or "").lower()
-    spellings = {0: name, 1: f"{vnet}/{name}", 2: f"{group}/{vnet}/{name}"}
+    """A subnet by its name, with network, resource group and subscription before it, or by its id; patterns are in lower case."""
     for pattern in patterns:
         slashes = pattern.count("/")
-        if fnmatchcase(spellings.get(slashes, place["id"].lower()), pattern):
+        spelt = SPELLINGS[slashes](place) if slashes < len(SPELLINGS) else place["id"].lower()
+        if fnmatchcase(spelt, pattern):
             return True
     return False
 
@@ -100,6 +120,8 @@ def rules(value: t.Any) -> dict[str, list[Rule]]:
     for role, given in value.items():
         if not isinstance(role, str) or not role.isidentifier():
             raise SettingsError(f"role_groups has the group '{role}'; expected letters, digits and _ only: rename it.")
+        if role in RESERVED:
+            raise SettingsError(f"role_groups has the group '{role}', which Ansible fills by itself: rename it.")
         several = given if isinstance(given, list) else [given]
         if not several:
             raise SettingsError(f"role_groups.{role} has no rule; expected at least one: add it, or remove the group.")
@@ -120,6 +142,8 @@ def parents(value: t.Any, roles: Iterable[str]) -> dict[str, list[str]]:
         )
         if not isinstance(parent, str) or not parent.isidentifier() or not lists:
             raise SettingsError(f"role_parents.{parent} is {children!r}; expected a list of group names.")
+        if parent in RESERVED:
+            raise SettingsError(f"role_parents has the group '{parent}', which Ansible fills by itself: rename it.")
     _refuse_circle(value)
     known = set(roles)
     found: dict[str, list[str]] = {}
@@ -172,14 +196,66 @@ def assign(records: Sequence[Record], roles: Mapping[str, Sequence[Rule]], every
     return result
 
 
-def ambiguous_subnets(
-    records: Sequence[Record], roles: Mapping[str, Sequence[Rule]], assigned: Assignment
-) -> dict[str, set[str]]:
-    """Roles whose members come from several virtual networks, which a bare subnet name does by accident."""
-    found = {}
+def mixed(
+    records: Sequence[Record], roles: Mapping[str, Sequence[Rule]], assigned: Assignment, every_subnet: bool
+) -> list[str]:
+    """A sentence for each role that would be of several clusters: production and staging, made by one template, have the same names."""
+    found = []
     for role, members in assigned.members.items():
-        bare = any("/" not in pattern for one in roles[role] for pattern in one.subnets)
-        networks = {f"{records[index]['vnet_resource_group']}/{records[index]['vnet_name']}" for index in members}
-        if bare and len(networks) > 1:
-            found[role] = networks
+        for one in roles[role]:
+            taken = []
+            for index in members:
+                places = [place for place in records[index]["subnets"] if every_subnet or place["primary"]]
+                if one.holds(records[index], places):
+                    taken.append((records[index], places))
+            sentence = _several_subnets(one, taken) if one.subnets else _several_subscriptions(taken)
+            if sentence:
+                found.append(f"role_groups.{role} {sentence}")
+                break
     return found
+
+
+Taken = Sequence[tuple[Record, Sequence[Mapping[str, t.Any]]]]
+
+
+def _several_subnets(one: Rule, taken: Taken) -> str | None:
+    for pattern in one.subnets:
+        slashes = pattern.count("/")
+        if slashes >= len(SPELLINGS) - 1:
+            # Whoever writes the subscription means it.
+            continue
+        places = {
+            place["id"].lower(): place for _record, found in taken for place in found if in_subnet(place, [pattern])
+        }
+        if len(places) < 2:
+            continue
+        if is_pattern(pattern):
+            # A pattern may mean several subnets, but not those of the same names in two subscriptions.
+            names = Counter(SPELLINGS[2](place) for place in places.values())
+            places = {key: place for key, place in places.items() if names[SPELLINGS[2](place)] > 1}
+        if len({key.rsplit("/subnets/", 1)[0] for key in places}) < 2:
+            continue
+        return (
+            f"has the subnet '{pattern}', which stands for {listed(sorted(places))}; expected one cluster:"
+            f" {_narrower(list(places.values()), slashes)}"
+        )
+    return None
+
+
+def _narrower(places: Sequence[Mapping[str, t.Any]], slashes: int) -> str:
+    """The least that must be written to mean one of these subnets."""
+    for depth in range(slashes + 1, len(SPELLINGS)):
+        names = [SPELLINGS[depth](place) for place in places]
+        if len(set(names)) == len(names):
+            return f"write it as {WORDS[depth]}, such as {min(names)}"
+    return f"write its full id, such as {min(place['id'] for place in places)}"
+
+
+def _several_subscriptions(taken: Taken) -> str | None:
+    subscriptions = sorted({str(record["subscription_id"]).lower() for record, _places in taken})
+    if len(subscriptions) < 2:
+        return None
+    names = listed(sorted(f"{record['name']} of {record['subscription_id']}" for record, _places in taken))
+    return (
+        f"takes machines of several subscriptions, {names}; expected one cluster: give the rule a subnet as {WORDS[3]}"
+    )

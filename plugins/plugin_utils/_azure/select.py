@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.read import Machine
 
+PROVISIONING = ("Creating", "Updating", "Succeeded", "Failed", "Canceled", "Deleting", "Migrating")
 STOPPED = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Of a resource group, as Azure allows it, and with the wildcards that we add.
@@ -67,6 +68,8 @@ class Selection:
     locations: Sequence[str] = ()
     tags: TagRules = field(default_factory=dict)
     include_stopped: bool = False
+    exclude_tags: TagRules = field(default_factory=dict)
+    exclude_provisioning: Sequence[str] = ()
 
     def against_group(self, resource_group: str | None) -> str | None:
         """Why nothing of this resource group is wanted."""
@@ -87,9 +90,21 @@ class Selection:
         reason = self.against_group(facts["resource_group"]) or self.against_place(facts["location"])
         if reason is None and self.tags:
             reason = tags_match(facts["tags"], self.tags)
+        if reason is None:
+            reason = self._against_tags(facts["tags"])
         if reason is None and (facts["provisioning_state"] or "").lower() == "deleting":
             reason = "it is being deleted"
         return reason
+
+    def _against_tags(self, tags: Mapping[str, t.Any]) -> str | None:
+        for name, patterns in self.exclude_tags.items():
+            if tags_match(tags, {name: patterns}) is None:
+                return f"its tag {name} is in exclude_tags"
+        return None
+
+    def unfinished(self, machine: Machine) -> bool:
+        """Not or not well made by Azure yet."""
+        return (machine.facts["provisioning_state"] or "").lower() in self.exclude_provisioning
 
     def against_state(self, power: str | None) -> str | None:
         if power in STOPPED and not self.include_stopped:
@@ -108,18 +123,27 @@ def selection(
     locations: Sequence[str],
     tags: t.Any,
     include_stopped: bool,
+    exclude_tags: t.Any = None,
+    exclude_provisioning: Sequence[str] = (),
 ) -> Selection:
     """The choice, checked."""
     for option, names in (("resource_groups", resource_groups), ("exclude_resource_groups", exclude_resource_groups)):
         for name in names:
             if not GROUP_NAME.fullmatch(name):
                 raise SettingsError(f"{option} has '{name}'; expected the name of a resource group, * and ? allowed.")
+    for state in exclude_provisioning:
+        if state.lower() not in map(str.lower, PROVISIONING):
+            raise SettingsError(
+                f"exclude_provisioning_states has '{state}'; expected some of {', '.join(PROVISIONING)}: correct it."
+            )
     return Selection(
         [name.lower() for name in resource_groups],
         [name.lower() for name in exclude_resource_groups],
         [region(name) for name in locations],
         tag_rules("tags", tags),
         include_stopped,
+        tag_rules("exclude_tags", exclude_tags or {}),
+        [state.lower() for state in exclude_provisioning],
     )
 
 

@@ -60,7 +60,7 @@ def test_the_tables_show_figures_and_bounds() -> None:
 
 def test_the_yaml_file_has_the_same_hosts_and_groups() -> None:
     listed = {
-        "_meta": {"hostvars": {"a": {"ansible_host": {"__ansible_unsafe": "10.0.0.1"}, "azure_name": "a"}}},
+        "_meta": {"hostvars": {"a": {"ansible_host": "10.0.0.1", "azure_name": "a"}}},
         "all": {"children": ["ungrouped", "top"]},
         "top": {"children": ["web"]},
         "web": {"hosts": ["a"]},

@@ -83,7 +83,7 @@ def test_own_roles_may_have_own_parents(run: Run, arm: LoopbackArm) -> None:
 def test_machines_without_a_role_are_named(run: Run, arm: LoopbackArm) -> None:
     roles = {**ROLES, "apache_php": {"subnet": "web", "name": "*web[12]"}}
     sentence = (
-        "role_groups gives no role to centosweb3; expected one each: add a rule, leave them out with resource_groups or tags,"
+        "role_groups gives no role to centosweb3; expected one each: add a rule, leave them out with resource_groups,"
         " or set no_role: ignore."
     )
     result = run(arm, role_groups=roles)
@@ -110,10 +110,15 @@ def test_a_role_across_two_networks_is_noticed(run: Run) -> None:
     estate = tutorial()
     estate.add("stray", "web", "10.9.0.4", vnet="staging")
     with serving(estate) as server:
-        assert run(server, role_groups=ROLES).warnings == [
-            "role_groups.apache_php takes machines of several networks, webcluster/staging, webcluster/webcluster-vnet; expected"
-            " one cluster: write the subnet as vnet/subnet, or as resource_group/vnet/subnet."
-        ]
+        networks = (
+            f"/subscriptions/{SUBSCRIPTION}/resourcegroups/webcluster/providers/microsoft.network/virtualnetworks"
+        )
+        sentence = (
+            f"role_groups.apache_php has the subnet 'web', which stands for {networks}/staging/subnets/web,"
+            f" {networks}/webcluster-vnet/subnets/web; expected one cluster: write it as vnet/subnet, such as staging/web"
+        )
+        assert refused(run, server, role_groups=ROLES) == f"azure_subnet: {sentence}; or set mixed_roles: warn."
+        assert run(server, role_groups=ROLES, mixed_roles="warn").warnings == [f"{sentence}."]
         result = run(server, role_groups={**ROLES, "apache_php": "webcluster-vnet/web"}, no_role="ignore")
         assert result.warnings == []
         assert result.members("apache_php") == WEB
@@ -136,7 +141,9 @@ def test_two_networks_of_one_name_can_be_told_apart(run: Run) -> None:
     estate = tutorial()
     estate.add("stray", "web", "10.9.0.4", group="other")
     with serving(estate) as server:
-        assert "Set vnet_names: qualified to tell them apart." in run(server).warnings[0]
+        assert "Set vnet_names: qualified to tell them apart. Or set merged_groups: warn." in refused(run, server)
+        (warning,) = run(server, merged_groups="warn").warnings
+        assert warning.endswith("Set vnet_names: qualified to tell them apart.")
         result = run(server, vnet_names="qualified")
     assert result.warnings == []
     assert result.members("subnet_other_webcluster_vnet_web") == ["stray"]
@@ -175,7 +182,7 @@ def test_hosts_without_the_chosen_address_are_named(run: Run, arm: LoopbackArm) 
     assert "ansible_host" not in result.hosts["centosweb1"]
     (warning,) = result.warnings
     assert warning.startswith("connect_with is public_ip, and centosmysql1, centosmysql2, centosredis1,")
-    assert warning.endswith("ansible_host is not set for them: choose another way, or set ansible_host with compose.")
+    assert warning.endswith("ansible_host is not set for them: add another way, or set ansible_host with compose.")
 
 
 def test_names_come_from_the_first_template_that_gives_one(run: Run) -> None:
@@ -194,11 +201,11 @@ def test_the_own_name_is_the_last_resort(run: Run, arm: LoopbackArm) -> None:
 
 def test_one_name_for_two_machines_is_refused(run: Run) -> None:
     estate = tutorial()
-    estate.add("centosweb1", "web", "10.0.0.9", group="other")
+    estate.add("centosweb1", "web", "10.0.0.9", group="other", vnet_group="webcluster")
     with serving(estate) as server:
         said = refused(run, server)
         assert said.startswith(f"azure_subnet: Two machines would be called centosweb1: /subscriptions/{SUBSCRIPTION}/")
-        assert said.endswith('for example with hostname: ["{{ azure_name }}-{{ azure_resource_group }}"].')
+        assert said.endswith('set hostname, for example hostname: ["{{ azure_name }}-{{ azure_resource_group }}"].')
         result = run(server, hostname=["{{ azure_name }}-{{ azure_resource_group }}"])
     assert {"centosweb1-other", "centosweb1-webcluster"} <= set(result.hosts)
 
@@ -300,7 +307,7 @@ def test_half_built_machines_never_break_the_rest(run: Run) -> None:
     assert kept.hosts["raw"]["azure_private_ip"] is None
     assert [warning for warning in kept.warnings if "without an id" not in warning] == [
         "raw in resource group webcluster is kept without an address, because none of its network interfaces is known; it may"
-        " still be in the making (see half_built)."
+        " still be in the making."
     ]
 
 
@@ -455,9 +462,10 @@ def test_the_graph_gives_the_same_inventory_in_three_requests(run: Run) -> None:
     second.add("far", "web", "10.5.0.4", vnet="far-vnet")
     ids = [SUBSCRIPTION, OTHER]
     with serving(estate, second) as server:
-        lists = run(server, subscription_ids=ids, role_groups=ROLES, no_role="ignore")
+        roles = {**ROLES, "apache_php": "webcluster-vnet/web"}
+        lists = run(server, subscription_ids=ids, role_groups=roles, no_role="ignore")
         server.seen.clear()
-        graph = run(server, subscription_ids=ids, role_groups=ROLES, no_role="ignore", backend="resource_graph")
+        graph = run(server, subscription_ids=ids, role_groups=roles, no_role="ignore", backend="resource_graph")
         assert server.counts == {"graph": 3}
     assert "asleep" not in graph.hosts
     assert set(graph.hosts) == set(lists.hosts)

@@ -19,6 +19,8 @@ from ansible_collections.siteops.webcluster.tests.loopback_arm import SUBSCRIPTI
 
 CHECKOUT = Path(__file__).resolve().parents[4]
 PROGRAM = Path(sys.executable).with_name("ansible-inventory")
+# The oldest supported ansible-core beside the present one, where its environment has been made (make test-oldest).
+PYTHONS = [python for python in (Path(sys.executable), CHECKOUT / ".venv-oldest/bin/python") if python.exists()]
 GRAPH = """\
 @all:
   |--@ungrouped:
@@ -64,11 +66,13 @@ def inventory(folder: Path, server: LoopbackArm, **options: Any) -> Path:
     return path
 
 
-def command(path: Path, *options: str, python: tuple[str, ...] = (), **more: str) -> subprocess.CompletedProcess[str]:
+def command(
+    path: Path, *options: str, python: tuple[str, ...] = (), program: Path = PROGRAM, **more: str
+) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "AZURE_"))}
     environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DEPRECATION_WARNINGS": "true", **more}
     return subprocess.run(
-        [sys.executable, *python, str(PROGRAM), "-i", str(path), *options],
+        [str(program.with_name("python")), *python, str(program), "-i", str(path), *options],
         cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -129,6 +133,50 @@ def test_a_cached_run_imports_no_azure_package_and_needs_no_credentials(arm: Loo
     # The same look finds them where they are needed.
     third = command(path, "--list", "--flush-cache", python=("-X", "importtime"), AZURE_ACCESS_TOKEN=TOKEN)
     assert re.search(r"\|\s+azure\.mgmt\.compute\._client$", third.stderr, re.MULTILINE)
+
+
+PLAIN = {
+    "ansible_host": "10.0.0.4",
+    "azure_name": "centosweb1",
+    "azure_computer_name": "centosweb1",
+    "azure_admin_username": "ops",
+    "azure_location": "westeurope",
+    "azure_resource_group": "webcluster",
+    "azure_subscription_id": SUBSCRIPTION,
+    "azure_power_state": "running",
+    "azure_provisioning_state": "Succeeded",
+    "azure_private_ip": "10.0.0.4",
+    "azure_private_ips": ["10.0.0.4"],
+    "azure_private_dns_name": "centosweb1.loopback.ax.internal.cloudapp.net",
+    "azure_mac_address": "00-0D-3A-00-00-01",
+    "azure_subnet_name": "web",
+    "azure_vnet_name": "webcluster-vnet",
+    "azure_size": "Standard_B2s",
+    "azure_created": "2026-01-05T08:00:00.0000000+00:00",
+}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_g3_the_export_is_plain_where_the_plugin_has_checked_it(arm: LoopbackArm, tmp_path: Path, python: Path) -> None:
+    """As AWX reads it: {"__ansible_unsafe": ...} is a dictionary to it, and no filter on hosts can match one."""
+    estate = next(iter(arm.estates.values()))
+    estate.machines[1]["tags"] = {"role": "web", "evil": "{{ lookup('pipe', 'id') }}"}
+    path = inventory(tmp_path, arm, compose={"ansible_host": "azure_public_ip or azure_private_ip"})
+    done = command(path, "--list", "--export", AZURE_ACCESS_TOKEN=TOKEN, program=python.with_name("ansible-inventory"))
+    assert done.returncode == 0, done.stderr
+    hosts = json.loads(done.stdout)["_meta"]["hostvars"]
+    variables = hosts["centosweb1"]
+    assert {name: variables[name] for name in PLAIN} == PLAIN
+    assert variables["azure_id"].endswith("/providers/Microsoft.Compute/virtualMachines/centosweb1")
+    assert variables["azure_network_interfaces"][0]["ip_configurations"][0]["private_ip"] == "10.0.0.4"
+    assert variables["azure_subnets"][0]["name"] == "web"
+    assert hosts["centoshaproxy"]["ansible_host"] == "192.0.2.52"
+    # What others write freely stays untrusted.
+    assert variables["azure_tags"]["evil"] == {"__ansible_unsafe": "{{ lookup('pipe', 'id') }}"}
+    assert variables["azure_tags"]["role"] == {"__ansible_unsafe": "web"}
+    assert variables["azure_os_name"] == {"__ansible_unsafe": "debian"}
+    unsafe = {name for one in hosts.values() for name, value in one.items() if "__ansible_unsafe" in json.dumps(value)}
+    assert unsafe == {"azure_tags", "azure_os_name", "azure_os_version"}
 
 
 def test_the_documentation_is_complete(tmp_path: Path) -> None:

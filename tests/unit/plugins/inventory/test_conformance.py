@@ -102,10 +102,11 @@ def test_two_subnets_of_one_name_are_two_groups() -> None:
     records = join(found, network=True)
     assert [half_built(record) for record in records] == [None, None]
     made = groups.build(
-        records, every_subnet=False, short=True, qualified=False, safe=lambda name: name.replace("-", "_")
+        records, every_subnet=False, short=True, vnet_names="short", safe=lambda name: name.replace("-", "_")
     )
     assert set(made.subnets) == {"subnet_rg1_vnet_default", "subnet_rgnew_vnet2_default"}
-    assert [name for name, _ids, _hint in groups.merged(made)] == ["subnet_default"]
+    assert groups.merged(made) == []
+    assert [name for name, _ids, _hint in groups.merged_short(made)] == ["subnet_default"]
 
 
 def test_ranges_of_the_example_networks() -> None:

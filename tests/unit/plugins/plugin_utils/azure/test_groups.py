@@ -26,9 +26,9 @@ def record(*places: tuple[str, str, str]) -> dict[str, Any]:
 
 
 def build(
-    *records: dict[str, Any], every: bool = False, short: bool = False, qualified: bool = False
+    *records: dict[str, Any], every: bool = False, short: bool = False, vnet_names: str = "short"
 ) -> groups.SubnetGroups:
-    return groups.build(records, every, short, qualified, lambda name: re.sub(r"[^A-Za-z0-9_]", "_", name))
+    return groups.build(records, every, short, vnet_names, lambda name: re.sub(r"[^A-Za-z0-9_]", "_", name))
 
 
 def members(found: dict[str, groups.Group]) -> dict[str, list[int]]:
@@ -55,7 +55,8 @@ def test_short_groups_are_made_by_option_and_merging_ones_are_told() -> None:
     assert build(*machines).short == {}
     found = build(*machines, short=True)
     assert members(found.short) == {"subnet_web": [0, 1], "subnet_db": [2]}
-    ((name, ids, hint),) = groups.merged(found)
+    assert groups.merged(found) == []
+    ((name, ids, hint),) = groups.merged_short(found)
     assert name == "subnet_web"
     assert [one.rsplit("/", 3)[1] for one in ids] == ["a", "b"]
     assert hint == "Use the groups with the name of the network, or set short_subnet_groups: false."
@@ -67,7 +68,7 @@ def test_networks_of_the_same_name_are_told_and_can_be_told_apart() -> None:
     assert name == "vnet_v"
     assert len(ids) == 2
     assert hint == "Set vnet_names: qualified to tell them apart."
-    found = build(*machines, qualified=True)
+    found = build(*machines, vnet_names="qualified")
     assert sorted(found.subnets) == ["subnet_one_v_web", "subnet_two_v_web"]
     assert groups.merged(found) == []
 
@@ -80,7 +81,7 @@ def test_names_that_only_differ_in_replaced_characters_are_told() -> None:
 
 def test_a_short_name_that_is_another_long_one_is_told() -> None:
     found = build(record(("rg", "v", "web")), record(("rg", "x", "v_web")), short=True)
-    assert [name for name, _ids, _hint in groups.merged(found)] == ["subnet_v_web"]
+    assert [name for name, _ids, _hint in groups.merged_short(found)] == ["subnet_v_web"]
 
 
 def test_a_machine_is_once_in_a_group() -> None:

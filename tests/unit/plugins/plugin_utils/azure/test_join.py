@@ -334,8 +334,35 @@ def test_without_network_the_record_has_the_machine_only() -> None:
     ],
 )
 def test_ways_to_connect(way: str, value: str) -> None:
-    assert address(records(azure.tutorial())["centoshaproxy"], way) == value
+    assert address(records(azure.tutorial())["centoshaproxy"], [way]) == value
+
+
+DUAL: Record = {
+    "name": "m",
+    "private_ip": "10.0.0.4",
+    "private_ips": ["fd00::4", "10.0.0.4"],
+    "public_ip": None,
+    "public_ips": ["2001:db8::4"],
+    "public_dns_name": "m.example.org",
+    "private_dns_name": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("ways", "value"),
+    [
+        (["public_ip", "private_ip"], "10.0.0.4"),
+        (["private_dns", "public_dns", "name"], "m.example.org"),
+        (["private_dns", "name"], "m"),
+        (["private_ipv6"], "fd00::4"),
+        (["private_ipv4"], "10.0.0.4"),
+        (["public_ipv4", "public_ipv6", "private_ip"], "2001:db8::4"),
+        (["public_ipv4"], None),
+    ],
+)
+def test_d5_the_first_way_that_a_machine_has_is_taken(ways: list[str], value: str | None) -> None:
+    assert address(DUAL, ways) == value
 
 
 def test_no_address_is_none() -> None:
-    assert address(records(azure.tutorial())["centosweb1"], "public_ip") is None
+    assert address(records(azure.tutorial())["centosweb1"], ["public_ip"]) is None

@@ -176,5 +176,5 @@ def test_a_bare_subnet_name_in_two_networks_is_noticed() -> None:
     machines = [record("a", "web", vnet="production"), record("b", "web", vnet="staging")]
     for given, noticed in (({"apache_php": "web"}, True), ({"apache_php": ["production/web", "staging/web"]}, False)):
         parsed = roles.rules(given)
-        found = roles.ambiguous_subnets(machines, parsed, roles.assign(machines, parsed, False))
+        found = roles.mixed(machines, parsed, roles.assign(machines, parsed, False), False)
         assert bool(found) is noticed
