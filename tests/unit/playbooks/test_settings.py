@@ -129,3 +129,25 @@ def test_a_host_that_refuses_sudo_is_named(tmp_path_factory: pytest.TempPathFact
         run.output.split()
     )
     assert {call.module for call in run.calls} == {"setup"}
+
+
+def test_everything_on_one_host(tmp_path_factory: pytest.TempPathFactory) -> None:
+    one = inventory({})
+    children = one["webcluster"]["children"]
+    for group in ("mysql_replica", "redis_replica"):
+        del children[group]
+    names = ("mysql_write", "mysql_read", "redis_write", "redis_read")
+    ports = {f"webcluster_{name}_port": number for number, name in enumerate(names, 13300)}
+    for group in children.values():
+        group["hosts"] = {"web1": {"ansible_host": "10.0.0.4", "apache_php_listen_port": 8080, **ports}}
+    told = answers({"web1": FRESH}, {"web1": HEALTHY["db1"]})
+    run = run_playbook(CHECKOUT / "site.yml", one, told, tmp_path_factory.mktemp("one"))
+    assert run.code == 0, run.output
+    config = run.file("web1", "haproxy.cfg").content
+    binds = re.findall(r"^ +bind (\S+)", config, re.MULTILINE)
+    assert sorted(binds) == ["*:80", "10.0.0.4:8404", *(f"127.0.0.1:{port}" for port in range(13300, 13304))]
+    assert "server web1 10.0.0.4:8080 " in config
+    assert "server web1 10.0.0.4:3306\n" in config
+    assert "server web1 10.0.0.4:6379\n" in config
+    judged = [arguments["engine"] for arguments in run.of("web1", "replication_status") if "canary" in arguments]
+    assert sorted(judged) == ["mysql", "redis"]
