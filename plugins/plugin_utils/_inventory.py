@@ -118,7 +118,6 @@ def derived_options(options: Options) -> dict[str, str]:
     }
     for key, engine in ENGINES.items():
         who = f"the primary is the live one, or on the first day the host of group {engine.primary_group}"
-        derived[engine.option("read_only")] = who
         for what in ("source_host", "source_port"):
             derived[engine.option(what)] = derived[f"{engine.replica_group}_{what}"] = who
         derived[engine.option("source_timeout")] = f"set {engine.replica_group}_timeout"

@@ -185,7 +185,7 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
             f" again, {chosen.name} then joins it as a replica."
         )
     return (
-        f"{wrong}; nothing was changed: start {', '.join(other.name for other in unknown)} and run again, or take a host"
+        f"{wrong}; nothing was changed: start {engine.title} on {', '.join(other.name for other in unknown)} and run again, or take a host"
         " that is gone for good out of the inventory."
     )
 
@@ -207,7 +207,7 @@ def _nobody_says(engine: Engine, servers: Sequence[Server]) -> str | None:
         return None
     return (
         f"{engine.title}: no server says who is the primary, and {', '.join(member.holding() for member in silent)}; nothing was"
-        f" changed: start {', '.join(member.name for member in silent)} and run again, or take a host that is gone for good"
+        f" changed: start {engine.title} on {', '.join(member.name for member in silent)} and run again, or take a host that is gone for good"
         " out of the inventory."
     )
 

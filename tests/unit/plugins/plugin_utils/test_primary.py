@@ -121,8 +121,8 @@ def test_a1_an_empty_replica_is_filled_again(fresh: dict[str, t.Any]) -> None:
 def test_a1_an_empty_primary_whose_replica_is_stopped_stays_empty() -> None:
     said = error(db1=FRESH, db2=DOWN_WITH_DATA)
     assert said == (
-        "MySQL: no server says who is the primary, and db2 holds data and does not answer; nothing was changed: start db2 and"
-        " run again, or take a host that is gone for good out of the inventory."
+        "MySQL: no server says who is the primary, and db2 holds data and does not answer; nothing was changed: start MySQL"
+        " on db2 and run again, or take a host that is gone for good out of the inventory."
     )
     # A running one that is empty says nothing about the stopped one either.
     assert "db2 holds data and does not answer" in error(db1=EMPTY, db2=DOWN_WITH_DATA)
@@ -137,7 +137,7 @@ def test_a1_a_package_that_is_gone_leaves_its_data() -> None:
 def test_a1_two_servers_that_do_not_answer_are_started_first(first: dict[str, t.Any], second: dict[str, t.Any]) -> None:
     said = error(db1=first, db2=second)
     assert "MySQL: no server says who is the primary, and db1 " in said
-    assert "nothing was changed: start db1, db2 and run again" in said
+    assert "nothing was changed: start MySQL on db1, db2 and run again" in said
 
 
 def test_a1_an_empty_primary_waits_for_a_server_that_could_not_be_asked() -> None:
