@@ -72,14 +72,15 @@ def wait_booted(cluster: Cluster, host: Host, patience: float = 90.0) -> None:
     deadline = time.monotonic() + patience
     state = ""
     while time.monotonic() < deadline:
-        probe = run(ssh_argv(cluster, host.name, ["systemctl", "is-system-running", "--wait"]), check=False)
+        # Not with --wait: it was seen to miss the signal and to wait for ever on a host that was running.
+        probe = run(ssh_argv(cluster, host.name, ["systemctl", "is-system-running"]), check=False)
         state = probe.stdout.strip()
         if state == "running":
             return
         if state == "degraded":
             failed = run(ssh_argv(cluster, host.name, ["systemctl", "--failed", "--plain", "--no-legend"]), check=False)
             raise LabError(f"Lab host {host.name} booted with failed units: {failed.stdout.strip()}")
-        time.sleep(0.3)
+        time.sleep(1)
     raise LabError(
         f"Lab host {host.name} did not boot within {patience:.0f} s (systemd says '{state}'): run lab-down, then lab-up."
     )
