@@ -170,7 +170,7 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import accounts as accounts
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import accounts
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     Client,

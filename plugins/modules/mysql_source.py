@@ -134,7 +134,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import source as source
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import source
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     Client,
     MysqlClient,

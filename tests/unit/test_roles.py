@@ -251,7 +251,7 @@ def differing_platforms(role: Path) -> list[str]:
 def without_scenario(role: Path) -> list[str]:
     """A role has its own scenario; the part that two roles share runs in those of the roles that import it."""
     checkout = role.parents[1]
-    importers = [other for other in sorted(role.parent.iterdir()) if imports(other, role)]
+    importers = [other for other in sorted(role.parent.iterdir()) if role in imported_by(other)]
     for name in [role.name, *(other.name for other in importers)]:
         if (checkout / "molecule" / name / "molecule.yml").is_file():
             return []

@@ -17,16 +17,22 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors i
     no_answer,
 )
 
+
+class NoLibraryError(Exception):
+    """Stands for the library's errors where there is no library to raise them."""
+
+
+LibraryError: type[Exception] = NoLibraryError
 try:
+    from pymysql import err
     from pymysql.connections import Connection
     from pymysql.constants import CLIENT
-    from pymysql.err import MySQLError as LibraryError
 
     HAS_PYMYSQL = True
+    LibraryError = err.MySQLError
 except ImportError:
     HAS_PYMYSQL = False
     Connection = object
-    LibraryError = MysqlError
 
 MAX_BYTES = 16 * 1024 * 1024
 # A packet is a row or the description of a column.

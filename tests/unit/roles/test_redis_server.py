@@ -52,7 +52,7 @@ def settings(run: Run, name: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in run.file(name, f"{folder(name)}/webcluster.conf").content.splitlines():
         if line and not line.startswith("#"):
-            key, _, value = line.partition(" ")
+            key, value = line.split(" ", 1)
             found.setdefault(key, []).append(value)
     return found
 

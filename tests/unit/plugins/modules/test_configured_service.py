@@ -59,7 +59,7 @@ class Systemd:
         }
         return "".join(f"{key}={value}\n" for key, value in values.items())
 
-    def run(self, _module: object, command: str | list[str], **_more: object) -> Answer:
+    def run(self, command: str | list[str], **_more: object) -> Answer:
         if isinstance(command, str):
             path = command.removeprefix("checker ")
             bad = "bad" in Path(path).read_text()
@@ -92,7 +92,7 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def systemd(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     played = Systemd(config)
-    monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", lambda *a, **k: played.run(*a, **k))
+    monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", played.run)
     monkeypatch.setattr(configured_service, "STAMPS", str(tmp_path / "stamps"))
     return played
 
@@ -233,7 +233,7 @@ def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Pat
 
 
 def test_users_are_made_before_the_start(run: Run, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(configured_service, "present_text", lambda file: configured_service.text_of(file))
+    monkeypatch.setattr(configured_service, "present_text", configured_service.text_of)
     monkeypatch.setattr(configured_service, "set_attributes", lambda *_: False)
     run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}])
     assert systemd.calls == ["systemd-sysusers /etc/sysusers.d/web.conf", "start"]

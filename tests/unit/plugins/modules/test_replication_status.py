@@ -136,7 +136,7 @@ def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a1_the_files_of_another_host_or_of_a_running_server_say_nothing(
     monkeypatch: pytest.MonkeyPatch, value: str, params: Raw
 ) -> None:
-    monkeypatch.setattr(module.at_rest, "is_empty", lambda engine: bool(engine))
+    monkeypatch.setattr(module.at_rest, "is_empty", bool)
     done = run(monkeypatch, Failure("unreachable", value, "no answer"), fail_on=[], **params)
     assert done.result["data"] == {"empty": None}
 

@@ -104,7 +104,7 @@ def test_an_address_to_listen_at_stays_the_inventorys(host: str, option: str, va
 def test_names_and_ports_are_read_from_the_host_that_owns_them() -> None:
     mysql = tier("mysql", {"mysql_server_application_user": "shop", "mysql_server_status_port": 9300})
     redis = tier("redis", {"redis_server_monitor_user": "watch", "redis_server_application_user": "cache"})
-    web = arguments("web1", **mysql, **redis)
+    web = arguments("web1", **(mysql | redis))
     assert web["apache_php_demo_mysql_user"] == "shop"
     assert web["apache_php_demo_redis_user"] == "cache"
     assert web["haproxy_redis_monitor_user"] == "watch"
