@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from testinfra.host import Host
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / ".ansible" / "collections"))
 
 PROGRAM = """
 import http.client, json, sys

@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / ".ansible" / "collections"))
-
 from ansible_collections.siteops.webcluster.molecule.utils.asking import ask, flavor
 
 __all__ = ["ask", "flavor"]

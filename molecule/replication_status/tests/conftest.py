@@ -6,14 +6,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / ".ansible" / "collections"))
-
 from ansible_collections.siteops.webcluster.molecule.replication_status.tests.lab import RECORD, Keep, Result
 
 

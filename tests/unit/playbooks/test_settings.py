@@ -84,7 +84,8 @@ def test_what_the_inventory_adds_is_kept(site: Run) -> None:
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/status.yml"])
 def test_a_demo_that_is_switched_off_is_not_looked_for(playbook: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     off = inventory({"apache_php": {"apache_php_demo_enabled": False}})
-    run = run_playbook(CHECKOUT / playbook, off, answers(HEALTHY, HEALTHY), tmp_path_factory.mktemp("off"))
+    folder = tmp_path_factory.mktemp("off")
+    run = run_playbook(CHECKOUT / playbook, off, answers(HEALTHY, HEALTHY), folder, "--tags", "apache_php")
     assert run.code == 0, run.output
     [call] = [call for call in run.calls if call.module == "front_door"]
     assert call.arguments["item_check"] is False
