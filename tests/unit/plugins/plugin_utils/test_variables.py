@@ -131,6 +131,12 @@ def test_a_part_without_a_value_is_an_error_as_well() -> None:
     ]
 
 
+def test_the_folder_of_made_passwords_is_computed_only_for_a_password() -> None:
+    in_awx = {"webcluster_secrets": StrictUndefined(hint="a job keeps no files"), "webcluster_mysql_read_port": "x"}
+    found = errors(facts_are_there=True, db1=in_awx)
+    assert ["webcluster_secrets" in error for error in found] == [False]
+
+
 def test_settings_are_the_inventorys_value_or_the_default() -> None:
     hosts: dict[str, dict[str, t.Any]] = {"db1": {"mysql_server_port": "3310"}, "db2": {}}
     settings = _variables.Settings(hosts, _variables.all_options())
