@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from .cluster import NAME, Cluster
@@ -52,12 +53,12 @@ def up(cluster: Cluster, image: str, podman: Podman) -> None:
     present = {row["Names"][0]: row for row in podman.containers(f"{NAME}={cluster.name}")}
     stale = set(present) - {cluster.container(host) for host in cluster.hosts}
     if stale:
-        podman("rm", "--force", "--time", "0", *sorted(stale))
+        remove(podman, sorted(stale))
     for host in cluster.hosts:
         name = cluster.container(host)
         row = present.get(name)
         if row and (row["State"] == "created" or row["Labels"].get(f"{NAME}-image") != image):
-            podman("rm", "--force", "--time", "0", name)
+            remove(podman, [name])
             row = None
         if row is None:
             podman(*container_argv(cluster, host, image))
@@ -65,6 +66,15 @@ def up(cluster: Cluster, image: str, podman: Podman) -> None:
             podman("start", name)
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda host: wait_booted(cluster, host), cluster.hosts))
+
+
+def remove(podman: Podman, names: Sequence[str], pause: float = 1.0) -> None:
+    """Remove containers; on a busy machine their processes are there a moment longer, and crun refuses until they are gone."""
+    for last in (False, False, True):
+        podman("rm", "--force", "--ignore", "--time", "0", *names, check=last)
+        if not {row["Names"][0] for row in podman.containers()} & set(names):
+            return
+        time.sleep(pause)
 
 
 def wait_booted(cluster: Cluster, host: Host, patience: float = 90.0) -> None:
@@ -96,7 +106,7 @@ def down(name: str, inventory: pathlib.Path, prefix: str, podman: Podman) -> Non
     """Remove every trace of one lab, and of no other; the image stays."""
     containers = sorted(row["Names"][0] for row in podman.containers(f"{NAME}={name}"))
     if containers:
-        podman("rm", "--force", "--time", "0", *containers)
+        remove(podman, containers)
     networks = podman.networks(f"{NAME}={name}")
     drop_routes(subnet for row in networks for subnet in subnets_of(row))
     if networks:
