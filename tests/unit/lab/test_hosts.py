@@ -127,7 +127,7 @@ def test_every_network_and_host_tells_whose_it_is(make: Make, monkeypatch: pytes
     lab, made = make(), []
 
     class Recorder(Engine):
-        def __call__(self, *words: str, check: bool = True) -> str:
+        def __call__(self, *words: str, **_options: bool) -> str:
             made.append(words)
             return ""
 
