@@ -226,7 +226,7 @@ def test_another_primary_than_the_right_one(pair: Pair, stranger: int, note: Not
 
 
 def test_a_first_sync_that_has_not_begun(pair: Pair, note: Notes) -> None:
-    with pair.setting(pair.primary, "repl-diskless-sync-delay", "15"):
+    with pair.setting(pair.primary, "repl-diskless-sync-delay", "25"):
         pair.ask(pair.replica, "REPLICAOF", "NO", "ONE")
         pair.ask(pair.replica, "SET", "demo:rogue", "1")
         pair.follow()
@@ -235,7 +235,7 @@ def test_a_first_sync_that_has_not_begun(pair: Pair, note: Notes) -> None:
         assert (result["state"], result["reasons"][0]["check"]) == ("syncing", "io"), hints(result)
         # It goes on waiting and ends well.
         note(pair, "diskless sync waits to begin", result)
-        assert pair.judge(timeout=60)["healthy"]
+        assert pair.judge(timeout=90)["healthy"]
 
 
 @pytest.mark.parametrize(
@@ -275,8 +275,8 @@ def test_a_server_that_is_loading(pair: Pair, note: Notes) -> None:
     pair.well()
     pair.ask(pair.replica, "SAVE")
     folder = f"/etc/systemd/system/{pair.unit}.service.d"
-    # A millisecond and a half for each key, and a look at its clients now and then.
-    slow = "--appendonly no --key-load-delay 1500 --loading-process-events-interval-bytes 1024"
+    # Two milliseconds and a half for each key, and a look at its clients now and then.
+    slow = "--appendonly no --key-load-delay 2500 --loading-process-events-interval-bytes 1024"
     override = f"[Service]\\nExecStart=\\n$(grep -h ^ExecStart=/ {folder}/webcluster.conf) {slow}\\n"
     try:
         shell(pair.replica, f'printf "{override}" > {folder}/zz-slow.conf && systemctl daemon-reload')
@@ -287,7 +287,7 @@ def test_a_server_that_is_loading(pair: Pair, note: Notes) -> None:
         note(pair, "server that is loading its data", result)
         # The others were asked in time as well.
         assert pair.judge()["checks"]["reachable"]["value"] == "loading"
-        assert pair.judge(timeout=90)["healthy"]
+        assert pair.judge(timeout=120)["healthy"]
     finally:
         shell(pair.replica, f"rm -f {folder}/zz-slow.conf && systemctl daemon-reload && systemctl restart {pair.unit}")
         assert until(lambda: "loading:0" in pair.ask(pair.replica, "INFO", "persistence"))
