@@ -19,7 +19,7 @@ from ansible.template import trust_as_template
 # Written by anybody who may tag a machine, or reported by the machine itself.
 UNTRUSTED = frozenset({"tags", "os_name", "os_version"})
 # Letters, digits and what stands between them in addresses, names, ids and times: no mark that begins a template.
-CHECKED = re.compile(r"[\w./:()+-](?:[\w./:()+ -]*[\w./:()+-])?")
+CHECKED = re.compile(r"[\w./:()+-][\w./:()+ -]*")
 # An address, or a name as DNS has it.
 PLACE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:-]*[A-Za-z0-9_])?|[0-9a-fA-F:]+")
 
@@ -36,19 +36,17 @@ class Trust:
 
     def place(self, value: t.Any) -> t.Any:
         """What ansible_host is set to, wherever it comes from."""
-        return self._text(str(value)) if isinstance(value, str) and PLACE.fullmatch(value) else value
+        return self._value(str(value)) if isinstance(value, str) and PLACE.fullmatch(value) else value
 
     def _value(self, value: t.Any) -> t.Any:
         if isinstance(value, str):
-            return self._text(value) if CHECKED.fullmatch(value) else value
+            # Most texts were seen already: to look them up is cheaper than to check them again.
+            marked = self._marked.get(value)
+            if marked is None:
+                marked = self._marked[value] = trust_as_template(value) if CHECKED.fullmatch(value) else value
+            return marked
         if isinstance(value, dict):
             return {key: self._value(one) for key, one in value.items()}
         if isinstance(value, list):
             return [self._value(one) for one in value]
         return value
-
-    def _text(self, value: str) -> str:
-        marked = self._marked.get(value)
-        if marked is None:
-            marked = self._marked[value] = trust_as_template(value)
-        return marked
