@@ -131,6 +131,8 @@ def apply_plan(
             shutil.rmtree(path)
         else:
             os.unlink(path)
+    # Folders above the tree that are made on the way are everybody's to pass, whatever the umask of this run.
+    os.umask(0o022)
     for name in plan.make:
         os.makedirs(os.path.join(root, name), mode=0o700, exist_ok=True)
     for name in plan.write:

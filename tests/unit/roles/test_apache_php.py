@@ -173,8 +173,21 @@ def test_own_document_root_is_served_and_within_the_reach_of_php(run: Run) -> No
     assert "DirectoryIndex index.php index.html" in part(config, "Directory /srv/shop/public/")
     assert ":/srv/shop/public/:" in pool.content
     assert "demo" not in config.content + pool.content
-    files = {name for arguments in run.of("own", "file_tree") for name in arguments.get("files") or {}}
-    assert {name.split("/")[0] for name in files} == {"system"}
+    assert [arguments["path"] for arguments in run.of("own", "file_tree") if arguments.get("files")] == [
+        "/var/www/webcluster/system"
+    ]
+
+
+@pytest.mark.parametrize("name", ["own", "debian13"])
+def test_pages_are_there_before_apache_is_told_to_serve_them(run: Run, name: str) -> None:
+    order = [
+        call.arguments.get("path") or call.arguments["name"]
+        for call in run.calls
+        if call.host == name and call.module in ("file_tree", "configured_service")
+    ]
+    served = run.file(name, "apache2.conf").content.count("/var/www/webcluster/demo/public")
+    assert order.index("/var/www/webcluster/system") < order.index("apache2")
+    assert (order.index("/var/www/webcluster/demo") < order.index("apache2")) is bool(served)
 
 
 def test_own_packages_come_in_the_same_transaction(run: Run) -> None:
