@@ -28,7 +28,7 @@ RECORD_FORMAT = 1
 CHOOSING = (
     "resource_groups", "exclude_resource_groups", "locations", "tags", "exclude_tags", "include_filters", "exclude_filters",
 )  # fmt: skip
-EXAMPLES = {
+SAMPLES = {
     "hostname": '"{{ azure_name }}-{{ azure_resource_group }}"',
     "include_filters": "azure_tags.role == 'web'",
     "exclude_filters": "azure_location == 'northeurope'",
@@ -111,7 +111,7 @@ def _expressions(get: Get, option: str) -> list[t.Any]:
         if not isinstance(one, str | bool) or (isinstance(one, bool) and option == "hostname") or one == "":
             raise SettingsError(
                 f"{option} has {one!r}; expected an expression of Jinja over the host's variables, such as"
-                f" {EXAMPLES[option]}: rewrite it."
+                f" {SAMPLES[option]}: rewrite it."
             )
     return list(several)
 
