@@ -129,7 +129,8 @@ def test_e5_what_is_no_text_is_refused(
     result = run(capsys, root, **{option: {"a": "good", "b.json": value}})
     assert result["failed"]
     assert result["msg"].startswith(f"{option}: 'b.json' is {kind}, expected a text: ")
-    assert "pass-word" not in result["out"]
+    # Older controllers show the arguments of any module that fails; only secrets are kept from that.
+    assert "pass-word" not in (result["out"] if option == "secret_files" else result["msg"])
     assert not root.exists()
 
 
