@@ -183,7 +183,7 @@ def test_pages_are_there_before_apache_is_told_to_serve_them(run: Run, name: str
     order = [
         call.arguments.get("path") or call.arguments["name"]
         for call in run.calls
-        if call.host == name and call.module in ("file_tree", "configured_service")
+        if call.host == name and call.module in ("file_tree", "file", "configured_service")
     ]
     served = run.file(name, "apache2.conf").content.count("/var/www/webcluster/demo/public")
     assert order.index("/var/www/webcluster/system") < order.index("apache2")
