@@ -1,0 +1,131 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bounded load on the cluster's front door that keeps what became of each request."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# No run asks longer or more than this, whatever it waits for.
+MOST_SECONDS = 1800.0
+MOST_PER_SECOND = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One request and what came of it; begin is of time.monotonic(), status 0 stands for no answer at all."""
+
+    kind: str
+    begin: float
+    seconds: float
+    status: int
+    reason: str = ""
+    text: str = ""
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 400
+
+
+@dataclass
+class Load:
+    """Reads and writes at a steady rate: with Load("10.0.0.52", reads=20, writes=5) as load: ...; load.answers after."""
+
+    address: str
+    reads: int = 20
+    writes: int = 5
+    read_path: str = "/api/items"
+    timeout: float = 15.0
+    answers: list[Answer] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _number: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> Load:
+        if self.reads + self.writes > MOST_PER_SECOND:
+            raise ValueError(f"At most {MOST_PER_SECOND} requests a second; asked for {self.reads + self.writes}.")
+        self._threads = [threading.Thread(target=self._pace, args=("read", self.reads), daemon=True)] * bool(self.reads)
+        if self.writes:
+            self._threads.append(threading.Thread(target=self._pace, args=("write", self.writes), daemon=True))
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _pace(self, kind: str, rate: int) -> None:
+        """Send each request at its time, whether the one before has come back or not."""
+        begin, sent, pending = time.monotonic(), 0, set[threading.Thread]()
+        while not self._stop.wait(max(0.0, begin + sent / rate - time.monotonic())):
+            if time.monotonic() > begin + MOST_SECONDS:
+                break
+            sent += 1
+            thread = threading.Thread(target=self._request, args=(kind,), daemon=True)
+            thread.start()
+            pending = {each for each in pending if each.is_alive()} | {thread}
+        for thread in pending:
+            thread.join()
+
+    def _request(self, kind: str) -> None:
+        with self._lock:
+            self._number += 1
+            text = f"load {self._number}"
+        begin = time.monotonic()
+        status, reason = 0, ""
+        connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
+        try:
+            if kind == "write":
+                body, headers = json.dumps({"text": text}), {"Content-Type": "application/json"}
+                connection.request("POST", "/api/items", body=body, headers=headers)
+            else:
+                connection.request("GET", self.read_path)
+            response = connection.getresponse()
+            content = response.read()
+            status = response.status
+            reason = "" if status < 400 else content.decode("utf-8", "replace")[:200]
+        except (OSError, http.client.HTTPException) as error:
+            reason = f"{type(error).__name__}: {error}"
+        finally:
+            connection.close()
+        answer = Answer(kind, begin, time.monotonic() - begin, status, reason, text if kind == "write" else "")
+        with self._lock:
+            self.answers.append(answer)
+
+    def of(self, kind: str) -> list[Answer]:
+        return [answer for answer in self.answers if answer.kind == kind]
+
+    def acknowledged(self) -> set[str]:
+        """The texts whose writing was answered with success."""
+        return {answer.text for answer in self.of("write") if answer.good}
+
+
+def failures(answers: Sequence[Answer]) -> Counter[str]:
+    """How often requests failed in which way."""
+    return Counter(f"{answer.status} {answer.reason}".strip() for answer in answers if not answer.good)
+
+
+def longest_outage(answers: Sequence[Answer]) -> float:
+    """Seconds between the last good answer before a failed request and the first good one after it, at most."""
+    worst = 0.0
+    failed_since: float | None = None
+    last_good: float | None = None
+    for answer in sorted(answers, key=lambda each: each.begin):
+        if not answer.good and failed_since is None:
+            failed_since = last_good if last_good is not None else answer.begin
+        if answer.good:
+            if failed_since is not None:
+                worst = max(worst, answer.begin - failed_since)
+                failed_since = None
+            last_good = answer.begin
+    return worst
