@@ -26,7 +26,8 @@ inside() { # run a command in the bare system; its mounts end with it
 }
 
 echo "== render"
-ansible-builder create --file execution-environment.yml --context "$work/context" >/dev/null
+# By this name, also where no podman is installed.
+ansible-builder create --file execution-environment.yml --context "$work/context" --output-filename Containerfile >/dev/null
 grep '^ARG EE_BASE_IMAGE=' "$work/context/Containerfile"
 wanted=$(sed -n 's/^ARG ANSIBLE_INSTALL_REFS="\(.*\)"/\1/p' "$work/context/Containerfile")
 mapfile -t system < <(bindep --list_all newline --file "$work/context/_build/bindep.txt")

@@ -67,7 +67,9 @@ def run(command: Sequence[str | Path], cwd: Path = data.CHECKOUT, env: Mapping[s
     words = [str(word) for word in command]
     done = subprocess.run(words, cwd=cwd, env=dict(env) if env else None, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise CheckError(f"'{' '.join(words[:4])} ...' failed: {(done.stderr or done.stdout).strip()[-1500:]}")
+        # Without the colours that AWX asks for.
+        said = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr or done.stdout).strip()
+        raise CheckError(f"'{' '.join(words[:4])} ...' failed: {said}")
     return done.stdout
 
 

@@ -10,9 +10,6 @@ import csv
 import http.client
 import io
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +19,7 @@ from typing import Any
 import pytest
 import testinfra
 import yaml
-from ansible_collections.siteops.webcluster.molecule.utils.converging import changes
+from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
 from testinfra.host import Host
 
 SCENARIO = Path(__file__).resolve().parents[1]
@@ -125,16 +122,9 @@ def visitors(pause: float = 0.05, most: int = 1500) -> Iterator[list[str]]:
 
 def play(*arguments: str) -> str:
     """Run the scenario's playbook; its output."""
-    run = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", "inventory", "converge.yml", *arguments],
-        cwd=SCENARIO,
-        env={**os.environ, "ANSIBLE_CONFIG": str(SCENARIO.parents[1] / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
+    code, output = converge("haproxy", None, *arguments)
+    assert code == 0, output
+    return output
 
 
 @pytest.fixture
