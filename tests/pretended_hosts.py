@@ -56,6 +56,7 @@ class Answer:
 # What our own modules say when there is nothing to do, where a role asks.
 USUAL = [
     Answer("preflight", {"missing_packages": [], "findings": []}),
+    Answer("apache_modules", {"files": []}),
     Answer("redis_settings", {"restart": []}),
     Answer("redis_source", {"in_place": True}),
     Answer("mysql_source", {"in_place": True}),

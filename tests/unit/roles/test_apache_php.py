@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._apache_modules import AVAILABLE, files_of
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Call, Case, Run, play_role
 
@@ -21,7 +24,7 @@ DEMO = {
     "apache_php_demo_redis_password": "redis-secret",
 }
 # Each variable that brings an application of one's own.
-OWN = {
+OWN: dict[str, Any] = {
     "apache_php_memory_mb": 1024,
     "apache_php_demo_enabled": False,
     "apache_php_server_name": "shop-1",
@@ -33,11 +36,12 @@ OWN = {
     "apache_php_extra_config": 'RewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]\n',
     "apache_php_trusted_proxies": ["10.0.0.52", "fd00::/64"],
 }
+MODULE_FILES = [f"{AVAILABLE}/{module}.load" for module in OWN["apache_php_extra_modules"]]
 CASES = {
     "debian12": Case(DEMO, release="12"),
     "debian13": Case(DEMO),
-    "own12": Case(OWN, release="12"),
-    "own": Case(OWN),
+    "own12": Case(OWN, release="12", answers={"apache_modules": {"files": MODULE_FILES}}),
+    "own": Case(OWN, answers={"apache_modules": {"files": MODULE_FILES}}),
     "large": Case({**DEMO, "apache_php_memory_mb": 0}, facts={"memtotal_mb": 16384, "processor_vcpus": 8}),
 }
 # The file, and the program that the role lets look at it.
@@ -195,11 +199,42 @@ def test_own_packages_come_in_the_same_transaction(run: Run) -> None:
     assert {"apache2", "php8.4-fpm", "php-intl", "imagemagick"} <= set(names)
 
 
-def test_own_modules_are_loaded(run: Run) -> None:
+def test_own_modules_are_loaded_by_their_own_files(run: Run) -> None:
+    asked = run.one("own", "apache_modules")
+    assert asked["names"] == ["rewrite", "expires"]
+    assert {"mpm_event", "proxy", "remoteip"} <= set(asked["loaded"])
     config = run.file("own", "apache2.conf").content
-    for module in ("rewrite", "expires"):
-        assert f"\nLoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n" in config
-        assert f" {module}_module " not in run.file("debian13", "apache2.conf").content
+    assert re.findall(r"^Include (.*)$", config, re.MULTILINE) == MODULE_FILES
+    assert run.of("own", "configured_service")[-1]["reads"] == MODULE_FILES
+    assert run.of("debian13", "apache_modules") == []
+    assert "Include" not in run.file("debian13", "apache2.conf").content
+
+
+@pytest.mark.parametrize(
+    "modules", [["proxy_balancer", "lbmethod_byrequests"], ["ssl"], ["status", "info"], ["auth_digest"]]
+)
+def test_e3_apache_starts_with_modules_and_what_they_depend_on(run: Run, modules: list[str], tmp_path: Path) -> None:
+    need("apache2ctl")
+    written = run.file("own", "apache2.conf")
+    files = files_of(modules, run.one("own", "apache_modules")["loaded"], AVAILABLE)
+    includes = "\n".join(f"Include {file}" for file in files)
+    content = re.sub(r"(?m)^DocumentRoot .*", f"DocumentRoot {tmp_path}", written.content)
+    content = content.replace(f"Include {MODULE_FILES[0]}", f"{includes}\nInclude {MODULE_FILES[0]}")
+    asked = check(written.arguments["validate"], content, tmp_path)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+
+
+def test_e3_a_configuration_that_passes_the_syntax_check_and_cannot_run_is_refused(run: Run, tmp_path: Path) -> None:
+    need("apache2ctl")
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make a network to try Apache in")
+    written = run.file("debian13", "apache2.conf")
+    content = re.sub(r"(?m)^DocumentRoot .*", f"DocumentRoot {tmp_path}", written.content)
+    content += "LoadModule proxy_balancer_module /usr/lib/apache2/modules/mod_proxy_balancer.so\n"
+    assert check("/usr/sbin/apache2ctl -t -f %s", content, tmp_path).returncode == 0
+    asked = check(written.arguments["validate"], content, tmp_path)
+    assert asked.returncode == 1
+    assert "Failed to lookup provider 'shm' for 'slotmem'" in asked.stderr
 
 
 def test_own_ini_settings_win(run: Run) -> None:
