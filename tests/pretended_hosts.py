@@ -57,6 +57,7 @@ class Answer:
 USUAL = [
     Answer("preflight", {"missing_packages": [], "findings": []}),
     Answer("apache_modules", {"files": []}),
+    Answer("configured_service", {"action": "nothing"}),
     Answer("redis_settings", {"restart": []}),
     Answer("redis_source", {"in_place": True}),
     Answer("mysql_source", {"in_place": True}),

@@ -69,9 +69,12 @@ options:
     elements: path
     default: []
   on_change:
-    description: How the service is told to read its files. V(nothing) leaves that to another task.
+    description:
+      - How the service is told to read its files. V(nothing) leaves that to another task.
+      - V(tell) leaves a service that runs as it is, and tells by RV(action) that it has to read its files; so a playbook can say
+        what is going to happen before another task does it.
     type: str
-    choices: [reload, restart, nothing]
+    choices: [reload, restart, tell, nothing]
     default: reload
 """
 
@@ -95,10 +98,10 @@ written:
   elements: str
   sample: [/etc/haproxy/haproxy.cfg]
 action:
-  description: What was done with the service, or would be in check mode.
+  description: What was done with the service, or would be in check mode; V(tell) is what has yet to be done.
   returned: success
   type: str
-  choices: [start, reload, restart, nothing]
+  choices: [start, reload, restart, tell, nothing]
 """
 
 import os
@@ -245,6 +248,8 @@ def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str
         command(module, ["systemctl", "enable", name])
     known = read_stamp(stamp)
     action = decide(unit, found, known, on_change)
+    if action == "tell":
+        return action
     if action != "nothing":
         command(module, ["systemctl", action, name])
         unit = look(module)
@@ -303,7 +308,7 @@ def main() -> None:
                 "mutually_exclusive": [("content", "secret_content")],
             },
             "reads": {"type": "list", "elements": "path", "default": []},
-            "on_change": {"type": "str", "choices": ["reload", "restart", "nothing"], "default": "reload"},
+            "on_change": {"type": "str", "choices": ["reload", "restart", "tell", "nothing"], "default": "reload"},
         },
         supports_check_mode=True,
     )

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
 
+# How many steps site.yml converges in; see wave_of.
+WAVES = 4
+
 Arguments = dict[str, t.Any]
 
 
@@ -152,6 +155,22 @@ def tiers_of(tiers: Tiers, host: str) -> list[str]:
     if is_lb or (is_web and tiers["engines"]):
         found.append("haproxy")
     return found
+
+
+def wave_of(tiers: Tiers, host: str, tier: str, first_web: str) -> int:
+    """When a tier of a host is converged: 0 primaries and load balancers, 1 replicas, 2 one web server, 3 the others.
+
+    So a primary has its new accounts before somebody uses them, never restarts together with its replicas, and what is wrong
+    ends the run while most of the cluster is as it was. On the first day nobody is served yet: all at once.
+    """
+    engines = tiers["engines"]
+    if engines and all(state["decided_by"] != "live" for state in engines.values()):
+        return 0
+    if tier in ENGINES:
+        return 0 if host == engines[tier]["primary"]["name"] else 1
+    if host in [member["name"] for member in tiers["web"]]:
+        return 2 if host == first_web else 3
+    return 0
 
 
 def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:

@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
+    WAVES,
     Arguments,
     Member,
     Tiers,
@@ -19,6 +20,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     role_arguments,
     served_as,
     tiers_of,
+    wave_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency import (
     consistency_errors,
@@ -75,8 +77,8 @@ class Topology(Tiers):
 
     errors: list[str]
     notes: list[str]
-    # Tiers of each host, in the order in which they are converged.
-    tiers: dict[str, list[str]]
+    # Tiers of each host in the order in which they are converged, by wave: where one fails, those after it are left alone.
+    waves: list[dict[str, list[str]]]
     arguments: dict[str, Arguments]
     servers: list[JudgedServer]
     doors: list[Door]
@@ -238,12 +240,21 @@ def topology(
     errors += consistency_errors(settings, tiers)
     notes += consistency_notes(settings, tiers)
     web = [server["name"] for server in tiers["web"]]
+    first_web = next((name for name in web if not must_answer or name in must_answer), "")
+    # A host of the cluster that is in no tier has none.
+    wanted = {name: tiers_of(tiers, name) for name in [*hosts, *groups.get(CLUSTER, [])]}
+
+    def wave(number: int) -> dict[str, list[str]]:
+        return {
+            name: [tier for tier in found if wave_of(tiers, name, tier, first_web) == number]
+            for name, found in wanted.items()
+        }
+
     result: Topology = {
         **tiers,
         "errors": errors,
         "notes": notes,
-        # A host of the cluster that is in no tier has none.
-        "tiers": {name: tiers_of(tiers, name) for name in [*hosts, *groups.get(CLUSTER, [])]},
+        "waves": [wave(number) for number in range(WAVES)],
         "arguments": role_arguments(settings, tiers, addresses),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
         "doors": doors(settings, tiers),

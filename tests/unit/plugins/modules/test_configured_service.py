@@ -247,6 +247,18 @@ def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Syste
     assert (result["changed"], result["action"], systemd.calls) == (True, "nothing", [])
 
 
+def test_b2_a_restart_can_be_told_of_before_it_is_done(run: Run, systemd: Systemd) -> None:
+    assert run(on_change="tell")["action"] == "start"
+    assert run(on_change="tell")["action"] == "nothing"
+    assert run("two\n", check=True, on_change="tell")["action"] == "tell"
+    for _run in range(2):
+        result = run("two\n", on_change="tell")
+        assert (result["action"], result["changed"], systemd.calls, systemd.read) == ("tell", True, [], "one\n")
+    assert run("two\n", on_change="restart")["action"] == "restart"
+    assert systemd.read == "two\n"
+    assert not run("two\n", on_change="tell")["changed"]
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [({"present": False}, "There is no service service on this host"), ({"masked": True}, "is masked and cannot run")],
