@@ -23,7 +23,7 @@ attributes:
     description: Can run in check mode and tell what would change. On a host without the unit no text is checked.
     support: full
   diff_mode:
-    description: Shows the texts that change, except those of O(files[].secret_content).
+    description: Shows the texts that change, except those of O(files[].secret_content) and of files that others cannot read.
     support: full
 options:
   name:
@@ -122,6 +122,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._configured_ser
     read_stamp,
     write_stamp,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._file_tree import readable_by_all
 
 File = dict[str, t.Any]
 
@@ -185,10 +186,14 @@ def set_attributes(module: AnsibleModule, file: File, path: str) -> bool:
 def describe(file: File) -> dict[str, str]:
     """Return the diff of a file, without secret texts."""
     secret = file["secret_content"] is not None
+    before = "" if secret else present_text(file) or ""
+    if before and not readable_by_all(file["path"]):
+        # It may have been a secret.
+        before = "(not readable by others, not shown)\n"
     return {
         "before_header": file["path"],
         "after_header": file["path"],
-        "before": "" if secret else present_text(file) or "",
+        "before": before,
         "after": "(secret, not shown)\n" if secret else text_of(file),
     }
 

@@ -113,8 +113,22 @@ def engine_arguments(settings: Settings, tiers: Tiers, key: str, host: str, addr
     return arguments
 
 
-def web_arguments(settings: Settings, tiers: Tiers, host: str) -> Arguments:
+def url_of(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}{'' if port == 80 else f':{port}'}/"
+
+
+def statistics_url(settings: Settings, host: str, address: str) -> str:
+    """Where a host's HAProxy tells of itself."""
+    bound = own_or(settings, host, "haproxy_stats_bind_address", address)
+    return url_of(bound, settings.value(host, "haproxy_stats_port"))
+
+
+def web_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:
+    # The process of the data proxy, whatever becomes of the databases behind it.
+    proxies = [f"{statistics_url(settings, host, address)}livez"] if tiers["engines"] else []
     arguments: Arguments = {
+        "apache_php_health_urls": joined(settings, host, "apache_php_health_urls", proxies),
         "apache_php_server_name": served_as(settings, host),
         "apache_php_trusted_proxies": joined(
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
@@ -183,7 +197,7 @@ def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) ->
     is_web = "apache_php" in wanted
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:
-        arguments |= web_arguments(settings, tiers, host)
+        arguments |= web_arguments(settings, tiers, host, address)
     if "haproxy" in wanted:
         arguments |= proxy_arguments(settings, tiers, host, address, is_lb, is_web)
     return arguments

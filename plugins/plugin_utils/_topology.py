@@ -16,10 +16,11 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     Member,
     Tiers,
     demo_is_there,
-    own_or,
     role_arguments,
     served_as,
+    statistics_url,
     tiers_of,
+    url_of,
     wave_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency import (
@@ -149,16 +150,6 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
         }
 
 
-def url_of(address: str, port: int) -> str:
-    host = f"[{address}]" if ":" in address else address
-    return f"http://{host}{'' if port == 80 else f':{port}'}/"
-
-
-def statistics_url(settings: Settings, member: Member) -> str:
-    address = own_or(settings, member["name"], "haproxy_stats_bind_address", member["address"])
-    return f"{url_of(address, settings.value(member['name'], 'haproxy_stats_port'))}stats"
-
-
 def doors(settings: Settings, tiers: Tiers) -> list[Door]:
     """The load balancers; without one the web servers themselves, or the one address that the inventory gives."""
     web = [member["name"] for member in tiers["web"]]
@@ -259,7 +250,9 @@ def topology(
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
         "doors": doors(settings, tiers),
         "served_as": {name: served_as(settings, name) for name in web},
-        "statistics": [statistics_url(settings, member) for member in tiers["load_balancers"]],
+        "statistics": [
+            f"{statistics_url(settings, member['name'], member['address'])}stats" for member in tiers["load_balancers"]
+        ],
     }
     result["errors"] = [*settings.errors, *errors]
     return result

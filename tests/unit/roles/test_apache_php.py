@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -35,6 +36,7 @@ OWN: dict[str, Any] = {
     "apache_php_fpm_settings": {"pm.max_requests": 77, "request_terminate_timeout": "20s", "clear_env": False},
     "apache_php_extra_config": 'RewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]\n',
     "apache_php_trusted_proxies": ["10.0.0.52", "fd00::/64"],
+    "apache_php_health_urls": ["http://127.0.0.1:8404/livez"],
 }
 MODULE_FILES = [f"{AVAILABLE}/{module}.load" for module in OWN["apache_php_extra_modules"]]
 CASES = {
@@ -122,7 +124,6 @@ def test_nothing_is_served_but_the_document_root_and_the_health_pages(run: Run, 
     )
     assert granted == [f"{root}/", "/var/www/webcluster/system/"]
     assert config.content.count("Require all granted") == len(granted)
-    assert part(config, 'FilesMatch "^\\."') == ["Require all denied"]
 
 
 def test_only_the_trusted_proxies_may_say_who_the_client_is(run: Run) -> None:
@@ -262,6 +263,40 @@ def test_own_name_is_told_to_the_visitor(run: Run) -> None:
     assert "\nServerName shop-1\n" in config
     assert '\nHeader always set X-Served-By "shop-1"\n' in config
     assert '\nHeader always set X-Served-By "pretended"\n' in run.file("debian13", "apache2.conf").content
+
+
+def test_b8_what_a_user_adds_to_a_file_is_not_for_everybody(run: Run) -> None:
+    for file in FILES:
+        assert run.file("own", file).arguments["mode"] == "0640"
+        assert "content" not in run.file("own", file).arguments
+        assert run.file("debian13", file).arguments["mode"] == "0644"
+        assert "content" in run.file("debian13", file).arguments
+
+
+def test_b2_health_depends_on_what_php_needs_on_the_host(run: Run) -> None:
+    [pages] = [call["files"] for call in run.of("debian13", "file_tree") if call["path"].endswith("/system")]
+    assert json.loads(pages["health.json"]) == []
+    [pages] = [call["files"] for call in run.of("own", "file_tree") if call["path"].endswith("/system")]
+    assert json.loads(pages["health.json"]) == ["http://127.0.0.1:8404/livez"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bad_url", "apache_php_health_urls holds 127.0.0.1:8404, expected addresses such as"),
+        ("bad_folder", 'apache_php_upload_folders holds "../private", expected folders below the document root'),
+        ("bad_file", 'apache_php_hidden_files holds "a b", expected names of files'),
+    ],
+)
+def test_bad_input_is_named_before_anything_is_changed(name: str, said: str, tmp_path: Path) -> None:
+    values = {
+        "bad_url": {"apache_php_health_urls": ["127.0.0.1:8404"]},
+        "bad_folder": {"apache_php_upload_folders": ["uploads", "../private"]},
+        "bad_file": {"apache_php_hidden_files": ["*.bak", "a b"]},
+    }
+    run = play_role("apache_php", {name: Case({**DEMO, **values[name]})}, tmp_path)
+    assert said in run.refusal(name)
+    assert run.of(name, "configured_service") + run.of(name, "file_tree") == []
 
 
 def test_demo_password_is_for_php_only(run: Run) -> None:

@@ -102,10 +102,12 @@ Run = t.Callable[..., dict[str, t.Any]]
 
 @pytest.fixture
 def run(systemd: Systemd, config: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def once(text: str = "one\n", check: bool = False, secret: bool = False, **more: t.Any) -> dict[str, t.Any]:
+    def once(
+        text: str = "one\n", check: bool = False, secret: bool = False, mode: str = "0644", **more: t.Any
+    ) -> dict[str, t.Any]:
         systemd.calls.clear()
         key = "secret_content" if secret else "content"
-        file = {"path": str(config), key: text, "owner": ME, "group": GROUP, "validate": "checker %s"}
+        file = {"path": str(config), key: text, "owner": ME, "group": GROUP, "mode": mode, "validate": "checker %s"}
         args = {"name": "service", "files": [file], "_ansible_check_mode": check, "_ansible_diff": True, **more}
         with patch_module_args(args), pytest.raises(SystemExit):
             configured_service.main()
@@ -224,6 +226,13 @@ def test_secret_text_is_never_shown(run: Run) -> None:
     assert "password" not in result["out"]
 
 
+def test_b8_a_text_that_was_secret_is_not_shown_when_it_becomes_plain(run: Run) -> None:
+    run("password\n", secret=True, mode="0640")
+    result = run("plain\n")
+    assert result["diff"][0]["before"] == "(not readable by others, not shown)\n"
+    assert "password" not in result["out"]
+
+
 def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Path) -> None:
     run()
     config.chmod(0o600)
@@ -234,6 +243,7 @@ def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Pat
 
 def test_users_are_made_before_the_start(run: Run, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configured_service, "present_text", configured_service.text_of)
+    monkeypatch.setattr(configured_service, "readable_by_all", lambda _: True)
     monkeypatch.setattr(configured_service, "set_attributes", lambda *_: False)
     run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}])
     assert systemd.calls == ["systemd-sysusers /etc/sysusers.d/web.conf", "start"]

@@ -201,3 +201,13 @@ def test_one_host_may_be_everything() -> None:
     assert found["haproxy_http_backends"] == [{"name": "all1", "address": "10.0.0.99", "port": 8080}]
     assert found["haproxy_data_services"][0]["bind_port"] == 13306
     assert found["mysql_server_application_hosts"] == ["10.0.0.99"]
+
+
+def test_b2_a_web_server_is_healthy_only_while_its_data_proxy_works() -> None:
+    assert arguments("web1")["apache_php_health_urls"] == ["http://10.0.0.4:8404/livez"]
+    moved = {"haproxy_stats_bind_address": "127.0.0.1", "haproxy_stats_port": 8405}
+    assert arguments("web1", web1=moved)["apache_php_health_urls"] == ["http://127.0.0.1:8405/livez"]
+    own = {"apache_php_health_urls": ["http://127.0.0.1:9000/"]}
+    assert arguments("web1", web1=own)["apache_php_health_urls"][0] == "http://127.0.0.1:9000/"
+    of = groups(mysql_master=[], mysql_replica=[], redis_master=[], redis_replica=[])
+    assert arguments("web1", of)["apache_php_health_urls"] == []
