@@ -206,7 +206,7 @@ def test_what_a_client_says_about_itself_is_replaced(config: Callable[[str], str
 
 def test_only_methods_that_change_nothing_are_repeated(config: Callable[[str], str]) -> None:
     backend = section(config("http"), "backend web")
-    assert "retry-on conn-failure empty-response response-timeout" in backend
+    assert "retry-on conn-failure empty-response response-timeout 502 503" in backend
     assert "http-request disable-l7-retry unless METH_GET" in backend
 
 
