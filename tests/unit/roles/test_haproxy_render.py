@@ -172,9 +172,12 @@ def test_haproxy_refuses_a_broken_file_by_the_same_command(run: Run, tmp_path: P
     assert asked.returncode != 0
 
 
-def test_file_is_for_root_and_haproxy_only(run: Run) -> None:
+@pytest.mark.parametrize("name", ["redis", "lines"])
+def test_b8_file_with_secrets_is_for_root_and_haproxy_only(name: str, run: Run) -> None:
     wanted = {"owner": "root", "group": "haproxy", "mode": "0640"}
-    assert wanted.items() <= run.file("redis", "haproxy.cfg").arguments.items()
+    assert wanted.items() <= run.file(name, "haproxy.cfg").arguments.items()
+    assert "content" not in run.file(name, "haproxy.cfg").arguments
+    assert run.file("http", "haproxy.cfg").arguments["mode"] == "0644"
 
 
 @pytest.fixture
