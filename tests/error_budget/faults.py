@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.error_budget.cluster import CHECKOUT, ClusterError, Lab, table
-from tests.error_budget.load import Load, failures, longest_outage
+from .cluster import CHECKOUT, ClusterError, Lab, table
+from .load import Load, failures, longest_outage
 
 READS, WRITES = 10, 3
 # Seconds of load before an event, of the event itself, and after it is mended.
@@ -176,8 +176,28 @@ def events(cluster: Cluster) -> list[Event]:
     ]
 
 
-def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list[str]]:
+def judge(event: Event, load: Load, kept: set[str]) -> tuple[list[object], list[str]]:
     """Return the event's line of the table, and what exceeds its budget."""
+    wrong = []
+    failed = {}
+    for kind, allowed in (("read", event.reads), ("write", event.writes)):
+        found = failures(load.of(kind))
+        failed[kind] = found.total()
+        if failed[kind] > allowed:
+            said = ", ".join(f"{count} x {text}" for text, count in found.most_common(3))
+            wrong.append(f"{event.name}: {failed[kind]} {kind}s failed, allowed are {allowed}: {said}")
+    acknowledged = load.acknowledged()
+    lost = acknowledged - kept
+    if lost:
+        wrong.append(f"{event.name}: {len(lost)} acknowledged writes are lost, the first is {min(lost)}")
+    outage = f"{longest_outage(load.of('read')):.1f} s"
+    budget = "exceeded" if wrong else f"{event.reads} reads, {event.writes} writes"
+    counts = (len(load.answers), failed["read"], failed["write"], len(acknowledged), len(lost))
+    return [event.name, *counts, outage, budget], wrong
+
+
+def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list[str]]:
+    """Let an event happen under load, and judge it when the cluster is whole again."""
     cluster.wait_until_whole()
     with Load(cluster.door, reads=READS, writes=WRITES, name=f"event {number} item") as load:
         time.sleep(BEFORE)
@@ -186,31 +206,7 @@ def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list
         event.mend(cluster)
         time.sleep(AFTER)
     cluster.wait_until_whole()
-    reads, writes = load.of("read"), load.of("write")
-    failed = {
-        kind: sum(not answer.good for answer in answers) for kind, answers in (("reads", reads), ("writes", writes))
-    }
-    acknowledged = load.acknowledged()
-    lost = acknowledged - cluster.kept()
-    outage = longest_outage(reads)
-    wrong = [
-        f"{event.name}: {failed[kind]} {kind} failed, allowed are {allowed}; {failures(load.of(kind[:-1]))}"
-        for kind, allowed in (("reads", event.reads), ("writes", event.writes))
-        if failed[kind] > allowed
-    ]
-    if lost:
-        wrong.append(f"{event.name}: {len(lost)} acknowledged writes are lost, the first is {min(lost)}")
-    budget = f"{event.reads} reads, {event.writes} writes"
-    line = [
-        event.name,
-        len(load.answers),
-        failed["reads"],
-        failed["writes"],
-        len(acknowledged),
-        len(lost),
-        f"{outage:.1f} s",
-    ]
-    return [*line, "exceeded" if wrong else budget], wrong
+    return judge(event, load, cluster.kept())
 
 
 def find_cluster(lab: Lab) -> Cluster:
