@@ -106,6 +106,7 @@ action:
 
 import os
 import tempfile
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -125,6 +126,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._configured_ser
 from ansible_collections.siteops.webcluster.plugins.module_utils._file_tree import readable_by_all
 
 File = dict[str, t.Any]
+SETTLE_SECONDS = 1.0
 
 
 class ConfiguredServiceModule(AnsibleModule):
@@ -198,16 +200,19 @@ def describe(file: File) -> dict[str, str]:
     }
 
 
+def fail(module: AnsibleModule, what: str, said: str) -> None:
+    """End with what went wrong, and with what the service wrote into the journal."""
+    name = module.params["name"]
+    journal = module.run_command(
+        ["journalctl", "--unit", name, "--lines", "5", "--output", "cat", "--no-pager", "--quiet"]
+    )[1]
+    module.fail_json(msg=f"{what}: {' '.join(f'{said} {journal}'.split())} See 'journalctl -u {name}'.")
+
+
 def command(module: AnsibleModule, words: list[str]) -> str:
-    """Run a command; where it fails, end with what it said and what the service wrote into the journal."""
     code, out, err = module.run_command(words)
     if code:
-        name = module.params["name"]
-        journal = module.run_command(
-            ["journalctl", "--unit", name, "--lines", "5", "--output", "cat", "--no-pager", "--quiet"]
-        )[1]
-        said = " ".join(f"{err} {journal}".split())
-        module.fail_json(msg=f"'{' '.join(words)}' failed: {said} See 'journalctl -u {name}'.")
+        fail(module, f"'{' '.join(words)}' failed", err)
     return str(out)
 
 
@@ -257,7 +262,12 @@ def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str
         return action
     if action != "nothing":
         command(module, ["systemctl", action, name])
+        if action == "reload":
+            # Some daemons read their files after the signal, and end when they cannot.
+            time.sleep(SETTLE_SECONDS)
         unit = look(module)
+        if not unit.active:
+            fail(module, f"{name} ended at its {action}", "")
     given = Stamp(unit.invocation, found.sum)
     if on_change != "nothing" and known != given:
         write_stamp(stamp, given)

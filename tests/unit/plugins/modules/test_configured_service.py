@@ -29,7 +29,7 @@ class Systemd:
         self.config = config
         self.calls: list[str] = []
         self.present = self.enabled = True
-        self.active = self.masked = False
+        self.active = self.masked = self.dies = False
         self.fails: set[str] = set()
         self.starts = 0
         self.started = 0.0
@@ -81,6 +81,7 @@ class Systemd:
             self.start()
         elif verb == "reload":
             self.load()
+            self.active = not self.dies
         return 0, "", ""
 
 
@@ -94,6 +95,7 @@ def systemd(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sy
     played = Systemd(config)
     monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", played.run)
     monkeypatch.setattr(configured_service, "STAMPS", str(tmp_path / "stamps"))
+    monkeypatch.setattr(configured_service, "SETTLE_SECONDS", 0)
     return played
 
 
@@ -255,6 +257,15 @@ def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Syste
     run(on_change="nothing")
     result = run("two\n", on_change="nothing")
     assert (result["changed"], result["action"], systemd.calls) == (True, "nothing", [])
+
+
+def test_e3_a_service_that_ends_at_its_reload_fails_the_run(run: Run, systemd: Systemd) -> None:
+    run()
+    systemd.dies = True
+    result = run("two\n")
+    assert result["msg"] == "service ended at its reload: cannot listen See 'journalctl -u service'."
+    systemd.dies = False
+    assert run("two\n")["action"] == "start"
 
 
 def test_b2_a_restart_can_be_told_of_before_it_is_done(run: Run, systemd: Systemd) -> None:
