@@ -102,6 +102,11 @@ def test_the_program_refuses_a_broken_file_by_the_same_command(
     assert said in asked.stdout + asked.stderr
 
 
+def test_b2_php_comes_back_after_it_was_killed(run: Run) -> None:
+    unit = run.file("debian13", "php8.4-fpm.service.d/webcluster.conf")
+    assert "\nRestart=on-failure\n" in unit.content
+
+
 @pytest.mark.parametrize("name", PHP)
 def test_each_release_gets_its_php(run: Run, name: str) -> None:
     version = PHP[name]
