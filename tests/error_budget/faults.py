@@ -117,10 +117,9 @@ def tell(verb: str, unit: str, host: str) -> Act:
 
 
 def power_off(host: str) -> Act:
-    # The connection ends with the host.
-    return lambda cluster: cluster.on(
-        host, "systemd-run", "--on-active=1", "systemctl", "poweroff", "--force", "--force"
-    )
+    # A moment later, since the connection ends with the host.
+    later = "(sleep 1; systemctl poweroff --force --force) > /dev/null 2>&1 &"
+    return lambda cluster: cluster.on(host, "sh", "-c", later)
 
 
 def power_on(cluster: Cluster) -> None:
