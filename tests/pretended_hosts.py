@@ -56,6 +56,8 @@ class Answer:
 # What our own modules say when there is nothing to do, where a role asks.
 USUAL = [
     Answer("preflight", {"missing_packages": [], "findings": []}),
+    Answer("apache_modules", {"files": []}),
+    Answer("configured_service", {"action": "nothing"}),
     Answer("redis_settings", {"restart": []}),
     Answer("redis_source", {"in_place": True}),
     Answer("mysql_source", {"in_place": True}),

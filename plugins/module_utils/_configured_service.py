@@ -110,7 +110,7 @@ def runs(unit: Unit, files: Files, stamp: Stamp | None) -> bool:
 
 
 def decide(unit: Unit, files: Files, stamp: Stamp | None, on_change: str) -> str:
-    """Return what has to be done with the service: start, reload, restart or nothing."""
+    """Return what has to be done with the service: start, reload, restart, tell or nothing."""
     if not unit.active:
         return "start"
     return "nothing" if on_change == "nothing" or runs(unit, files, stamp) else on_change

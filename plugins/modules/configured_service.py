@@ -23,7 +23,7 @@ attributes:
     description: Can run in check mode and tell what would change. On a host without the unit no text is checked.
     support: full
   diff_mode:
-    description: Shows the texts that change, except those of O(files[].secret_content).
+    description: Shows the texts that change, except those of O(files[].secret_content) and of files that others cannot read.
     support: full
 options:
   name:
@@ -69,9 +69,12 @@ options:
     elements: path
     default: []
   on_change:
-    description: How the service is told to read its files. V(nothing) leaves that to another task.
+    description:
+      - How the service is told to read its files. V(nothing) leaves that to another task.
+      - V(tell) leaves a service that runs as it is, and tells by RV(action) that it has to read its files; so a playbook can say
+        what is going to happen before another task does it.
     type: str
-    choices: [reload, restart, nothing]
+    choices: [reload, restart, tell, nothing]
     default: reload
 """
 
@@ -95,14 +98,15 @@ written:
   elements: str
   sample: [/etc/haproxy/haproxy.cfg]
 action:
-  description: What was done with the service, or would be in check mode.
+  description: What was done with the service, or would be in check mode; V(tell) is what has yet to be done.
   returned: success
   type: str
-  choices: [start, reload, restart, nothing]
+  choices: [start, reload, restart, tell, nothing]
 """
 
 import os
 import tempfile
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -119,8 +123,10 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._configured_ser
     read_stamp,
     write_stamp,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._file_tree import readable_by_all
 
 File = dict[str, t.Any]
+SETTLE_SECONDS = 1.0
 
 
 class ConfiguredServiceModule(AnsibleModule):
@@ -182,24 +188,31 @@ def set_attributes(module: AnsibleModule, file: File, path: str) -> bool:
 def describe(file: File) -> dict[str, str]:
     """Return the diff of a file, without secret texts."""
     secret = file["secret_content"] is not None
+    before = "" if secret else present_text(file) or ""
+    if before and not readable_by_all(file["path"]):
+        # It may have been a secret.
+        before = "(not readable by others, not shown)\n"
     return {
         "before_header": file["path"],
         "after_header": file["path"],
-        "before": "" if secret else present_text(file) or "",
+        "before": before,
         "after": "(secret, not shown)\n" if secret else text_of(file),
     }
 
 
+def fail(module: AnsibleModule, what: str, said: str) -> None:
+    """End with what went wrong, and with what the service wrote into the journal."""
+    name = module.params["name"]
+    journal = module.run_command(
+        ["journalctl", "--unit", name, "--lines", "5", "--output", "cat", "--no-pager", "--quiet"]
+    )[1]
+    module.fail_json(msg=f"{what}: {' '.join(f'{said} {journal}'.split())} See 'journalctl -u {name}'.")
+
+
 def command(module: AnsibleModule, words: list[str]) -> str:
-    """Run a command; where it fails, end with what it said and what the service wrote into the journal."""
     code, out, err = module.run_command(words)
     if code:
-        name = module.params["name"]
-        journal = module.run_command(
-            ["journalctl", "--unit", name, "--lines", "5", "--output", "cat", "--no-pager", "--quiet"]
-        )[1]
-        said = " ".join(f"{err} {journal}".split())
-        module.fail_json(msg=f"'{' '.join(words)}' failed: {said} See 'journalctl -u {name}'.")
+        fail(module, f"'{' '.join(words)}' failed", err)
     return str(out)
 
 
@@ -245,9 +258,16 @@ def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str
         command(module, ["systemctl", "enable", name])
     known = read_stamp(stamp)
     action = decide(unit, found, known, on_change)
+    if action == "tell":
+        return action
     if action != "nothing":
         command(module, ["systemctl", action, name])
+        if action == "reload":
+            # Some daemons read their files after the signal, and end when they cannot.
+            time.sleep(SETTLE_SECONDS)
         unit = look(module)
+        if not unit.active:
+            fail(module, f"{name} ended at its {action}", "")
     given = Stamp(unit.invocation, found.sum)
     if on_change != "nothing" and known != given:
         write_stamp(stamp, given)
@@ -303,7 +323,7 @@ def main() -> None:
                 "mutually_exclusive": [("content", "secret_content")],
             },
             "reads": {"type": "list", "elements": "path", "default": []},
-            "on_change": {"type": "str", "choices": ["reload", "restart", "nothing"], "default": "reload"},
+            "on_change": {"type": "str", "choices": ["reload", "restart", "tell", "nothing"], "default": "reload"},
         },
         supports_check_mode=True,
     )

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
 
+# How many steps site.yml converges in; see wave_of.
+WAVES = 4
+
 Arguments = dict[str, t.Any]
 
 
@@ -110,8 +113,22 @@ def engine_arguments(settings: Settings, tiers: Tiers, key: str, host: str, addr
     return arguments
 
 
-def web_arguments(settings: Settings, tiers: Tiers, host: str) -> Arguments:
+def url_of(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}{'' if port == 80 else f':{port}'}/"
+
+
+def statistics_url(settings: Settings, host: str, address: str) -> str:
+    """Where a host's HAProxy tells of itself."""
+    bound = own_or(settings, host, "haproxy_stats_bind_address", address)
+    return url_of(bound, settings.value(host, "haproxy_stats_port"))
+
+
+def web_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:
+    # The process of the data proxy, whatever becomes of the databases behind it.
+    proxies = [f"{statistics_url(settings, host, address)}livez"] if tiers["engines"] else []
     arguments: Arguments = {
+        "apache_php_health_urls": joined(settings, host, "apache_php_health_urls", proxies),
         "apache_php_server_name": served_as(settings, host),
         "apache_php_trusted_proxies": joined(
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
@@ -154,6 +171,22 @@ def tiers_of(tiers: Tiers, host: str) -> list[str]:
     return found
 
 
+def wave_of(tiers: Tiers, host: str, tier: str, first_web: str) -> int:
+    """When a tier of a host is converged: 0 primaries and load balancers, 1 replicas, 2 one web server, 3 the others.
+
+    So a primary has its new accounts before somebody uses them, never restarts together with its replicas, and what is wrong
+    ends the run while most of the cluster is as it was. On the first day nobody is served yet: all at once.
+    """
+    engines = tiers["engines"]
+    if engines and all(state["decided_by"] != "live" for state in engines.values()):
+        return 0
+    if tier in ENGINES:
+        return 0 if host == engines[tier]["primary"]["name"] else 1
+    if host in [member["name"] for member in tiers["web"]]:
+        return 2 if host == first_web else 3
+    return 0
+
+
 def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:
     """Every argument of a host's roles but the secrets, which stay where they are."""
     arguments: Arguments = {}
@@ -164,7 +197,7 @@ def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) ->
     is_web = "apache_php" in wanted
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:
-        arguments |= web_arguments(settings, tiers, host)
+        arguments |= web_arguments(settings, tiers, host, address)
     if "haproxy" in wanted:
         arguments |= proxy_arguments(settings, tiers, host, address, is_lb, is_web)
     return arguments

@@ -11,14 +11,17 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
+    WAVES,
     Arguments,
     Member,
     Tiers,
     demo_is_there,
-    own_or,
     role_arguments,
     served_as,
+    statistics_url,
     tiers_of,
+    url_of,
+    wave_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency import (
     consistency_errors,
@@ -75,8 +78,8 @@ class Topology(Tiers):
 
     errors: list[str]
     notes: list[str]
-    # Tiers of each host, in the order in which they are converged.
-    tiers: dict[str, list[str]]
+    # Tiers of each host in the order in which they are converged, by wave: where one fails, those after it are left alone.
+    waves: list[dict[str, list[str]]]
     arguments: dict[str, Arguments]
     servers: list[JudgedServer]
     doors: list[Door]
@@ -145,16 +148,6 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
             "primary_name": primary["name"],
             "primary_password": engine.option("monitor_password"),
         }
-
-
-def url_of(address: str, port: int) -> str:
-    host = f"[{address}]" if ":" in address else address
-    return f"http://{host}{'' if port == 80 else f':{port}'}/"
-
-
-def statistics_url(settings: Settings, member: Member) -> str:
-    address = own_or(settings, member["name"], "haproxy_stats_bind_address", member["address"])
-    return f"{url_of(address, settings.value(member['name'], 'haproxy_stats_port'))}stats"
 
 
 def doors(settings: Settings, tiers: Tiers) -> list[Door]:
@@ -238,17 +231,28 @@ def topology(
     errors += consistency_errors(settings, tiers)
     notes += consistency_notes(settings, tiers)
     web = [server["name"] for server in tiers["web"]]
+    first_web = next((name for name in web if not must_answer or name in must_answer), "")
+    # A host of the cluster that is in no tier has none.
+    wanted = {name: tiers_of(tiers, name) for name in [*hosts, *groups.get(CLUSTER, [])]}
+
+    def wave(number: int) -> dict[str, list[str]]:
+        return {
+            name: [tier for tier in found if wave_of(tiers, name, tier, first_web) == number]
+            for name, found in wanted.items()
+        }
+
     result: Topology = {
         **tiers,
         "errors": errors,
         "notes": notes,
-        # A host of the cluster that is in no tier has none.
-        "tiers": {name: tiers_of(tiers, name) for name in [*hosts, *groups.get(CLUSTER, [])]},
+        "waves": [wave(number) for number in range(WAVES)],
         "arguments": role_arguments(settings, tiers, addresses),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
         "doors": doors(settings, tiers),
         "served_as": {name: served_as(settings, name) for name in web},
-        "statistics": [statistics_url(settings, member) for member in tiers["load_balancers"]],
+        "statistics": [
+            f"{statistics_url(settings, member['name'], member['address'])}stats" for member in tiers["load_balancers"]
+        ],
     }
     result["errors"] = [*settings.errors, *errors]
     return result

@@ -19,7 +19,7 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # The databases that belong to the server, or are written by every look.
-OWN_DATABASES = ("mysql", "sys", "information_schema", "performance_schema", "webcluster_canary")
+OWN_DATABASES = ("mysql", "sys", "information_schema", "performance_schema", "ansible_canary")
 # Runs on a MySQL host: every row of every table of the applications.
 ROWS = """
 own = {own}
@@ -31,12 +31,12 @@ tables = ask("SELECT CONCAT('`', table_schema, '`.`', table_name, '`') FROM info
              f" WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ({{names}})")
 print(json.dumps({{table: sorted(ask(f"SELECT * FROM {{table}}")) for table in tables}}))
 """
-# Runs on a Redis host: every key with its serialized value; the canary's own key is written by every look.
+# Runs on a Redis host: every key that stays, with its serialized value; the canary and what the demo caches have a time to live.
 KEYS = """
 def ask(*words):
     return subprocess.run(["redis-cli", "--user", user, "--no-auth-warning", *words], capture_output=True,
                           env={**os.environ, "REDISCLI_AUTH": password}, check=True).stdout
-names = [name for name in ask("--scan").decode("utf-8", "surrogateescape").splitlines() if "canary" not in name]
+names = [name for name in ask("--scan").decode("utf-8", "surrogateescape").splitlines() if ask("TTL", name).strip() == b"-1"]
 print(json.dumps({name: ask("DUMP", name).hex() for name in sorted(names)}))
 """
 
@@ -144,7 +144,7 @@ class Lab:
 
     def keep_items(self, primary: str) -> None:
         """Let the database keep what the demo writes: the demo itself only keeps its newest items."""
-        self.on(primary, "mysql", "webcluster", "-e", KEEP)
+        self.on(primary, "mysql", "demo", "-e", KEEP)
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:

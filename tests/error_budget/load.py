@@ -43,6 +43,8 @@ class Load:
     writes: int = 5
     read_path: str = "/api/items"
     timeout: float = 15.0
+    # What its texts begin with; another for each load whose writes are told apart.
+    name: str = "load"
     answers: list[Answer] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -80,7 +82,7 @@ class Load:
     def _request(self, kind: str) -> None:
         with self._lock:
             self._number += 1
-            text = f"load {self._number}"
+            text = f"{self.name} {self._number}"
         begin = time.monotonic()
         status, reason = 0, ""
         connection = http.client.HTTPConnection(self.address, timeout=self.timeout)

@@ -20,7 +20,7 @@ OWN = {
     **WITHOUT_DEMO,
     "apache_php_document_root": "/srv/shop/public",
     "apache_php_extra_packages": ["php-intl"],
-    "apache_php_extra_modules": ["rewrite"],
+    "apache_php_extra_modules": ["rewrite", "proxy_balancer"],
     "apache_php_extra_config": 'RewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]',
     "apache_php_ini_settings": {"memory_limit": "64M"},
     "apache_php_fpm_settings": {"env[SHOP]": "open"},
@@ -33,7 +33,8 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """Stand in for the verifier's host, which is the first web server; the neutral page is back afterwards."""
     second = testinfra.get_host("ssh://moleculeweb2", ssh_config=request.config.getoption("ssh_config"), sudo=True)
     second.check_output("mkdir -p /srv/shop/public")
-    second.check_output("printf %%s %s > /srv/shop/public/index.php", PAGE)
+    for name in ("index.php", "uploads/shell.php", ".git/config", "index.php.bak"):
+        second.check_output("printf %%s %s | install -D /dev/stdin %s", PAGE, f"/srv/shop/public/{name}")
     code, output = converge("apache_php", OWN, "--limit=moleculeweb2")
     assert code == 0, output
     yield second
@@ -50,6 +51,34 @@ def test_page_is_served_with_its_settings_and_packages(ask: Ask) -> None:
 def test_own_module_and_own_lines_work_together(ask: Ask) -> None:
     answer = ask("/old")
     assert (answer.status, answer.headers["location"].endswith("/new")) == (301, True)
+
+
+def test_a_module_comes_with_what_it_depends_on(host: Host) -> None:
+    assert "slotmem_shm_module" in host.check_output("apache2ctl -M")
+
+
+@pytest.mark.parametrize("path", ["/uploads/shell.php", "/.git/config", "/index.php.bak"])
+def test_nothing_uploaded_is_run_and_nothing_hidden_is_shown(ask: Ask, path: str) -> None:
+    answer = ask(path)
+    assert answer.status == 403
+    assert "memory_limit" not in answer.text
+
+
+def test_what_cannot_run_is_refused_and_apache_goes_on(ask: Ask) -> None:
+    module = "LoadModule heartmonitor_module /usr/lib/apache2/modules/mod_heartmonitor.so"
+    code, output = converge("apache_php", {**OWN, "apache_php_extra_config": module}, "--limit=moleculeweb2")
+    assert code != 0
+    assert "failed to lookup provider 'shm' for 'slotmem'" in output
+    assert ask("/").status == 200
+
+
+def test_health_tells_who_on_the_host_is_silent(ask: Ask) -> None:
+    silent = {**OWN, "apache_php_health_urls": ["http://127.0.0.1:9/livez"]}
+    code, output = converge("apache_php", silent, "--limit=moleculeweb2")
+    assert code == 0, output
+    answer = ask("/healthz")
+    assert (answer.status, answer.text) == (503, "no answer: http://127.0.0.1:9/livez\n")
+    assert converge("apache_php", OWN, "--limit=moleculeweb2")[0] == 0
 
 
 def test_the_cluster_still_sees_its_health(ask: Ask) -> None:

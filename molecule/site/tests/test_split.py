@@ -93,3 +93,26 @@ def test_a_lagging_replica_gets_no_reads(item: object) -> None:
     with meanwhile("sitemysql2", DELAY.format(3600), DELAY.format(0)):
         assert until(lambda: reader(item) == "sitemysql1"), reader(item)
     assert until(lambda: reader(item) == "sitemysql2"), reader(item)
+
+
+def served_by() -> set[str]:
+    """The web servers that the balancer gives traffic to."""
+    found = set()
+    for _again in range(9):
+        connection = http.client.HTTPConnection(DOOR, timeout=15)
+        connection.request("GET", "/livez")
+        found.add(connection.getresponse().getheader("X-Served-By", ""))
+        connection.close()
+    return found
+
+
+def test_a_web_server_without_its_data_proxy_gets_no_traffic() -> None:
+    assert until(lambda: "siteweb2" in served_by())
+    subprocess.run([*SSH, "siteweb2", "sudo", "systemctl", "stop", "haproxy"], check=True)
+    try:
+        # Not one page fails while its health check has not seen it yet.
+        assert {ask("/api/items")[0] for _again in range(20)} == {200}
+        assert until(lambda: "siteweb2" not in served_by())
+    finally:
+        subprocess.run([*SSH, "siteweb2", "sudo", "systemctl", "start", "haproxy"], check=True)
+    assert until(lambda: "siteweb2" in served_by())

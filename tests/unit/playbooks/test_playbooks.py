@@ -222,6 +222,31 @@ def test_the_live_primary_stays_primary(tmp_path_factory: pytest.TempPathFactory
     assert {call.host for call in run.calls if call.module == "configured_service"} == {"db1", "db2"}
 
 
+@pytest.mark.parametrize(
+    ("bad", "changed", "spared"),
+    [("web1", {"lb", "web1", "db1", "db2", "redis1", "redis2"}, "web2"), ("db2", set(HEALTHY) | {"lb"}, "web1, web2")],
+)
+def test_e3_and_b2_a_bad_host_stops_the_run_before_the_others(
+    bad: str, changed: set[str], spared: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    refused = Answer("configured_service", {"failed": True, "msg": "The new configuration does not run."}, bad)
+    told = [refused, *answers(HEALTHY, HEALTHY)]
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("bad"))
+    assert run.code != 0
+    assert {call.host for call in run.calls if call.module == "configured_service"} == changed
+    said = f"{bad} failed above, nothing was changed on {spared}: mend the cause and run again."
+    assert said in " ".join(run.output.split())
+
+
+def test_b2_a_primary_is_done_before_its_replica_begins(tmp_path_factory: pytest.TempPathFactory) -> None:
+    told = answers(HEALTHY, HEALTHY)
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("running"))
+    assert run.code == 0, run.output
+    hosts = [call.host for call in run.calls if call.module == "configured_service"]
+    for primary, follower in (("db1", "db2"), ("redis1", "redis2"), ("db2", "web1"), ("web1", "web2")):
+        assert max(at for at, host in enumerate(hosts) if host == primary) < hosts.index(follower)
+
+
 def judged(run: Run, host: str) -> dict[str, Any]:
     """What a host was asked for its verdict."""
     [arguments] = [arguments for arguments in run.of(host, "replication_status") if "canary" in arguments]

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._apache_modules import AVAILABLE, files_of
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Call, Case, Run, play_role
 
@@ -21,7 +25,7 @@ DEMO = {
     "apache_php_demo_redis_password": "redis-secret",
 }
 # Each variable that brings an application of one's own.
-OWN = {
+OWN: dict[str, Any] = {
     "apache_php_memory_mb": 1024,
     "apache_php_demo_enabled": False,
     "apache_php_server_name": "shop-1",
@@ -32,12 +36,14 @@ OWN = {
     "apache_php_fpm_settings": {"pm.max_requests": 77, "request_terminate_timeout": "20s", "clear_env": False},
     "apache_php_extra_config": 'RewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]\n',
     "apache_php_trusted_proxies": ["10.0.0.52", "fd00::/64"],
+    "apache_php_health_urls": ["http://127.0.0.1:8404/livez"],
 }
+MODULE_FILES = [f"{AVAILABLE}/{module}.load" for module in OWN["apache_php_extra_modules"]]
 CASES = {
     "debian12": Case(DEMO, release="12"),
     "debian13": Case(DEMO),
-    "own12": Case(OWN, release="12"),
-    "own": Case(OWN),
+    "own12": Case(OWN, release="12", answers={"apache_modules": {"files": MODULE_FILES}}),
+    "own": Case(OWN, answers={"apache_modules": {"files": MODULE_FILES}}),
     "large": Case({**DEMO, "apache_php_memory_mb": 0}, facts={"memtotal_mb": 16384, "processor_vcpus": 8}),
 }
 # The file, and the program that the role lets look at it.
@@ -96,6 +102,11 @@ def test_the_program_refuses_a_broken_file_by_the_same_command(
     assert said in asked.stdout + asked.stderr
 
 
+def test_b2_php_comes_back_after_it_was_killed(run: Run) -> None:
+    unit = run.file("debian13", "php8.4-fpm.service.d/webcluster.conf")
+    assert "\nRestart=on-failure\n" in unit.content
+
+
 @pytest.mark.parametrize("name", PHP)
 def test_each_release_gets_its_php(run: Run, name: str) -> None:
     version = PHP[name]
@@ -118,7 +129,6 @@ def test_nothing_is_served_but_the_document_root_and_the_health_pages(run: Run, 
     )
     assert granted == [f"{root}/", "/var/www/webcluster/system/"]
     assert config.content.count("Require all granted") == len(granted)
-    assert part(config, 'FilesMatch "^\\."') == ["Require all denied"]
 
 
 def test_only_the_trusted_proxies_may_say_who_the_client_is(run: Run) -> None:
@@ -195,11 +205,42 @@ def test_own_packages_come_in_the_same_transaction(run: Run) -> None:
     assert {"apache2", "php8.4-fpm", "php-intl", "imagemagick"} <= set(names)
 
 
-def test_own_modules_are_loaded(run: Run) -> None:
+def test_own_modules_are_loaded_by_their_own_files(run: Run) -> None:
+    asked = run.one("own", "apache_modules")
+    assert asked["names"] == ["rewrite", "expires"]
+    assert {"mpm_event", "proxy", "remoteip"} <= set(asked["loaded"])
     config = run.file("own", "apache2.conf").content
-    for module in ("rewrite", "expires"):
-        assert f"\nLoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n" in config
-        assert f" {module}_module " not in run.file("debian13", "apache2.conf").content
+    assert re.findall(r"^Include (.*)$", config, re.MULTILINE) == MODULE_FILES
+    assert run.of("own", "configured_service")[-1]["reads"] == MODULE_FILES
+    assert run.of("debian13", "apache_modules") == []
+    assert "Include" not in run.file("debian13", "apache2.conf").content
+
+
+@pytest.mark.parametrize(
+    "modules", [["proxy_balancer", "lbmethod_byrequests"], ["ssl"], ["status", "info"], ["auth_digest"]]
+)
+def test_e3_apache_starts_with_modules_and_what_they_depend_on(run: Run, modules: list[str], tmp_path: Path) -> None:
+    need("apache2ctl")
+    written = run.file("own", "apache2.conf")
+    files = files_of(modules, run.one("own", "apache_modules")["loaded"], AVAILABLE)
+    includes = "\n".join(f"Include {file}" for file in files)
+    content = re.sub(r"(?m)^DocumentRoot .*", f"DocumentRoot {tmp_path}", written.content)
+    content = content.replace(f"Include {MODULE_FILES[0]}", f"{includes}\nInclude {MODULE_FILES[0]}")
+    asked = check(written.arguments["validate"], content, tmp_path)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+
+
+def test_e3_a_configuration_that_passes_the_syntax_check_and_cannot_run_is_refused(run: Run, tmp_path: Path) -> None:
+    need("apache2ctl")
+    if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make a network to try Apache in")
+    written = run.file("debian13", "apache2.conf")
+    content = re.sub(r"(?m)^DocumentRoot .*", f"DocumentRoot {tmp_path}", written.content)
+    content += "LoadModule proxy_balancer_module /usr/lib/apache2/modules/mod_proxy_balancer.so\n"
+    assert check("/usr/sbin/apache2ctl -t -f %s", content, tmp_path).returncode == 0
+    asked = check(written.arguments["validate"], content, tmp_path)
+    assert asked.returncode == 1
+    assert "Failed to lookup provider 'shm' for 'slotmem'" in asked.stderr
 
 
 def test_own_ini_settings_win(run: Run) -> None:
@@ -227,6 +268,40 @@ def test_own_name_is_told_to_the_visitor(run: Run) -> None:
     assert "\nServerName shop-1\n" in config
     assert '\nHeader always set X-Served-By "shop-1"\n' in config
     assert '\nHeader always set X-Served-By "pretended"\n' in run.file("debian13", "apache2.conf").content
+
+
+def test_b8_what_a_user_adds_to_a_file_is_not_for_everybody(run: Run) -> None:
+    for file in FILES:
+        assert run.file("own", file).arguments["mode"] == "0640"
+        assert "content" not in run.file("own", file).arguments
+        assert run.file("debian13", file).arguments["mode"] == "0644"
+        assert "content" in run.file("debian13", file).arguments
+
+
+def test_b2_health_depends_on_what_php_needs_on_the_host(run: Run) -> None:
+    [pages] = [call["files"] for call in run.of("debian13", "file_tree") if call["path"].endswith("/system")]
+    assert json.loads(pages["health.json"]) == []
+    [pages] = [call["files"] for call in run.of("own", "file_tree") if call["path"].endswith("/system")]
+    assert json.loads(pages["health.json"]) == ["http://127.0.0.1:8404/livez"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bad_url", "apache_php_health_urls holds 127.0.0.1:8404, expected addresses such as"),
+        ("bad_folder", 'apache_php_upload_folders holds "../private", expected folders below the document root'),
+        ("bad_file", 'apache_php_hidden_files holds "a b", expected names of files'),
+    ],
+)
+def test_bad_input_is_named_before_anything_is_changed(name: str, said: str, tmp_path: Path) -> None:
+    values = {
+        "bad_url": {"apache_php_health_urls": ["127.0.0.1:8404"]},
+        "bad_folder": {"apache_php_upload_folders": ["uploads", "../private"]},
+        "bad_file": {"apache_php_hidden_files": ["*.bak", "a b"]},
+    }
+    run = play_role("apache_php", {name: Case({**DEMO, **values[name]})}, tmp_path)
+    assert said in run.refusal(name)
+    assert run.of(name, "configured_service") + run.of(name, "file_tree") == []
 
 
 def test_demo_password_is_for_php_only(run: Run) -> None:

@@ -172,9 +172,12 @@ def test_haproxy_refuses_a_broken_file_by_the_same_command(run: Run, tmp_path: P
     assert asked.returncode != 0
 
 
-def test_file_is_for_root_and_haproxy_only(run: Run) -> None:
+@pytest.mark.parametrize("name", ["redis", "lines"])
+def test_b8_file_with_secrets_is_for_root_and_haproxy_only(name: str, run: Run) -> None:
     wanted = {"owner": "root", "group": "haproxy", "mode": "0640"}
-    assert wanted.items() <= run.file("redis", "haproxy.cfg").arguments.items()
+    assert wanted.items() <= run.file(name, "haproxy.cfg").arguments.items()
+    assert "content" not in run.file(name, "haproxy.cfg").arguments
+    assert run.file("http", "haproxy.cfg").arguments["mode"] == "0644"
 
 
 @pytest.fixture
@@ -206,7 +209,7 @@ def test_what_a_client_says_about_itself_is_replaced(config: Callable[[str], str
 
 def test_only_methods_that_change_nothing_are_repeated(config: Callable[[str], str]) -> None:
     backend = section(config("http"), "backend web")
-    assert "retry-on conn-failure empty-response response-timeout" in backend
+    assert "retry-on conn-failure empty-response response-timeout 502 503" in backend
     assert "http-request disable-l7-retry unless METH_GET" in backend
 
 

@@ -30,6 +30,7 @@ CASES = {
     "replica": Case({**USUAL, "mysql_server_source_host": "10.0.0.20", "mysql_server_bind_address": "10.0.0.21"}),
     "sid": Case({**USUAL, "mysql_server_flavor": "mysql"}, release="sid"),
     "settings": Case({**USUAL, "mysql_server_settings": {"sort_buffer_size": "1M", "general_log": False}}),
+    "restarted": Case(USUAL, answers={"configured_service": {"action": "tell"}}),
     "alone": Case(
         {
             "mysql_server_bind_address": "10.0.0.20",
@@ -192,3 +193,20 @@ def test_systemd_accepts_the_unit_of_the_status_service(run: Run, tmp_path: Path
     assert asked.returncode == 0, asked.stderr
     assert "ProtectSystem=strict" in unit.content
     assert "User=webcluster-status" in unit.content
+
+
+def test_b2_a_primary_is_restarted_after_the_run_has_said_so(run: Run) -> None:
+    how = [call["on_change"] for call in run.of("restarted", "configured_service") if call["name"] == "mariadb"]
+    assert how == ["tell"]
+    said = " ".join(run.output.split())
+    assert said.count("is the primary and mariadb on it has to be restarted") == 1
+    assert said.index("restarted is the primary and mariadb on it has to be restarted") < said.index(
+        ": Restart the primary]"
+    )
+    assert run.one("restarted", "systemd_service")["state"] == "restarted"
+    assert run.of("debian13", "systemd_service") == []
+
+
+def test_b2_a_replica_is_restarted_without_a_word(run: Run) -> None:
+    how = [call["on_change"] for call in run.of("replica", "configured_service") if call["name"] == "mariadb"]
+    assert how == ["restart"]

@@ -25,6 +25,10 @@ CASES = {
         {**USUAL, "redis_server_flavor": "valkey", "redis_server_replication_password": "replication-secret"}
     ),
     "replica": Case({**USUAL, "redis_server_source_host": "10.0.0.37"}),
+    "restarted": Case(USUAL, answers={"redis_settings": {"restart": ["databases"]}}),
+    "restarted_replica": Case(
+        {**USUAL, "redis_server_source_host": "10.0.0.37"}, answers={"redis_settings": {"restart": ["databases"]}}
+    ),
     "own": Case(
         {
             **USUAL,
@@ -176,3 +180,14 @@ def test_replica_is_told_its_primary_and_how_to_log_in(run: Run) -> None:
     for arguments in run.of("debian13", "redis_source"):
         assert arguments["state"] == "primary"
         assert "source_host" not in arguments
+
+
+def test_b2_a_primary_is_restarted_after_the_run_has_said_so(run: Run) -> None:
+    said = " ".join(run.output.split())
+    assert said.count("has to be restarted, for databases") == 1
+    assert "restarted is the primary and redis-server on it has to be restarted, for databases" in said
+    assert said.index("has to be restarted, for databases") < said.index(
+        ": Restart the server when there is no other way]"
+    )
+    for name in ("restarted", "restarted_replica"):
+        assert run.one(name, "systemd_service")["state"] == "restarted"

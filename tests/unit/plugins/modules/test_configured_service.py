@@ -29,7 +29,7 @@ class Systemd:
         self.config = config
         self.calls: list[str] = []
         self.present = self.enabled = True
-        self.active = self.masked = False
+        self.active = self.masked = self.dies = False
         self.fails: set[str] = set()
         self.starts = 0
         self.started = 0.0
@@ -81,6 +81,7 @@ class Systemd:
             self.start()
         elif verb == "reload":
             self.load()
+            self.active = not self.dies
         return 0, "", ""
 
 
@@ -94,6 +95,7 @@ def systemd(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sy
     played = Systemd(config)
     monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", played.run)
     monkeypatch.setattr(configured_service, "STAMPS", str(tmp_path / "stamps"))
+    monkeypatch.setattr(configured_service, "SETTLE_SECONDS", 0)
     return played
 
 
@@ -102,10 +104,12 @@ Run = t.Callable[..., dict[str, t.Any]]
 
 @pytest.fixture
 def run(systemd: Systemd, config: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def once(text: str = "one\n", check: bool = False, secret: bool = False, **more: t.Any) -> dict[str, t.Any]:
+    def once(
+        text: str = "one\n", check: bool = False, secret: bool = False, mode: str = "0644", **more: t.Any
+    ) -> dict[str, t.Any]:
         systemd.calls.clear()
         key = "secret_content" if secret else "content"
-        file = {"path": str(config), key: text, "owner": ME, "group": GROUP, "validate": "checker %s"}
+        file = {"path": str(config), key: text, "owner": ME, "group": GROUP, "mode": mode, "validate": "checker %s"}
         args = {"name": "service", "files": [file], "_ansible_check_mode": check, "_ansible_diff": True, **more}
         with patch_module_args(args), pytest.raises(SystemExit):
             configured_service.main()
@@ -224,6 +228,13 @@ def test_secret_text_is_never_shown(run: Run) -> None:
     assert "password" not in result["out"]
 
 
+def test_b8_a_text_that_was_secret_is_not_shown_when_it_becomes_plain(run: Run) -> None:
+    run("password\n", secret=True, mode="0640")
+    result = run("plain\n")
+    assert result["diff"][0]["before"] == "(not readable by others, not shown)\n"
+    assert "password" not in result["out"]
+
+
 def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Path) -> None:
     run()
     config.chmod(0o600)
@@ -234,6 +245,7 @@ def test_mode_is_mended_without_a_reload(run: Run, systemd: Systemd, config: Pat
 
 def test_users_are_made_before_the_start(run: Run, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configured_service, "present_text", configured_service.text_of)
+    monkeypatch.setattr(configured_service, "readable_by_all", lambda _: True)
     monkeypatch.setattr(configured_service, "set_attributes", lambda *_: False)
     run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}])
     assert systemd.calls == ["systemd-sysusers /etc/sysusers.d/web.conf", "start"]
@@ -245,6 +257,27 @@ def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Syste
     run(on_change="nothing")
     result = run("two\n", on_change="nothing")
     assert (result["changed"], result["action"], systemd.calls) == (True, "nothing", [])
+
+
+def test_e3_a_service_that_ends_at_its_reload_fails_the_run(run: Run, systemd: Systemd) -> None:
+    run()
+    systemd.dies = True
+    result = run("two\n")
+    assert result["msg"] == "service ended at its reload: cannot listen See 'journalctl -u service'."
+    systemd.dies = False
+    assert run("two\n")["action"] == "start"
+
+
+def test_b2_a_restart_can_be_told_of_before_it_is_done(run: Run, systemd: Systemd) -> None:
+    assert run(on_change="tell")["action"] == "start"
+    assert run(on_change="tell")["action"] == "nothing"
+    assert run("two\n", check=True, on_change="tell")["action"] == "tell"
+    for _run in range(2):
+        result = run("two\n", on_change="tell")
+        assert (result["action"], result["changed"], systemd.calls, systemd.read) == ("tell", True, [], "one\n")
+    assert run("two\n", on_change="restart")["action"] == "restart"
+    assert systemd.read == "two\n"
+    assert not run("two\n", on_change="tell")["changed"]
 
 
 @pytest.mark.parametrize(

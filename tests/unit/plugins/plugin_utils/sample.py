@@ -86,6 +86,6 @@ def hostvars(of: Groups, **changed: t.Any) -> Hostvars:
     return found
 
 
-def topology(of: Groups | None = None, **changed: t.Any) -> _topology.Topology:
+def topology(of: Groups | None = None, must_answer: t.Sequence[str] = (), **changed: t.Any) -> _topology.Topology:
     of = of or groups()
-    return _topology.topology(of, hostvars(of, **changed))
+    return _topology.topology(of, hostvars(of, **changed), must_answer=must_answer)

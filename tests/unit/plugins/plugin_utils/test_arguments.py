@@ -7,7 +7,13 @@ import typing as t
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _variables
-from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import SECRETS, groups, topology
+from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
+    SECRETS,
+    groups,
+    look,
+    looks,
+    topology,
+)
 
 OPTIONS = _variables.all_options()
 MYSQL = ("mysql_master", "mysql_replica")
@@ -31,9 +37,39 @@ def service(host: str, name: str, **changed: t.Any) -> dict[str, t.Any]:
     return found
 
 
+def tiers_of(result: t.Any) -> dict[str, list[str]]:
+    """What each host is converged to, whenever that is."""
+    return {host: [tier for wave in result["waves"] for tier in wave[host]] for host in result["waves"][0]}
+
+
+def waves(*limit: str) -> list[dict[str, list[str]]]:
+    """Who is converged when, in a cluster that runs."""
+    live = {"db1": {"__webcluster_looks": looks("mysql", "db1", look("primary"))}}
+    return [{host: tiers for host, tiers in wave.items() if tiers} for wave in topology(None, limit, **live)["waves"]]
+
+
+def test_b2_and_e3_a_running_cluster_is_converged_in_waves() -> None:
+    assert waves() == [
+        {"lb": ["haproxy"], "db1": ["mysql"], "r1": ["redis"]},
+        {"db2": ["mysql"], "db3": ["mysql"], "r2": ["redis"]},
+        {"web1": ["apache_php", "haproxy"]},
+        {"web2": ["apache_php", "haproxy"]},
+    ]
+
+
+def test_e3_the_first_web_server_of_a_limited_run_goes_ahead() -> None:
+    assert waves("web2")[2] == {"web2": ["apache_php", "haproxy"]}
+
+
+def test_on_the_first_day_everything_is_converged_at_once() -> None:
+    first, *later = topology()["waves"]
+    assert all(first.values())
+    assert not any(tiers for wave in later for tiers in wave.values())
+
+
 def test_the_usual_cluster() -> None:
     result = topology()
-    assert result["tiers"] == {
+    assert tiers_of(result) == {
         "lb": ["haproxy"],
         "web1": ["apache_php", "haproxy"],
         "web2": ["apache_php", "haproxy"],
@@ -142,7 +178,7 @@ def test_without_redis_there_is_no_demo_and_no_redis_service() -> None:
 
 def test_without_data_servers_a_web_server_has_no_data_proxy() -> None:
     of = groups(mysql_master=[], mysql_replica=[], redis_master=[], redis_replica=[])
-    assert topology(of)["tiers"] == {"lb": ["haproxy"], "web1": ["apache_php"], "web2": ["apache_php"]}
+    assert tiers_of(topology(of)) == {"lb": ["haproxy"], "web1": ["apache_php"], "web2": ["apache_php"]}
 
 
 def test_a_single_mysql_server_takes_reads_and_writes() -> None:
@@ -160,8 +196,18 @@ def test_one_host_may_be_everything() -> None:
     )}  # fmt: skip
     result = topology(of, all1={**moved, "apache_php_listen_port": 8080})
     assert result["errors"] == []
-    assert result["tiers"] == {"all1": ["mysql", "redis", "apache_php", "haproxy"]}
+    assert tiers_of(result) == {"all1": ["mysql", "redis", "apache_php", "haproxy"]}
     found = result["arguments"]["all1"]
     assert found["haproxy_http_backends"] == [{"name": "all1", "address": "10.0.0.99", "port": 8080}]
     assert found["haproxy_data_services"][0]["bind_port"] == 13306
     assert found["mysql_server_application_hosts"] == ["10.0.0.99"]
+
+
+def test_b2_a_web_server_is_healthy_only_while_its_data_proxy_works() -> None:
+    assert arguments("web1")["apache_php_health_urls"] == ["http://10.0.0.4:8404/livez"]
+    moved = {"haproxy_stats_bind_address": "127.0.0.1", "haproxy_stats_port": 8405}
+    assert arguments("web1", web1=moved)["apache_php_health_urls"] == ["http://127.0.0.1:8405/livez"]
+    own = {"apache_php_health_urls": ["http://127.0.0.1:9000/"]}
+    assert arguments("web1", web1=own)["apache_php_health_urls"][0] == "http://127.0.0.1:9000/"
+    of = groups(mysql_master=[], mysql_replica=[], redis_master=[], redis_replica=[])
+    assert arguments("web1", of)["apache_php_health_urls"] == []

@@ -55,7 +55,7 @@ def test_a_server_that_could_not_be_asked_stops_a_run_and_not_a_look(looked: dic
 def test_a_host_of_the_cluster_may_be_in_no_tier() -> None:
     of = groups()
     of["webcluster"].append("all1")
-    assert topology(of)["tiers"]["all1"] == []
+    assert [wave["all1"] for wave in topology(of)["waves"]] == [[]] * 4
 
 
 def test_a_host_without_address_is_an_error() -> None:
