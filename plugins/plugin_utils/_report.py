@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import EngineState, members
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology, looks_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import said_by
 
 # What the rows of the load balancers and web servers say already.
 ROW_CHECKS = ("reachable", "servers")
@@ -95,6 +96,9 @@ def data_row(
     }
     if not status or status.get("unreachable"):
         row["detail"] = "cannot be reached over SSH" if status else "was not looked at in this run"
+        return row
+    if "state" not in status:
+        row["detail"] = f"could not be looked at: {said_by(status) or 'there is no answer'}"
         return row
     row["state"] = str(status.get("state") or "unreachable")
     row["role"] = str(status.get("role") or row["role"])

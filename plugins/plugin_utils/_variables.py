@@ -54,6 +54,11 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
+def said_by(result: Mapping[str, t.Any]) -> str:
+    """What ended a task on a host, without Ansible's own words around it."""
+    return one_line(result.get("msg") or "").removeprefix("Task failed: ")
+
+
 def plain_option(option: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return an option as ArgumentSpecValidator takes it."""
     plain = {key: value for key, value in option.items() if key not in DOCUMENTATION_KEYS}

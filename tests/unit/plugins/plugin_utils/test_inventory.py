@@ -75,6 +75,20 @@ def test_an_empty_inventory_and_hosts_outside_of_the_cluster_are_told() -> None:
     ]
 
 
+def test_f_two_hosts_with_one_address_are_told_before_a_host_is_asked() -> None:
+    [found] = errors(web2={"ansible_host": "fd00::4"}, db3={"webcluster_address": "FD00:0::4"})
+    assert found.startswith("Hosts web2 and db3 have the same address, fd00::4; expected one name for one machine:")
+    # What needs facts is left to them.
+    assert errors(web2={"webcluster_address": StrictUndefined(hint="no facts yet")}) == []
+
+
+def test_f_an_empty_cluster_group_is_told_with_the_nearest_name() -> None:
+    misspelt = {**groups(), "webcluster": [], "webclusters": ["lb"]}
+    assert _inventory.group_errors(misspelt) == [
+        "Group webclusters is none of ours and group webcluster has no host; did you mean webcluster?"
+    ]
+
+
 def test_a_group_of_others_is_left_alone() -> None:
     assert _inventory.group_errors({**groups(), "mysql_masters": ["elsewhere"], "apache": ["web1"]}) == []
 
@@ -124,7 +138,7 @@ def test_a_tier_that_is_not_there_needs_no_secrets() -> None:
 def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
     broken = {"mysql_server_application_password": StrictUndefined(hint="attach a credential")}
     assert _inventory.secret_errors(groups(), hostvars(groups(), mysql_master=broken, mysql_replica=broken)) == [
-        "No value for mysql_server_application_password: attach a credential."
+        "No value for mysql_server_application_password: attach a credential: set it."
     ]
 
 
