@@ -25,7 +25,7 @@ from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks 
 )
 
 PLAYBOOKS = ["site.yml", "playbooks/status.yml"]
-LOOKING = {"setup", "replication_status", "front_door"}
+LOOKING = {"setup", "replication_status", "front_door", "outdated_services"}
 
 
 def inventory(host: str = "", **variables: Any) -> dict[str, Any]:
@@ -59,7 +59,8 @@ def played(
 )
 def test_f_sudo_that_needs_a_password_on_every_host(playbook: str, words: str, tmp_path: Path) -> None:
     refused = {"failed": True, "msg": "Task failed: sudo: a password is required"}
-    told = [Answer("setup", refused), Answer("replication_status", refused), Answer("front_door", DOOR)]
+    asked = ("setup", "replication_status", "outdated_services")
+    told = [*(Answer(module, refused) for module in asked), Answer("front_door", DOOR)]
     run, said = played(playbook, inventory(), tmp_path, told)
     assert run.code != 0
     assert words in said

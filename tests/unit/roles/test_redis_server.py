@@ -166,7 +166,7 @@ def servers(run: Run) -> Iterator[dict[str, str]]:
                 "--unixsocket",
                 sockets[name],
                 "--aclfile",
-                acl,
+                str(acl),
                 "--dir",
                 home,
                 "--save",

@@ -40,12 +40,16 @@ def report(
     of: _topology.Topology | None = None,
     outside: t.Any = (),
     doors: t.Any = None,
+    services: dict[str, dict[str, t.Any]] | None = None,
 ) -> _report.Report:
     """The report of the usual cluster, with what is different in it."""
-    hostvars = {}
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {"__webcluster_services": found} for name, found in (services or {}).items()
+    }
     for host, (engine, usual) in VERDICTS.items():
         verdict = {**usual, **(verdicts or {}).get(host, {})}
-        hostvars[host] = {"__webcluster_verdicts": looks(engine, host, verdict)} if verdict.get("state") else {}
+        judged = {"__webcluster_verdicts": looks(engine, host, verdict)} if verdict.get("state") else {}
+        hostvars.setdefault(host, {}).update(judged)
     return _report.cluster_report(of or TOPOLOGY, hostvars, doors or [{**DOOR, **(door or {})}], outside)
 
 
@@ -83,6 +87,22 @@ def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
     assert result["reasons"] == ["db2: unreachable, no socket (2). Start mariadb."]
     assert "- db2: unreachable" in result["table"]
     assert result["summary"][-1] == "Verdict: not healthy"
+
+
+def test_b5_a_service_that_runs_an_older_configuration_is_named() -> None:
+    outdated = [{"service": "haproxy", "file": "/etc/haproxy/haproxy.cfg"}]
+    result = report(services={"web1": {"outdated": outdated}, "db1": {"outdated": []}})
+    assert not result["healthy"]
+    assert result["reasons"] == [
+        "web1: haproxy has not been given /etc/haproxy/haproxy.cfg as it is now and runs an older configuration. Run site.yml."
+    ]
+
+
+def test_b5_a_host_whose_services_nobody_sees_is_noted() -> None:
+    result = report(services={"web2": {"failed": True, "msg": "Task failed: sudo: a password is required"}})
+    assert result["healthy"]
+    assert result["notes"] == ["web2: its services could not be looked at: sudo: a password is required."]
+    assert "NOTE web2: its services" in result["table"]
 
 
 ITEM = {"written_to": "db1", "replica": {"host": "db2.example", "latency_ms": 9}}
