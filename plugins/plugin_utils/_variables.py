@@ -106,6 +106,12 @@ def value_error(name: str, value: t.Any, option: Mapping[str, t.Any]) -> str | N
         return f"expected a value of type {kind}" if is_secret(name, option) else found[0].rstrip(".")
     if name.endswith("_port") and kind == "int" and not 1 <= int(value) <= 65535:
         return f"{value} is no port, expected 1 to 65535"
+    parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Mapping)]
+    for inner, suboption in (option.get("options") or {}).items():
+        given = [part[inner] for part in parts if inner in part and is_secret(inner, suboption)]
+        problem = next(filter(None, (value_error(inner, each, suboption) for each in given)), None)
+        if problem:
+            return f"{inner}: {problem}"
     return None
 
 

@@ -43,20 +43,40 @@ CASES = {
             **USUAL,
             "redis_server_application_keys": ["shop:*", "cart:*"],
             "redis_server_extra_users": [{"name": "backup", "password": "b", "rules": "+ping"}],
+            # Somebody else's.
+            "redis_server_exporter_port": "{{ nowhere }}",
             "redis_server_application_commands": ["evalsha", "script|load", "info"],
             "redis_server_settings": {"maxmemory": "77mb", "save": ["900 1", "300 10"], "appendfsync": "always"},
         }
     ),
     "default": Case({**USUAL, "redis_server_application_user": "default"}),
 }
-REFUSED = {
+# What makes a run impossible, and what is said of it.
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "twice": (
-        Case({**USUAL, "redis_server_application_user": "admin"}),
+        {"redis_server_application_user": "admin"},
         "The names of the Redis users must differ from each other; got admin, replication, monitor, admin.",
     ),
     "rules": (
-        Case({**USUAL, "redis_server_application_commands": ["eval", "eval on nopass", "EVAL"]}),
+        {"redis_server_application_commands": ["eval", "eval on nopass", "EVAL"]},
         'redis_server_application_commands holds "eval on nopass", "EVAL", expected names of commands such as eval',
+    ),
+    "number": (
+        {"redis_server_admin_password": 12345},
+        "redis_server_admin_password has a wrong value: expected a text in quotes",
+    ),
+    "null": (
+        {"redis_server_admin_password": None},
+        "redis_server_admin_password has a wrong value: it is empty, expected a value",
+    ),
+    "empty": ({"redis_server_admin_password": ""}, "The password of the Redis user admin is empty: set one."),
+    "list": (
+        {"redis_server_application_keys": "a:*,b:*"},
+        "redis_server_application_keys has a wrong value: expected a list",
+    ),
+    "port": (
+        {"redis_server_port": 70000},
+        "redis_server_port has a wrong value: 70000 is no port, expected 1 to 65535",
     ),
 }
 
@@ -68,11 +88,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return played
 
 
-def test_wrong_users_and_commands_are_refused(tmp_path: Path) -> None:
-    played = play_role("redis_server", {name: case for name, (case, _words) in REFUSED.items()}, tmp_path)
-    for name, (_case, words) in REFUSED.items():
-        assert words in played.refusal(name)
-        assert played.of(name, "configured_service") == []
+def test_f_wrong_users_secrets_lists_and_ports_are_refused_by_the_role_alone(tmp_path: Path) -> None:
+    cases = {name: Case({**USUAL, **values}) for name, (values, _words) in REFUSED.items()}
+    played = play_role("redis_server", cases, tmp_path)
+    assert {name: words in played.refusal(name) for name, (_values, words) in REFUSED.items()} == dict.fromkeys(
+        REFUSED, True
+    )
+    assert not [call for call in played.calls if call.module == "configured_service"]
 
 
 def folder(name: str) -> str:

@@ -74,6 +74,11 @@ def test_every_option_of_the_playbooks_is_typed_and_described() -> None:
         ("apache_php_trusted_proxies", "10.0.0.1,10.0.0.2", "expected a list such as [a, b], not a text"),
         ("haproxy_http_bind_port", 0, "0 is no port, expected 1 to 65535"),
         ("webcluster_redis_read_port", "70000", "70000 is no port, expected 1 to 65535"),
+        (
+            "redis_server_extra_users",
+            [{"name": "a", "password": 5, "rules": "+ping"}],
+            "password: expected a text in quotes",
+        ),
         ("mysql_server_port", None, "it is empty, expected a value"),
     ],
 )
