@@ -52,7 +52,7 @@ def test_the_roles_of_the_collection_say_what_they_support() -> None:
         assert {"Debian_12", "Debian_13", "Debian_sid"} <= _hosts.supported_systems(role)
 
 
-def test_hosts_that_cannot_be_worked_on_are_all_named(roles: pathlib.Path) -> None:
+def test_f_hosts_that_cannot_be_worked_on_are_all_named(roles: pathlib.Path) -> None:
     hosts: dict[str, dict[str, t.Any]] = {
         "gone": {"ansible_host": "10.0.0.9", "__webcluster_met": {"unreachable": True, "msg": "ssh:\n no route"}},
         "sudo": {"__webcluster_met": {"failed": True, "msg": "Task failed: Missing sudo password"}},

@@ -61,7 +61,7 @@ def test_every_tier_is_optional(changed: dict[str, list[str]]) -> None:
         ),
     ],
 )
-def test_wrong_groups_give_one_sentence(changed: dict[str, list[str]], words: str) -> None:
+def test_f_wrong_groups_give_one_sentence(changed: dict[str, list[str]], words: str) -> None:
     found = _inventory.group_errors(groups(**changed))
     assert len(found) == 1
     assert words in found[0]
@@ -111,7 +111,7 @@ def test_a_missing_secret_is_named_with_its_hosts() -> None:
         (["a"], "has a wrong value: expected a text in quotes"),
     ],
 )
-def test_a_secret_that_is_none_is_named_and_not_shown(value: object, words: str) -> None:
+def test_f_a_secret_that_is_none_is_named_and_not_shown(value: object, words: str) -> None:
     found = errors(r1={"redis_server_admin_password": value})
     assert len(found) == 1
     assert words in found[0]

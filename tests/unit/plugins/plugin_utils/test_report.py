@@ -77,7 +77,7 @@ def test_healthy_only_where_every_part_is() -> None:
     ]
 
 
-def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
+def test_f_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
     stopped = {
         "healthy": False, "state": "unreachable", "role": None, "msg": "short",
         "reasons": [{"severity": "error", "message": "no socket (2)", "hint": "Start mariadb."}],
@@ -141,13 +141,13 @@ def test_a_split_that_leads_elsewhere_is_a_reason() -> None:
     ]
 
 
-def test_a_missing_web_server_is_named_with_what_to_do() -> None:
+def test_f_a_missing_web_server_is_named_with_what_to_do() -> None:
     reasons = [{"check": "servers", "severity": "error", "message": "Missing.", "hint": "Look at /healthz."}]
     result = report(door={"servers": {"web1": 6}, "reasons": reasons})
     assert result["reasons"] == ["web2: not serving, no answer of it came through lb. Look at /healthz."]
 
 
-def test_web_servers_are_known_by_the_names_they_give_themselves() -> None:
+def test_f_web_servers_are_known_by_the_names_they_give_themselves() -> None:
     blue = topology(groups(mysql_replica=["db2"]), web1={"apache_php_server_name": "blue"})
     assert report(of=blue)["reasons"] == ["web1: not serving, no answer of it came through lb."]
     assert report(of=blue, door={"servers": {"blue": 3, "web2": 3}})["healthy"]
