@@ -59,6 +59,7 @@ USUAL = [
     Answer("apache_modules", {"files": []}),
     Answer("configured_service", {"action": "nothing"}),
     Answer("redis_settings", {"restart": []}),
+    Answer("outdated_services", {"outdated": []}),
     Answer("redis_source", {"in_place": True}),
     Answer("mysql_source", {"in_place": True}),
 ]

@@ -39,7 +39,7 @@ def execute_module(
 ) -> dict[str, Any]:
     module = (module_name or action._task.action).rpartition(".")[2]
     arguments = dict(action._task.args if module_args is None else module_args)
-    host = task_vars["inventory_hostname"]
+    host = action._task.delegate_to or task_vars["inventory_hostname"]
     content = Path(arguments["src"]).read_text(encoding="utf-8") if module == "copy" else ""
     write_down({"host": host, "module": module, "arguments": arguments, "content": content})
     return reply(host, module, arguments)

@@ -13,11 +13,13 @@ use_venv() { # put the tools of $VENV first on the path
   export PATH
 }
 
-link_collection() { # give the checkout its collection path
+link_collection() { # give the checkout its collection path, beside its playbooks too: from another folder no ansible.cfg names it
   if [ ! -e "$COLLECTION" ]; then
     mkdir -p "${COLLECTION%/*}"
     ln -sfn ../../../.. "$COLLECTION"
   fi
+  ln -sfn ../.ansible/collections/ansible_collections collections/ansible_collections
+  ln -sfn ../.ansible/collections playbooks/collections
 }
 
 tree_files() { # tracked and new files that are not ignored and still exist, each ended by a NUL

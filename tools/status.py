@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def error_lines(output: str) -> list[str]:
@@ -22,15 +25,21 @@ def error_lines(output: str) -> list[str]:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="status", description=__doc__)
-    parser.add_argument("--inventory", default="inventory/lab")
+    parser.add_argument("--inventory", default=CHECKOUT / "inventory/lab")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     parser.add_argument("ansible_options", nargs="*", help="more options for ansible-playbook, after --")
     args = parser.parse_args(argv)
     playbook = pathlib.Path(sys.executable).with_name("ansible-playbook")
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "report.json"
-        command = [str(playbook), "-i", args.inventory, "-e", f"webcluster_report_path={path}", *args.ansible_options]
-        result = subprocess.run([*command, "playbooks/status.yml"], capture_output=True, text=True, check=False)
+        command = [playbook, "-i", args.inventory, "-e", f"webcluster_report_path={path}", *args.ansible_options]
+        result = subprocess.run(
+            [*command, CHECKOUT / "playbooks/status.yml"],
+            env={"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), **os.environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if not path.exists():
             print(
                 "\n".join(["status: no report could be made:", *error_lines(result.stdout + result.stderr)]),

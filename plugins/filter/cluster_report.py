@@ -21,6 +21,7 @@ options:
       - The C(hostvars) variable.
       - C(__webcluster_verdicts) of each data host holds its results of M(siteops.webcluster.replication_status), from a loop over
         the host's entries of C(servers) of the topology.
+      - C(__webcluster_services) of each host holds its result of M(siteops.webcluster.outdated_services), where it was asked.
     type: dict
     required: true
   doors:

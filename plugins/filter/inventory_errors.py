@@ -49,6 +49,10 @@ def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
     if errors:
         return errors
     hosts = {name: hostvars[name] for name in _inventory.cluster_hosts(groups)}
+    # Without these nothing else can be told of a host.
+    errors = _inventory.connection_errors(hosts) or _inventory.twin_errors(hosts)
+    if errors:
+        return errors
     roles, playbooks = _variables.role_options(), _variables.read_options(_variables.PLAYBOOKS)
     return [
         *_inventory.secret_errors(groups, hosts),

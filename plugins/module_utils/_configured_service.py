@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-# Gone after a boot, as is every service that it tells of.
-STAMPS = "/run/webcluster-services"
+# Which services were given what; status asks for those that have not read it.
+STAMPS = "/var/lib/webcluster-services"
 PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -40,18 +40,26 @@ class Unit:
 
 @dataclass(frozen=True)
 class Files:
-    """What the service reads: a sum of all texts, and when one of them was changed last."""
+    """What the service reads: a sum of all texts, and which of them was changed last, and when."""
 
+    paths: tuple[str, ...]
     sum: str
+    newest: str
     changed: float
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """Which start of the service was given which texts."""
+    """Which start of the service was given which texts; none where they were written and not given yet."""
 
-    invocation: str
-    sum: str
+    paths: tuple[str, ...]
+    invocation: str = ""
+    sum: str = ""
+
+
+def show(names: Iterable[str]) -> list[str]:
+    """Return the command that shows units; parse_unit reads each part of its answer."""
+    return ["systemctl", "show", "--timestamp=us+utc", *(f"--property={name}" for name in PROPERTIES), *names]
 
 
 def parse_unit(text: str) -> Unit:
@@ -86,19 +94,19 @@ def walk(path: str) -> Iterator[str]:
             yield from walk(os.path.join(path, entry))
 
 
-def read_files(paths: Iterable[str]) -> Files:
+def read_files(paths: Sequence[str]) -> Files:
     """Look at everything that the service reads."""
     digest = hashlib.sha256()
-    changed = 0.0
+    newest, changed = "", 0.0
     for path in (found for each in paths for found in walk(each)):
         digest.update(os.fsencode(path) + b"\0")
         if not os.path.lexists(path):
             continue
         # Not the time of the text, which a copy may keep: the time at which it came here.
-        changed = max(changed, os.lstat(path).st_ctime)
+        changed, newest = max((changed, newest), (os.lstat(path).st_ctime, path))
         if os.path.isfile(path):
             digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
-    return Files(digest.hexdigest(), changed)
+    return Files(tuple(paths), digest.hexdigest(), newest, changed)
 
 
 def runs(unit: Unit, files: Files, stamp: Stamp | None) -> bool:
@@ -116,19 +124,32 @@ def decide(unit: Unit, files: Files, stamp: Stamp | None, on_change: str) -> str
     return "nothing" if on_change == "nothing" or runs(unit, files, stamp) else on_change
 
 
+def outdated(unit: Unit, stamp: Stamp) -> str:
+    """Return the file that was changed last where a running service has not been given its files as they are."""
+    if not unit.active:
+        return ""
+    files = read_files(stamp.paths)
+    return "" if runs(unit, files, stamp) else files.newest
+
+
+def stamp_of(service: str) -> str:
+    return os.path.join(STAMPS, f"{service}.json")
+
+
 def read_stamp(path: str) -> Stamp | None:
     """Return the stamp; one that cannot be read is none."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-        return Stamp(invocation=str(found["invocation"]), sum=str(found["sum"]))
+        return Stamp(tuple(found["paths"]), str(found["invocation"]), str(found["sum"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def drop_stamp(path: str) -> None:
-    """Forget what the service was given, before its files change: a run that ends here must leave no wrong stamp."""
-    if os.path.exists(path):
-        os.unlink(path)
+def read_stamps() -> dict[str, Stamp]:
+    """Return the stamp of each service that was configured on this host."""
+    names = sorted(os.listdir(STAMPS)) if os.path.isdir(STAMPS) else []
+    found = {name[: -len(".json")]: read_stamp(os.path.join(STAMPS, name)) for name in names if name.endswith(".json")}
+    return {service: stamp for service, stamp in found.items() if stamp}
 
 
 def write_stamp(path: str, stamp: Stamp) -> None:

@@ -111,16 +111,15 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._configured_service import (
-    PROPERTIES,
-    STAMPS,
     Files,
     Stamp,
     Unit,
     decide,
-    drop_stamp,
     parse_unit,
     read_files,
     read_stamp,
+    show,
+    stamp_of,
     write_stamp,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._file_tree import readable_by_all
@@ -217,11 +216,10 @@ def command(module: AnsibleModule, words: list[str]) -> str:
 
 
 def look(module: AnsibleModule) -> Unit:
-    properties = [f"--property={name}" for name in PROPERTIES]
-    return parse_unit(command(module, ["systemctl", "show", "--timestamp=us+utc", *properties, module.params["name"]]))
+    return parse_unit(command(module, show([module.params["name"]])))
 
 
-def write_differing(module: AnsibleModule, unit: Unit, stamp: str) -> list[File]:
+def write_differing(module: AnsibleModule, unit: Unit, paths: list[str]) -> list[File]:
     """Check all texts that differ, then write all of them; return their files."""
     differing = [file for file in module.params["files"] if present_text(file) != text_of(file)]
     for file in differing:
@@ -229,7 +227,8 @@ def write_differing(module: AnsibleModule, unit: Unit, stamp: str) -> list[File]
         if file["validate"] and (unit.present or not module.check_mode):
             validate(module, file)
     if differing and not module.check_mode:
-        drop_stamp(stamp)
+        # A run that ends before the service has read them must leave no wrong stamp.
+        write_stamp(stamp_of(module.params["name"]), Stamp(tuple(paths)))
         for file in differing:
             write(module, file)
     return differing
@@ -268,7 +267,7 @@ def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str
         unit = look(module)
         if not unit.active:
             fail(module, f"{name} ended at its {action}", "")
-    given = Stamp(unit.invocation, found.sum)
+    given = Stamp(found.paths, unit.invocation, found.sum)
     if on_change != "nothing" and known != given:
         write_stamp(stamp, given)
     return action
@@ -278,10 +277,10 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Write, then let the service read; return the module's result."""
     files, on_change = module.params["files"], module.params["on_change"]
     paths = [*(file["path"] for file in files), *module.params["reads"]]
-    stamp = os.path.join(STAMPS, f"{module.params['name']}.json")
+    stamp = stamp_of(module.params["name"])
     unit = look(module)
     before = {file["path"]: describe(file) for file in files}
-    differing = write_differing(module, unit, stamp)
+    differing = write_differing(module, unit, paths)
     written = [file["path"] for file in differing]
     changed = bool(differing)
     for file in files:

@@ -29,6 +29,10 @@ options:
     description: ACL file whose users the server shall have.
     type: path
     required: true
+  service:
+    description: Name of the systemd service, which is known then to have been given its files as they are.
+    type: str
+    required: true
   timeout:
     description: Seconds to wait for an append-only file that was just turned on.
     type: int
@@ -49,6 +53,7 @@ EXAMPLES = r"""
   siteops.webcluster.redis_settings:
     config_file: /etc/redis/webcluster.conf
     acl_file: /etc/redis/users.acl
+    service: redis-server
     data_dir: /var/lib/redis
     login_user: admin
     login_password: "{{ redis_server_admin_password }}"
@@ -73,6 +78,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._configured_service import (
+    Stamp,
+    parse_unit,
+    read_files,
+    show,
+    stamp_of,
+    write_stamp,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
@@ -100,6 +113,14 @@ def check_restart(module: AnsibleModule) -> None:
     refuse_lost_snapshot(module.params["data_dir"], lambda command: str(module.run_command(list(command))[1]), checker)
 
 
+def remember(module: AnsibleModule) -> None:
+    """Leave word for status that the running server is as its files say."""
+    params = module.params
+    unit = parse_unit(module.run_command(show([params["service"]]))[1])
+    files = read_files([params["config_file"], params["acl_file"]])
+    write_stamp(stamp_of(params["service"]), Stamp(files.paths, unit.invocation, files.sum))
+
+
 def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     params = module.params
     settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
@@ -118,6 +139,8 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
             carry_out(client, plan)
             if plan.restart and settings.get("appendonly") == "yes":
                 wait_for_aof(client, params["timeout"])
+            if not plan.restart:
+                remember(module)
     return {
         "changed": bool(plan.after),
         "restart": plan.restart,
@@ -131,6 +154,7 @@ def main() -> None:
             **LOGIN_ARGUMENTS,
             "config_file": {"type": "path", "required": True},
             "acl_file": {"type": "path", "required": True},
+            "service": {"type": "str", "required": True},
             "timeout": {"type": "int", "default": 300},
         },
         supports_check_mode=True,

@@ -13,7 +13,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, LOAD_BALANCERS, WEB_SERVERS
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import ROLES, one_line
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import ROLES, said_by, short_list
 
 # The roles that must know the system of a group's hosts; a web server has a data proxy.
 SYSTEM_ROLES = {group: [engine.role] for engine in ENGINES.values() for group in engine.groups} | {
@@ -43,24 +43,29 @@ def host_address(name: str, variables: Mapping[str, t.Any]) -> str | None:
     return (facts.get("default_ipv4") or {}).get("address")
 
 
-def address_errors(addresses: Mapping[str, str | None]) -> list[str]:
-    """Hosts without an address, and hosts that share one."""
-    errors = [
-        f"Host {name} has no known address; expected an IP address: set webcluster_address for it."
-        for name, address in addresses.items()
-        if address is None
-    ]
+def shared_errors(addresses: Mapping[str, str | None]) -> list[str]:
+    """Hosts that share an address, in whatever spelling."""
     by_address: dict[str, list[str]] = {}
     for name, address in addresses.items():
         if address is not None:
-            by_address.setdefault(address, []).append(name)
-    errors += [
+            plain = str(ipaddress.ip_address(address)) if is_address(address) else address
+            by_address.setdefault(plain, []).append(name)
+    return [
         f"Hosts {' and '.join(names)} have the same address, {address}; expected one name for one machine: correct"
         " ansible_host or webcluster_address, or put one name into all groups of that machine."
         for address, names in by_address.items()
         if len(names) > 1
     ]
-    return errors
+
+
+def address_errors(addresses: Mapping[str, str | None]) -> list[str]:
+    """Hosts without an address, and hosts that share one."""
+    lacking = [
+        f"Host {name} has no known address; expected an IP address: set webcluster_address for it."
+        for name, address in addresses.items()
+        if address is None
+    ]
+    return lacking + shared_errors(addresses)
 
 
 def supported_systems(role: str, folder: pathlib.Path = ROLES) -> set[str]:
@@ -80,10 +85,11 @@ def host_errors(
 ) -> list[str]:
     """What keeps a host from being worked on, one sentence each."""
     errors = []
+    unmet: dict[str, list[str]] = {}
     for name in hosts:
         variables = hostvars[name]
         met = variables.get("__webcluster_met") or {}
-        said = one_line(met.get("msg") or "").removeprefix("Task failed: ")
+        said = said_by(met)
         if met.get("unreachable"):
             address = variables.get("ansible_host") or name
             errors.append(
@@ -92,10 +98,7 @@ def host_errors(
             )
             continue
         if met.get("failed") or not met:
-            errors.append(
-                f"Host {name} could not be looked at: {said or 'it gave no answer'}; expected Python 3 and a user that may"
-                " use sudo without being asked: mend that, or leave it out with --limit."
-            )
+            unmet.setdefault(said or "there is no answer", []).append(name)
             continue
         system = system_of(variables.get("ansible_facts") or {})
         roles = {role for group in variables["group_names"] for role in SYSTEM_ROLES.get(group, [])}
@@ -106,4 +109,12 @@ def host_errors(
                 f"Host {name} runs {system.replace('_', ' ') or 'an unknown system'}; expected one of"
                 f" {', '.join(sorted(wanted)).replace('_', ' ')}: reinstall it with one of these."
             )
+    for said, names in unmet.items():
+        expected = "a user that may use sudo without being asked"
+        remedy = "allow that, or give the password with --ask-become-pass"
+        if "sudo" not in said:
+            expected, remedy = f"Python 3 and {expected}", "mend that"
+        errors.append(
+            f"{short_list(names)} could not be looked at: {said}; expected {expected}: {remedy}, or leave them out with --limit."
+        )
     return errors

@@ -17,6 +17,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import
     LOAD_BALANCERS,
     WEB_SERVERS,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import host_address, shared_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
     Options,
     nearest,
@@ -24,10 +25,21 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables impo
     resolve,
     short_list,
 )
+from jinja2 import UndefinedError
 
 Groups = Mapping[str, Sequence[str]]
 # The group that the playbooks run on.
 CLUSTER = "webcluster"
+# How a host is reached.
+CONNECTION = (
+    "ansible_host",
+    "ansible_port",
+    "ansible_user",
+    "ansible_password",
+    "ansible_become_password",
+    "ansible_ssh_private_key_file",
+    "ansible_ssh_common_args",
+)
 
 
 def cluster_hosts(groups: Groups) -> list[str]:
@@ -35,13 +47,21 @@ def cluster_hosts(groups: Groups) -> list[str]:
     return list(dict.fromkeys(name for group in GROUPS for name in groups.get(group, [])))
 
 
+def no_value(names: str, reason: str) -> str:
+    remedy = "give the vault's password (--vault-password-file)" if "decrypt" in reason else "set it"
+    return f"No value for {names}: {reason}: {remedy}."
+
+
 def group_errors(groups: Groups) -> list[str]:
     """A tier may be missing, but none may be there by halves or under another name."""
     errors = []
+    ours = (CLUSTER, *GROUPS)
     for name in groups:
-        near = None if name in GROUPS else nearest(name, [group for group in GROUPS if not groups.get(group)])
+        near = None if name in ours else nearest(name, [group for group in ours if not groups.get(group)])
         if near and groups[name]:
             errors.append(f"Group {name} is none of ours and group {near} has no host; did you mean {near}?")
+    if errors and not groups.get(CLUSTER):
+        return errors
     if not cluster_hosts(groups):
         errors.append(
             f"No host is in any of the groups {', '.join(GROUPS)}: put your hosts into the inventory's groups."
@@ -77,6 +97,30 @@ def group_errors(groups: Groups) -> list[str]:
     return errors
 
 
+def connection_errors(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+    """Variables without a value that tell how a host is reached: Ansible itself would not name them."""
+    broken: dict[tuple[str, str], list[str]] = {}
+    for host, variables in hosts.items():
+        for name in filter(variables.__contains__, CONNECTION):
+            try:
+                resolve(variables, name)
+            except AnsibleError as error:
+                broken.setdefault((name, one_line(error)), []).append(host)
+    return [no_value(f"{name} ({short_list(names)})", reason) for (name, reason), names in broken.items()]
+
+
+def twin_errors(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+    """Hosts that share an address, as far as the inventory itself tells it."""
+    addresses = {}
+    for name, variables in hosts.items():
+        try:
+            addresses[name] = host_address(name, variables)
+        except (AnsibleError, UndefinedError):
+            # It needs the facts.
+            continue
+    return shared_errors(addresses)
+
+
 def secret_errors(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
     """Secrets that the roles require and the inventory does not give, cannot give, or gives twice."""
     errors = []
@@ -103,10 +147,7 @@ def secret_errors(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) -
                 errors.append(
                     f"Variable {name} is not the same on {short_list(members)}; expected one password for the whole tier."
                 )
-    for reason, unset in broken.items():
-        remedy = ": give the vault's password (--vault-password-file)" if "decrypt" in reason else ""
-        errors.append(f"No value for {', '.join(dict.fromkeys(unset))}: {reason}{remedy}.")
-    return errors
+    return errors + [no_value(", ".join(dict.fromkeys(unset)), reason) for reason, unset in broken.items()]
 
 
 def derived_options(options: Options) -> dict[str, str]:

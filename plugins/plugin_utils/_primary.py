@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import Engine
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import one_line
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import one_line, said_by
 
 Look = Mapping[str, t.Any]
 # A host that is not installed yet; every other silence is a server that should speak.
@@ -30,6 +30,8 @@ class Server:
     source: str = ""
     holds_data: bool | None = None
     reached: bool = False
+    # Its host lets nobody ask, though it is there: no sudo, no Python.
+    barred: bool = False
     refused: bool = False
     said: str = ""
     content: str = ""
@@ -97,8 +99,9 @@ def server(name: str, look: Look | None) -> Server:
         source=str(source.get("host") or "") if role in ("replica", "intermediate") else "",
         holds_data=holds_data,
         reached="state" in look and not look.get("unreachable"),
+        barred="state" not in look and bool(look.get("failed")),
         refused=look.get("state") == "auth_failed" and not role,
-        said="" if role else one_line(look.get("msg") or ""),
+        said="" if role else said_by(look),
         content=_content(look),
     )
 
@@ -159,6 +162,15 @@ def _ring_error(engine: Engine, ring: Sequence[str]) -> str:
     )
 
 
+def _wake(engine: Engine, silent: Sequence[Server]) -> str:
+    """What lets servers speak that do not."""
+    stopped = [member.name for member in silent if not member.barred]
+    barred = [member.name for member in silent if member.barred]
+    steps = [f"start {engine.title} on {', '.join(stopped)}"] if stopped else []
+    steps += [f"mend why {', '.join(barred)} could not be asked"] if barred else []
+    return " and ".join(steps)
+
+
 def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Server], why: str) -> str | None:
     """Say that a server would be primary although it is empty, or nobody knows that it is not, and another holds data."""
     if chosen.holds_data or (chosen.answers and chosen.holds_data is None):
@@ -185,8 +197,8 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
             f" again, {chosen.name} then joins it as a replica."
         )
     return (
-        f"{wrong}; nothing was changed: start {engine.title} on {', '.join(other.name for other in unknown)} and run again, or take a host"
-        " that is gone for good out of the inventory."
+        f"{wrong}; nothing was changed: {_wake(engine, unknown)} and run again, or take a host that is gone for good out of the"
+        " inventory."
     )
 
 
@@ -207,8 +219,7 @@ def _nobody_says(engine: Engine, servers: Sequence[Server]) -> str | None:
         return None
     return (
         f"{engine.title}: no server says who is the primary, and {', '.join(member.holding() for member in silent)}; nothing was"
-        f" changed: start {engine.title} on {', '.join(member.name for member in silent)} and run again, or take a host that is gone for good"
-        " out of the inventory."
+        f" changed: {_wake(engine, silent)} and run again, or take a host that is gone for good out of the inventory."
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import EngineState, members
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology, looks_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import said_by
 
 # What the rows of the load balancers and web servers say already.
 ROW_CHECKS = ("reachable", "servers")
@@ -95,6 +96,9 @@ def data_row(
     }
     if not status or status.get("unreachable"):
         row["detail"] = "cannot be reached over SSH" if status else "was not looked at in this run"
+        return row
+    if "state" not in status:
+        row["detail"] = f"could not be looked at: {said_by(status) or 'there is no answer'}"
         return row
     row["state"] = str(status.get("state") or "unreachable")
     row["role"] = str(status.get("role") or row["role"])
@@ -210,6 +214,25 @@ def plain_row(server: str, tier: str, state: str, detail: str) -> Row:
     return Row(server=server, tier=tier, role="-", state=state, source="-", lag="-", canary="-", detail=detail)
 
 
+def outdated_services(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+    """Services that run an older configuration than their files, where their hosts were asked."""
+    return [
+        f"{host}: {found['service']} has not been given {found['file']} as it is now and runs an older configuration. Run site.yml."
+        for host, variables in hosts.items()
+        for found in (variables.get("__webcluster_services") or {}).get("outdated") or []
+    ]
+
+
+def unseen_services(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+    """Hosts whose services nobody could look at, though they may serve well."""
+    asked = {host: variables.get("__webcluster_services") or {} for host, variables in hosts.items()}
+    return [
+        f"{host}: its services could not be looked at: {said_by(answer)}."
+        for host, answer in asked.items()
+        if answer.get("failed") or answer.get("unreachable")
+    ]
+
+
 def render(rows: Sequence[Row], verdict: str) -> str:
     """A plain table that fits a terminal."""
     cells = [tuple(column.upper() for column in COLUMNS)] + [tuple(str(row[key]) for key in COLUMNS) for row in rows]  # type: ignore[literal-required]
@@ -256,18 +279,21 @@ def cluster_report(
         reasons += [
             f"{name}: {sentence(reason)}" for reason in errors_of(door) if reason.get("check") not in ROW_CHECKS
         ]
+    asked = {name: hostvars[name] for name in dict.fromkeys(row["server"] for row in rows) if name in hostvars}
+    reasons += outdated_services(asked)
+    notes = [*topology["notes"], *unseen_services(asked)]
     healthy = not reasons
     verdict = (
         "VERDICT healthy" if healthy else "\n".join(["VERDICT not healthy", *(f"  - {reason}" for reason in reasons)])
     )
-    if topology["notes"]:
-        verdict = "\n".join([*(f"NOTE {note}" for note in topology["notes"]), verdict])
+    if notes:
+        verdict = "\n".join([*(f"NOTE {note}" for note in notes), verdict])
     url = next((entry["url"] for entry in topology["doors"]), "")
     return {
         "healthy": healthy,
         "url": url,
         "reasons": reasons,
-        "notes": list(topology["notes"]),
+        "notes": notes,
         "servers": rows,
         "item": next((dict(door["item"]) for door in doors.values() if door.get("item")), {}),
         "summary": summary(topology, url, healthy),

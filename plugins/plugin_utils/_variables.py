@@ -54,6 +54,11 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
+def said_by(result: Mapping[str, t.Any]) -> str:
+    """What ended a task on a host, without Ansible's own words around it."""
+    return one_line(result.get("msg") or "").removeprefix("Task failed: ")
+
+
 def plain_option(option: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return an option as ArgumentSpecValidator takes it."""
     plain = {key: value for key, value in option.items() if key not in DOCUMENTATION_KEYS}
@@ -101,6 +106,12 @@ def value_error(name: str, value: t.Any, option: Mapping[str, t.Any]) -> str | N
         return f"expected a value of type {kind}" if is_secret(name, option) else found[0].rstrip(".")
     if name.endswith("_port") and kind == "int" and not 1 <= int(value) <= 65535:
         return f"{value} is no port, expected 1 to 65535"
+    parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Mapping)]
+    for inner, suboption in (option.get("options") or {}).items():
+        given = [part[inner] for part in parts if inner in part and is_secret(inner, suboption)]
+        problem = next(filter(None, (value_error(inner, each, suboption) for each in given)), None)
+        if problem:
+            return f"{inner}: {problem}"
     return None
 
 

@@ -80,7 +80,7 @@ def type_complaint(name: str, value: object, spec: dict[str, Any]) -> str | None
     # YAML's true is an int for Python.
     if not isinstance(value, allowed) or (isinstance(value, bool) and declared in ("int", "float")):
         return f"{name}: default {value!r} is not of type {declared}"
-    if "choices" in spec and value not in spec["choices"]:
+    if "choices" in spec and not set(value if isinstance(value, list) else [value]) <= set(spec["choices"]):
         return f"{name}: default {value!r} is not one of the choices {spec['choices']!r}"
     return None
 

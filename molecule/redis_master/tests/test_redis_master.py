@@ -82,10 +82,11 @@ RIGHTS = {
             "GET shop:a",
             "INCR demo:counter",
             "EXPIRE demo:a 60",
-            "EVAL return(redis.call('get','demo:a')) 0",
             "PUBLISH demo:news hello",
         ],
         [
+            "EVAL return(redis.call('get','demo:a')) 0",
+            "FUNCTION LIST",
             "FLUSHALL",
             "FLUSHDB",
             "KEYS *",

@@ -282,7 +282,12 @@ def test_status_looks_through_the_front_door(status: Run) -> None:
 
 
 def test_status_changes_nothing(status: Run) -> None:
-    assert {call.module for call in status.calls} <= {"setup", "replication_status", "front_door"}
+    assert {call.module for call in status.calls} <= {
+        "setup",
+        "replication_status",
+        "front_door",
+        "outdated_services",
+    }
 
 
 def test_status_fails_and_names_the_server_that_is_not_healthy(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, facts, run_playbook
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Run, run_playbook
 from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks import (
     FRESH,
     HEALTHY,
@@ -120,16 +120,6 @@ def test_a1_nothing_is_changed_where_an_empty_host_would_become_primary(
         in " ".join(run.output.split())
     )
     assert {call.module for call in run.calls} == {"setup", "replication_status"}
-
-
-def test_a_host_that_refuses_sudo_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:
-    told = [Answer("setup", {"failed": True, "msg": "Missing sudo password"}, "web2"), Answer("setup", facts())]
-    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("sudo"))
-    assert run.code != 0
-    assert "Host web2 could not be looked at: Missing sudo password; expected Python 3 and a user" in " ".join(
-        run.output.split()
-    )
-    assert {call.module for call in run.calls} == {"setup"}
 
 
 def test_everything_on_one_host(tmp_path_factory: pytest.TempPathFactory) -> None:

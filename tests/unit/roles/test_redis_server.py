@@ -6,9 +6,18 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
+    RedisClient,
+    RedisError,
+    RedisLogin,
+)
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
 
@@ -34,8 +43,40 @@ CASES = {
             **USUAL,
             "redis_server_application_keys": ["shop:*", "cart:*"],
             "redis_server_extra_users": [{"name": "backup", "password": "b", "rules": "+ping"}],
+            # Somebody else's.
+            "redis_server_exporter_port": "{{ nowhere }}",
+            "redis_server_application_commands": ["evalsha", "script|load", "info"],
             "redis_server_settings": {"maxmemory": "77mb", "save": ["900 1", "300 10"], "appendfsync": "always"},
         }
+    ),
+    "default": Case({**USUAL, "redis_server_application_user": "default"}),
+}
+# What makes a run impossible, and what is said of it.
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "twice": (
+        {"redis_server_application_user": "admin"},
+        "The names of the Redis users must differ from each other; got admin, replication, monitor, admin.",
+    ),
+    "rules": (
+        {"redis_server_application_commands": ["eval", "eval on nopass", "EVAL"]},
+        'redis_server_application_commands holds "eval on nopass", "EVAL", expected names of commands such as eval',
+    ),
+    "number": (
+        {"redis_server_admin_password": 12345},
+        "redis_server_admin_password has a wrong value: expected a text in quotes",
+    ),
+    "null": (
+        {"redis_server_admin_password": None},
+        "redis_server_admin_password has a wrong value: it is empty, expected a value",
+    ),
+    "empty": ({"redis_server_admin_password": ""}, "The password of the Redis user admin is empty: set one."),
+    "list": (
+        {"redis_server_application_keys": "a:*,b:*"},
+        "redis_server_application_keys has a wrong value: expected a list",
+    ),
+    "port": (
+        {"redis_server_port": 70000},
+        "redis_server_port has a wrong value: 70000 is no port, expected 1 to 65535",
     ),
 }
 
@@ -45,6 +86,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     played = play_role("redis_server", CASES, tmp_path_factory.mktemp("redis_server"))
     assert {name: played.refusal(name) for name in CASES} == dict.fromkeys(CASES, "")
     return played
+
+
+def test_f_wrong_users_secrets_lists_and_ports_are_refused_by_the_role_alone(tmp_path: Path) -> None:
+    cases = {name: Case({**USUAL, **values}) for name, (values, _words) in REFUSED.items()}
+    played = play_role("redis_server", cases, tmp_path)
+    assert {name: words in played.refusal(name) for name, (_values, words) in REFUSED.items()} == dict.fromkeys(
+        REFUSED, True
+    )
+    assert not [call for call in played.calls if call.module == "configured_service"]
 
 
 def folder(name: str) -> str:
@@ -103,16 +153,142 @@ def test_redis_refuses_a_broken_file_by_the_same_command(run: Run, file: str, wr
 @pytest.mark.parametrize("name", CASES)
 def test_each_user_may_do_what_it_needs_and_no_more(run: Run, name: str) -> None:
     keys = "~shop:* ~cart:* &shop:* &cart:*" if name == "own" else "~demo:* &demo:*"
+    more = " +evalsha +script|load +info" if name == "own" else ""
     rules = {
-        "app": f"{keys} +@all -@dangerous",
+        "default" if name == "default" else "app": f"{keys} +@all -@dangerous -@scripting{more}",
         "replication": "-@all +psync +replconf +ping",
         "monitor": "-@all +ping +info +role +wait +get +set ~ansible:canary:*",
         "admin": "~* &* +@all",
     }
     found = {user: rule for user, (_password, rule) in users(run, name).items() if user in rules}
     assert found == rules
-    assert users(run, name)["default"] == ("off", "")
+    if name != "default":
+        assert users(run, name)["default"] == ("off", "")
     assert set(users(run, name)) - set(rules) - {"default"} == ({"backup"} if name == "own" else set())
+
+
+@pytest.fixture(scope="module")
+def servers(run: Run) -> Iterator[dict[str, str]]:
+    """A real server with the users of some cases each: where its socket is."""
+    need("redis-server")
+    # The name of a socket may not be long.
+    with tempfile.TemporaryDirectory() as home:
+        started = []
+        sockets = {}
+        for name in ("debian13", "own", "default"):
+            acl = Path(home, f"{name}.acl")
+            acl.write_text(run.file(name, "webcluster.acl").content, encoding="utf-8")
+            sockets[name] = f"{home}/{name}"
+            # What the file forbids, and not what the server's settings do.
+            options = [
+                "--enable-debug-command",
+                "yes",
+                "--port",
+                "0",
+                "--unixsocket",
+                sockets[name],
+                "--aclfile",
+                str(acl),
+                "--dir",
+                home,
+                "--save",
+                "",
+            ]
+            started.append(subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL))
+        deadline = time.monotonic() + 30
+        while not all(Path(path).exists() for path in sockets.values()):
+            assert time.monotonic() < deadline, "a server did not start"
+            time.sleep(0.05)
+        yield sockets
+        for server in started:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def may(socket: str, user: str | None, command: str) -> bool:
+    """Whether a user may run a command, whatever becomes of it."""
+    login = RedisLogin(unix_socket=socket, username=user, password=PASSWORDS["application"])
+    with RedisClient(login) as client:
+        # Before the command: a login that fails forbids nothing.
+        client.command("PING")
+        try:
+            client.command(*command.split())
+        except RedisError as error:
+            return error.kind != "noperm"
+    return True
+
+
+USUAL_COMMANDS = [
+    "SET demo:a 1",
+    "INCR demo:a",
+    "MULTI",
+    "SUBSCRIBE demo:a",
+    "CLIENT SETNAME shop",
+    "SCAN 0",
+    "SELECT 1",
+]
+SCRIPTS = ["EVAL x 0", "EVALSHA x 0", "EVAL_RO x 0", "FCALL f 0", "FUNCTION LIST", "SCRIPT EXISTS a", "SCRIPT LOAD x"]
+RULING = [
+    "CONFIG GET *",
+    "DEBUG SLEEP 0",
+    "ACL LIST",
+    "INFO",
+    "KEYS *",
+    "FLUSHALL",
+    "FLUSHDB",
+    "SHUTDOWN",
+    "REPLICAOF NO ONE",
+    "MODULE LIST",
+    "MONITOR",
+    "CLIENT LIST",
+    "CLIENT PAUSE 1",
+    "SAVE",
+    "MIGRATE h 1 k 0 1",
+    "SLOWLOG GET",
+    "LATENCY DOCTOR",
+    "SORT demo:a",
+    "GET other",
+    "PUBLISH other x",
+]
+
+
+@pytest.mark.parametrize("command", USUAL_COMMANDS)
+def test_b8_the_application_may_use_its_keys(servers: dict[str, str], command: str) -> None:
+    assert may(servers["debian13"], "app", command)
+
+
+@pytest.mark.parametrize("command", SCRIPTS + RULING)
+def test_b8_the_application_runs_no_script_and_rules_nothing(servers: dict[str, str], command: str) -> None:
+    assert not may(servers["debian13"], "app", command)
+
+
+@pytest.mark.parametrize(
+    ("command", "allowed"),
+    [("EVALSHA x 0", True), ("SCRIPT LOAD x", True), ("INFO", True), ("EVAL x 0", False), ("SCRIPT FLUSH", False)],
+)
+def test_b8_what_is_asked_for_is_allowed_and_nothing_else(servers: dict[str, str], command: str, allowed: bool) -> None:
+    assert may(servers["own"], "app", command) is allowed
+
+
+def test_f_a_client_that_can_only_send_a_password_is_the_user_default(servers: dict[str, str]) -> None:
+    assert may(servers["default"], None, "SET demo:a 1")
+    assert not may(servers["default"], None, "EVAL x 0")
+    with (
+        pytest.raises(RedisError, match="NOAUTH"),
+        RedisClient(RedisLogin(unix_socket=servers["default"])) as nobody,
+    ):
+        nobody.command("PING")
+    with (
+        pytest.raises(RedisError, match="WRONGPASS"),
+        RedisClient(RedisLogin(unix_socket=servers["debian13"], password=PASSWORDS["application"])) as client,
+    ):
+        client.command("PING")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_f_the_server_starts_whatever_locale_the_host_names(run: Run, name: str) -> None:
+    drop_in = run.file(name, f"{folder(name)}-server.service.d/webcluster.conf").content
+    assert "\nEnvironment=LC_ALL=C.UTF-8\n" in drop_in
 
 
 def test_passwords_are_kept_as_hashes(run: Run) -> None:

@@ -42,6 +42,12 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "['db1'] | siteops.webcluster.host_errors({'db1': {'__webcluster_met': {'unreachable': true}}})",
         lambda found: len(found) == 1 and found[0].startswith("Host db1 cannot be reached over SSH"),
     ),
+    "option_errors": (
+        "'haproxy' | siteops.webcluster.option_errors({'haproxy_stats_port': 0})",
+        lambda found: (
+            found == ["Variable haproxy_stats_port has a wrong value: 0 is no port, expected 1 to 65535; correct it."]
+        ),
+    ),
     "cluster_report": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.cluster_report(hostvars, {})",
         lambda found: {row["server"] for row in found["servers"]} == set(HOSTVARS) and not found["healthy"],

@@ -69,8 +69,9 @@ def test_the_sum_depends_on_texts_and_names_only(tmp_path: Path) -> None:
 def test_a_stamp_is_for_root_only_and_a_broken_one_is_none(tmp_path: Path) -> None:
     path = tmp_path / "stamps" / "service.json"
     assert read_stamp(str(path)) is None
-    write_stamp(str(path), Stamp("aa", "bb"))
-    assert read_stamp(str(path)) == Stamp("aa", "bb")
+    stamp = Stamp(("/etc/a", "/etc/b"), "aa", "bb")
+    write_stamp(str(path), stamp)
+    assert read_stamp(str(path)) == stamp
     assert path.stat().st_mode & 0o777 == 0o600
     for text in ("", "{", "[]", "{}"):
         path.write_text(text)

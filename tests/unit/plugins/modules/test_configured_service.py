@@ -15,7 +15,12 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.siteops.webcluster.plugins.modules import configured_service
+from ansible_collections.siteops.webcluster.plugins.module_utils import _configured_service
+from ansible_collections.siteops.webcluster.plugins.modules import (
+    configured_service,
+    outdated_services,
+    redis_settings,
+)
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 GROUP = str(os.getgid())
@@ -94,7 +99,7 @@ def config(tmp_path: Path) -> Path:
 def systemd(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     played = Systemd(config)
     monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", played.run)
-    monkeypatch.setattr(configured_service, "STAMPS", str(tmp_path / "stamps"))
+    monkeypatch.setattr(_configured_service, "STAMPS", str(tmp_path / "stamps"))
     monkeypatch.setattr(configured_service, "SETTLE_SECONDS", 0)
     return played
 
@@ -117,6 +122,74 @@ def run(systemd: Systemd, config: Path, capsys: pytest.CaptureFixture[str]) -> R
         return {**json.loads(out), "out": out}
 
     return once
+
+
+@pytest.fixture
+def outdated(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> t.Callable[[], list[dict[str, str]]]:
+    """What status says of the services of this host."""
+    monkeypatch.setattr(outdated_services.AnsibleModule, "run_command", systemd.run)
+
+    def look() -> list[dict[str, str]]:
+        with patch_module_args({}), pytest.raises(SystemExit):
+            outdated_services.main()
+        found: list[dict[str, str]] = json.loads(capsys.readouterr().out)["outdated"]
+        return found
+
+    return look
+
+
+Outdated = t.Callable[[], list[dict[str, str]]]
+
+
+def test_b5_a_service_that_has_read_its_files_is_not_named(run: Run, outdated: Outdated, systemd: Systemd) -> None:
+    assert outdated() == []
+    run()
+    run("two\n")
+    assert outdated() == []
+    systemd.start()
+    assert outdated() == []
+
+
+def test_b5_a_file_that_was_written_and_never_read_is_named(
+    run: Run, outdated: Outdated, systemd: Systemd, config: Path
+) -> None:
+    run()
+    systemd.fails = {"reload"}
+    run("two\n")
+    named = [{"service": "service", "file": str(config)}]
+    assert outdated() == named
+    # By a start of somebody else it is read.
+    systemd.start()
+    assert outdated() == []
+    config.write_text("theirs\n")
+    assert outdated() == named
+    # A service that does not run has nothing to read; others say that it is down.
+    systemd.active = False
+    assert outdated() == []
+
+
+def test_b5_a_stamp_of_an_older_release_is_no_finding(run: Run, outdated: Outdated, tmp_path: Path) -> None:
+    run()
+    (tmp_path / "stamps" / "service.json").write_text('{"invocation": "start1", "sum": "x"}')
+    assert outdated() == []
+
+
+def test_b5_redis_leaves_word_that_it_is_as_its_files_say(
+    run: Run, outdated: Outdated, systemd: Systemd, config: Path
+) -> None:
+    run(on_change="nothing")
+    assert outdated() == []
+    run("two\n", on_change="nothing")
+    assert [found["file"] for found in outdated()] == [str(config)]
+
+    class Module:
+        params: t.ClassVar[dict[str, str]] = {"service": "service", "config_file": str(config), "acl_file": str(config)}
+        run_command = systemd.run
+
+    redis_settings.remember(t.cast("t.Any", Module))
+    assert outdated() == []
 
 
 def test_a_fresh_service_is_written_enabled_and_started(run: Run, systemd: Systemd, config: Path) -> None:

@@ -52,18 +52,22 @@ def test_the_roles_of_the_collection_say_what_they_support() -> None:
         assert {"Debian_12", "Debian_13", "Debian_sid"} <= _hosts.supported_systems(role)
 
 
-def test_hosts_that_cannot_be_worked_on_are_all_named(roles: pathlib.Path) -> None:
+def test_f_hosts_that_cannot_be_worked_on_are_all_named(roles: pathlib.Path) -> None:
     hosts: dict[str, dict[str, t.Any]] = {
         "gone": {"ansible_host": "10.0.0.9", "__webcluster_met": {"unreachable": True, "msg": "ssh:\n no route"}},
         "sudo": {"__webcluster_met": {"failed": True, "msg": "Task failed: Missing sudo password"}},
+        "sudo2": {"__webcluster_met": {"failed": True, "msg": "Task failed: Missing sudo password"}},
+        "bare": {"__webcluster_met": {"failed": True, "msg": "no interpreter"}},
         "odd": {"group_names": ["apache_php"], "__webcluster_met": {"changed": False}},
     }
     assert _hosts.host_errors(list(hosts), hosts, roles) == [
         "Host gone cannot be reached over SSH at 10.0.0.9; expected a running host that accepts our key: start it, or"
         " leave it out with --limit. ssh: no route.",
-        "Host sudo could not be looked at: Missing sudo password; expected Python 3 and a user that may use sudo without"
-        " being asked: mend that, or leave it out with --limit.",
         "Host odd runs an unknown system; expected one of Debian 13, Debian sid: reinstall it with one of these.",
+        "sudo, sudo2 could not be looked at: Missing sudo password; expected a user that may use sudo without being asked:"
+        " allow that, or give the password with --ask-become-pass, or leave them out with --limit.",
+        "bare could not be looked at: no interpreter; expected Python 3 and a user that may use sudo without being asked:"
+        " mend that, or leave them out with --limit.",
     ]
 
 

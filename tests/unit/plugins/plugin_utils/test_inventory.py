@@ -61,7 +61,7 @@ def test_every_tier_is_optional(changed: dict[str, list[str]]) -> None:
         ),
     ],
 )
-def test_wrong_groups_give_one_sentence(changed: dict[str, list[str]], words: str) -> None:
+def test_f_wrong_groups_give_one_sentence(changed: dict[str, list[str]], words: str) -> None:
     found = _inventory.group_errors(groups(**changed))
     assert len(found) == 1
     assert words in found[0]
@@ -72,6 +72,20 @@ def test_an_empty_inventory_and_hosts_outside_of_the_cluster_are_told() -> None:
     assert _inventory.group_errors({**groups(), "webcluster": ["lb", "web1", "web2", "db1", "db2", "db3", "r1"]}) == [
         "r2: not in group webcluster, which the playbooks run on; expected all tiers below it: make their groups children"
         " of webcluster."
+    ]
+
+
+def test_f_two_hosts_with_one_address_are_told_before_a_host_is_asked() -> None:
+    [found] = errors(web2={"ansible_host": "fd00::4"}, db3={"webcluster_address": "FD00:0::4"})
+    assert found.startswith("Hosts web2 and db3 have the same address, fd00::4; expected one name for one machine:")
+    # What needs facts is left to them.
+    assert errors(web2={"webcluster_address": StrictUndefined(hint="no facts yet")}) == []
+
+
+def test_f_an_empty_cluster_group_is_told_with_the_nearest_name() -> None:
+    misspelt = {**groups(), "webcluster": [], "webclusters": ["lb"]}
+    assert _inventory.group_errors(misspelt) == [
+        "Group webclusters is none of ours and group webcluster has no host; did you mean webcluster?"
     ]
 
 
@@ -97,7 +111,7 @@ def test_a_missing_secret_is_named_with_its_hosts() -> None:
         (["a"], "has a wrong value: expected a text in quotes"),
     ],
 )
-def test_a_secret_that_is_none_is_named_and_not_shown(value: object, words: str) -> None:
+def test_f_a_secret_that_is_none_is_named_and_not_shown(value: object, words: str) -> None:
     found = errors(r1={"redis_server_admin_password": value})
     assert len(found) == 1
     assert words in found[0]
@@ -124,7 +138,7 @@ def test_a_tier_that_is_not_there_needs_no_secrets() -> None:
 def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
     broken = {"mysql_server_application_password": StrictUndefined(hint="attach a credential")}
     assert _inventory.secret_errors(groups(), hostvars(groups(), mysql_master=broken, mysql_replica=broken)) == [
-        "No value for mysql_server_application_password: attach a credential."
+        "No value for mysql_server_application_password: attach a credential: set it."
     ]
 
 

@@ -40,12 +40,16 @@ def report(
     of: _topology.Topology | None = None,
     outside: t.Any = (),
     doors: t.Any = None,
+    services: dict[str, dict[str, t.Any]] | None = None,
 ) -> _report.Report:
     """The report of the usual cluster, with what is different in it."""
-    hostvars = {}
+    hostvars: dict[str, dict[str, t.Any]] = {
+        name: {"__webcluster_services": found} for name, found in (services or {}).items()
+    }
     for host, (engine, usual) in VERDICTS.items():
         verdict = {**usual, **(verdicts or {}).get(host, {})}
-        hostvars[host] = {"__webcluster_verdicts": looks(engine, host, verdict)} if verdict.get("state") else {}
+        judged = {"__webcluster_verdicts": looks(engine, host, verdict)} if verdict.get("state") else {}
+        hostvars.setdefault(host, {}).update(judged)
     return _report.cluster_report(of or TOPOLOGY, hostvars, doors or [{**DOOR, **(door or {})}], outside)
 
 
@@ -73,7 +77,7 @@ def test_healthy_only_where_every_part_is() -> None:
     ]
 
 
-def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
+def test_f_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
     stopped = {
         "healthy": False, "state": "unreachable", "role": None, "msg": "short",
         "reasons": [{"severity": "error", "message": "no socket (2)", "hint": "Start mariadb."}],
@@ -83,6 +87,22 @@ def test_a_stopped_replica_is_named_with_its_reason_and_hint() -> None:
     assert result["reasons"] == ["db2: unreachable, no socket (2). Start mariadb."]
     assert "- db2: unreachable" in result["table"]
     assert result["summary"][-1] == "Verdict: not healthy"
+
+
+def test_b5_a_service_that_runs_an_older_configuration_is_named() -> None:
+    outdated = [{"service": "haproxy", "file": "/etc/haproxy/haproxy.cfg"}]
+    result = report(services={"web1": {"outdated": outdated}, "db1": {"outdated": []}})
+    assert not result["healthy"]
+    assert result["reasons"] == [
+        "web1: haproxy has not been given /etc/haproxy/haproxy.cfg as it is now and runs an older configuration. Run site.yml."
+    ]
+
+
+def test_b5_a_host_whose_services_nobody_sees_is_noted() -> None:
+    result = report(services={"web2": {"failed": True, "msg": "Task failed: sudo: a password is required"}})
+    assert result["healthy"]
+    assert result["notes"] == ["web2: its services could not be looked at: sudo: a password is required."]
+    assert "NOTE web2: its services" in result["table"]
 
 
 ITEM = {"written_to": "db1", "replica": {"host": "db2.example", "latency_ms": 9}}
@@ -121,13 +141,13 @@ def test_a_split_that_leads_elsewhere_is_a_reason() -> None:
     ]
 
 
-def test_a_missing_web_server_is_named_with_what_to_do() -> None:
+def test_f_a_missing_web_server_is_named_with_what_to_do() -> None:
     reasons = [{"check": "servers", "severity": "error", "message": "Missing.", "hint": "Look at /healthz."}]
     result = report(door={"servers": {"web1": 6}, "reasons": reasons})
     assert result["reasons"] == ["web2: not serving, no answer of it came through lb. Look at /healthz."]
 
 
-def test_web_servers_are_known_by_the_names_they_give_themselves() -> None:
+def test_f_web_servers_are_known_by_the_names_they_give_themselves() -> None:
     blue = topology(groups(mysql_replica=["db2"]), web1={"apache_php_server_name": "blue"})
     assert report(of=blue)["reasons"] == ["web1: not serving, no answer of it came through lb."]
     assert report(of=blue, door={"servers": {"blue": 3, "web2": 3}})["healthy"]

@@ -43,7 +43,7 @@ def test_a_misspelled_variable_is_named_with_its_hosts_and_the_right_word() -> N
 
 
 @pytest.mark.parametrize("name", ["haproxy_exporter_port", "haproxy_exporter_version", "apache_php_zzz"])
-def test_a_variable_of_others_that_begins_like_ours_is_left_alone(name: str) -> None:
+def test_f_a_variable_of_others_that_begins_like_ours_is_left_alone(name: str) -> None:
     assert errors(web1={name: 1}) == []
 
 
@@ -74,10 +74,15 @@ def test_every_option_of_the_playbooks_is_typed_and_described() -> None:
         ("apache_php_trusted_proxies", "10.0.0.1,10.0.0.2", "expected a list such as [a, b], not a text"),
         ("haproxy_http_bind_port", 0, "0 is no port, expected 1 to 65535"),
         ("webcluster_redis_read_port", "70000", "70000 is no port, expected 1 to 65535"),
+        (
+            "redis_server_extra_users",
+            [{"name": "a", "password": 5, "rules": "+ping"}],
+            "password: expected a text in quotes",
+        ),
         ("mysql_server_port", None, "it is empty, expected a value"),
     ],
 )
-def test_a_value_that_the_role_would_refuse_is_named(name: str, value: t.Any, words: str) -> None:
+def test_f_a_value_that_the_role_would_refuse_is_named(name: str, value: t.Any, words: str) -> None:
     found = errors(host1={name: value})
     assert len(found) == 1
     assert found[0].startswith(f"Variable {name} (host1) has a wrong value: ")
@@ -113,7 +118,7 @@ def test_a_value_that_needs_facts_is_left_to_the_role() -> None:
     ]
 
 
-def test_the_cause_of_a_value_that_cannot_be_read_is_told() -> None:
+def test_f_the_cause_of_a_value_that_cannot_be_read_is_told() -> None:
     class Locked(Undefined):
         """A vault without its password, as a host's variables hand it out."""
 
