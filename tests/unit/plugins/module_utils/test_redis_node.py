@@ -13,6 +13,8 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     RefusedError,
+    keep_login,
+    kept_login,
     open_client,
     refuse_lost_snapshot,
 )
@@ -74,3 +76,50 @@ def test_wrong_password_is_an_error() -> None:
     with pytest.raises(RedisError, match="WRONGPASS") as caught:
         open_client(RedisLogin(username="admin", password="secret"), lambda _login: FakeLink(open_door=False))
     assert caught.value.kind == "auth"
+
+
+def test_b3_the_host_keeps_its_login_for_root_only(tmp_path: Path) -> None:
+    path = tmp_path / "login.json"
+    login = RedisLogin(port=6400, username="admin", password="sec'ret")
+    assert kept_login(login, str(path)) is None
+    assert kept_login(login, None) is None
+    assert keep_login(login, str(path), check_mode=True)
+    assert not path.exists()
+    assert keep_login(login, str(path), check_mode=False)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not keep_login(login, str(path), check_mode=False)
+    assert kept_login(RedisLogin(port=6400, username="boss", password="new"), str(path)) == login
+    # Nobody has to log in where there is no password.
+    assert not keep_login(RedisLogin(), str(path), check_mode=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["login.json"]
+
+
+class Server:
+    """A server that knows one password."""
+
+    def __init__(self, password: bytes) -> None:
+        self.password = password
+        self.answer = b""
+
+    def settimeout(self, _seconds: float) -> None:
+        pass
+
+    def sendall(self, data: bytes) -> None:
+        if b"AUTH" in data:
+            self.answer = b"+OK\r\n" if self.password in data else b"-WRONGPASS no such user or password.\r\n"
+        elif self.answer != b"+OK\r\n":
+            self.answer = b"-NOAUTH Authentication required.\r\n"
+
+    def recv(self, _size: int) -> bytes:
+        return self.answer
+
+    def close(self) -> None:
+        pass
+
+
+def test_b3_a_server_that_does_not_know_the_new_password_yet_is_entered_by_the_kept_one() -> None:
+    new, old = RedisLogin(username="admin", password="new"), RedisLogin(username="boss", password="old")
+    assert open_client(new, lambda _login: Server(b"old"), old).login == old
+    assert open_client(new, lambda _login: Server(b"new"), old).login == new
+    with pytest.raises(RedisError, match="WRONGPASS"):
+        open_client(new, lambda _login: Server(b"another"), old)

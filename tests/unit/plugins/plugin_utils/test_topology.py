@@ -71,7 +71,8 @@ def test_a_setting_without_value_is_an_error_that_names_it() -> None:
 
 def test_each_data_server_is_asked_by_its_own_settings() -> None:
     asked = _topology.data_servers(groups(), hostvars(groups(), r2={"redis_server_port": "6400"}))
-    assert asked[0] == {"host": "db1", "engine": "mysql", "login_user": "", "login_port": 0, "login_password": ""}
+    over_its_socket = {"login_user": "", "login_port": 0, "login_password": "", "login_file": ""}
+    assert asked[0] == {"host": "db1", "engine": "mysql", **over_its_socket}
     assert asked[-1] == {
         "host": "r2",
         "engine": "redis",
