@@ -12,6 +12,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,23 @@ ON_REDIS = """
 done = subprocess.run(["redis-cli", "-h", server, "--user", user, "--no-auth-warning", "PING"],
                       env={**os.environ, "REDISCLI_AUTH": password}, capture_output=True, text=True)
 print(json.dumps(["PONG" in done.stdout, done.stdout + done.stderr]))
+"""
+# The logins that a data server refused since the time, or since it was asked before. MariaDB writes them down at level 2 only.
+REFUSED_BY_MYSQL = """
+subprocess.run(["mysql", "-e", f"SET GLOBAL log_warnings = {level}"], check=True)
+log = ["journalctl", "--unit", "mariadb", "--output", "cat", "--since", f"@{since}"]
+said = subprocess.run(log, capture_output=True, text=True, check=True).stdout
+print(json.dumps([line for line in said.splitlines() if "Access denied for user" in line]))
+"""
+REFUSED_BY_REDIS = """
+with open("/etc/webcluster-redis.json") as file:
+    kept = json.load(file)
+def ask(*words):
+    return subprocess.run(["redis-cli", "--user", kept["user"], "--no-auth-warning", "--json", *words], capture_output=True,
+                          text=True, env={**os.environ, "REDISCLI_AUTH": kept["password"]}, check=True).stdout
+entries = json.loads(ask("ACL", "LOG", "128"))
+ask("ACL", "LOG", "RESET")
+print(json.dumps([str(entry) for entry in entries if entry["reason"] == "auth"]))
 """
 REFUSED = re.compile(r"\b1045\b|WRONGPASS")
 
@@ -95,6 +113,7 @@ class Line:
 
     secret: str
     answers: Sequence[Answer]
+    refused_logins: Sequence[str]
     new_works: bool
     old_is_refused: bool
     second_run_changes: int
@@ -106,7 +125,7 @@ class Line:
     @property
     def good(self) -> bool:
         right = self.new_works and self.old_is_refused and self.second_run_changes == 0
-        return bool(self.answers) and not self.failures and right
+        return bool(self.answers) and not self.failures and not self.refused_logins and right
 
     def cells(self) -> list[object]:
         words = {True: "yes", False: "NO"}
@@ -114,6 +133,7 @@ class Line:
             self.secret,
             len(self.answers),
             self.failures.total(),
+            len(self.refused_logins),
             words[self.new_works],
             words[self.old_is_refused],
             self.second_run_changes,
@@ -146,11 +166,25 @@ def new_password(lab: Lab, login: Login) -> str:
     return old
 
 
-def under_load(lab: Lab, act: Callable[[], object]) -> list[Answer]:
+def refused_logins(lab: Lab, since: int, level: int) -> list[str]:
+    """What the data servers noted of web servers whose login they refused: the demo hides it where it can do without."""
+    groups, addresses = lab.groups(), lab.addresses()
+    said: list[str] = []
+    for tier, program in (("mysql", REFUSED_BY_MYSQL), ("redis", REFUSED_BY_REDIS)):
+        for host in (*groups[f"{tier}_master"], *groups[f"{tier}_replica"]):
+            said += lab.run_python(host, program, since=since, level=level)
+    web = [re.compile(rf"\b{re.escape(addresses[name])}\b") for name in groups["apache_php"]]
+    return [line for line in said if any(address.search(line) for address in web)]
+
+
+def under_load(lab: Lab, act: Callable[[], object]) -> tuple[list[Answer], list[str]]:
+    """Return what became of the load's requests, and of the logins behind them."""
     address = lab.addresses()[lab.groups()["haproxy"][0]]
+    begin = int(time.time())
+    refused_logins(lab, begin, level=2)
     with Load(address, reads=20, writes=5) as load:
         act()
-    return load.answers
+    return load.answers, refused_logins(lab, begin, level=1)
 
 
 def rotate_passwords(lab: Lab, logins: Sequence[Login], interrupted: bool = False) -> list[Line]:
@@ -166,13 +200,14 @@ def rotate_passwords(lab: Lab, logins: Sequence[Login], interrupted: bool = Fals
                     raise ClusterError(f"After the killed run {login.file}: old and new password are valid: {both}")
         lab.converge()
 
-    answers = under_load(lab, run)
+    answers, refused = under_load(lab, run)
     again = changes(lab.converge())
     note = ", killed half-way and finished" if interrupted else ""
     return [
         Line(
             f"{login.engine} {login.what} password{note}",
             answers,
+            refused,
             login.is_let_in(lab, login.usual_name, lab.secret(login.file)),
             not login.is_let_in(lab, login.usual_name, old[login]),
             again,
@@ -183,12 +218,13 @@ def rotate_passwords(lab: Lab, logins: Sequence[Login], interrupted: bool = Fals
 
 def rotate_names(lab: Lab, names: Mapping[Login, str], former: Mapping[Login, str]) -> list[Line]:
     variables = {login.option: name for login, name in names.items() if name != login.usual_name}
-    answers = under_load(lab, lambda: lab.converge(variables=variables))
+    answers, refused = under_load(lab, lambda: lab.converge(variables=variables))
     again = changes(lab.converge(variables=variables))
     return [
         Line(
             f"{login.engine} {login.what} user {former[login]} -> {name}",
             answers,
+            refused,
             login.is_let_in(lab, name, lab.secret(login.file)),
             not login.is_let_in(lab, former[login], lab.secret(login.file)),
             again,
@@ -220,10 +256,10 @@ def main() -> int:
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
-    head = ("SECRET", "REQUESTS", "FAILED", "NEW WORKS", "OLD REFUSED", "CHANGES OF A SECOND RUN")
+    head = ("SECRET", "REQUESTS", "FAILED", "REFUSED LOGINS", "NEW WORKS", "OLD REFUSED", "CHANGES OF A SECOND RUN")
     print(table(head, [line.cells() for line in lines]))
     for line in lines:
-        for reason, count in line.failures.most_common(3):
+        for reason, count in (line.failures + Counter(line.refused_logins)).most_common(3):
             print(f"{line.secret}: {count} x {reason}")
     return 0 if all(line.good for line in lines) else 1
 
