@@ -22,7 +22,7 @@ from tests.error_budget.cluster import CHECKOUT, ClusterError, Lab, table
 from tests.error_budget.load import Answer, Load, failures
 
 # What begins when all data servers have the new passwords and no web server has.
-HALF_WAY = "PLAY [Converge what logs in at the data servers]"
+HALF_WAY = "PLAY [Converge one web server]"
 # Each of them logs in once and says whether it was let in.
 AS_APPLICATION = """
 code = '$in = json_decode(fgets(STDIN), true); try { new PDO("mysql:host={$in[0]}", $in[1], $in[2]); }' \\

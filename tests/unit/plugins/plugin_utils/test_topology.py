@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
     groups,
@@ -79,6 +80,7 @@ def test_each_data_server_is_asked_by_its_own_settings() -> None:
         "login_user": "monitor",
         "login_port": 6400,
         "login_password": "redis_server_monitor_password",
+        "login_file": LOGIN_FILE,
     }
     assert [server["host"] for server in asked] == ["db1", "db2", "db3", "r1", "r2"]
 
