@@ -223,7 +223,10 @@ def test_b3_no_web_server_gets_a_password_that_a_data_server_may_not_know(
     run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("failed"))
     assert run.code != 0
     assert "db2 failed above" in " ".join(run.output.split())
-    assert {call.host for call in run.calls if call.module in ("file_tree", "configured_service")} <= {*DATA_SERVERS, "lb"}
+    assert {call.host for call in run.calls if call.module in ("file_tree", "configured_service")} <= {
+        *DATA_SERVERS,
+        "lb",
+    }
 
 
 def test_b3_a_redis_server_that_does_not_know_the_monitor_yet_is_asked_by_its_own_login(rotation: Run) -> None:

@@ -285,7 +285,8 @@ def test_b3_without_keeping_it_a_changed_password_is_the_only_one(mariadb: bool)
 
 
 def test_b3_a_user_whose_name_changed_stays_until_it_is_taken_back() -> None:
-    present = {APP: native(), ("shop", "10.0.0.4"): native(), ("stranger", "%"): native()}
+    names = [APP, ("shop", "10.0.0.4"), ("stranger", "%"), ("root", "localhost")]
+    present = {name: native() for name in names}
     grants: dict[tuple[str, str], tuple[Grants, list[str]]] = {APP: (DEMO, [])}
     known = ["app", "shop", "gone", "root"]
     kept = plan_accounts(True, ["app"], [wanted()], present, grants, known, keep_former=True)

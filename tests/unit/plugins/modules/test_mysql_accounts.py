@@ -274,12 +274,12 @@ def test_b3_the_names_of_the_users_are_kept_for_the_next_run(tmp_path: Path) -> 
     names = tmp_path / "users.json"
     grants = {f"'{name}'@'10.0.0.4'": ["GRANT ALL PRIVILEGES ON `demo`.* TO x"] for name in ("app", "shop")}
     client = Client([user("app", "10.0.0.4")], grants)
-    first = {"accounts": [app(tls="optional")], "names_file": str(names)}
+    first: dict[str, Any] = {"accounts": [app(tls="optional")], "names_file": str(names)}
     assert run(Module(check_mode=True, **first), client)["changed"]
     assert not names.exists()
     assert run(Module(**first), client)["changed"]
     assert not run(Module(**first), client)["changed"]
-    renamed = {"accounts": [app(name="shop", tls="optional")], "names_file": str(names)}
+    renamed: dict[str, Any] = {"accounts": [app(name="shop", tls="optional")], "names_file": str(names)}
     client = Client([user("app", "10.0.0.4")], grants)
     result = run(Module(keep_former=True, **renamed), client)
     assert result["former"] == ["app@10.0.0.4"]
