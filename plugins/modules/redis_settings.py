@@ -32,8 +32,9 @@ options:
     required: true
   keep_former:
     description:
-      - Leave former passwords, and users that the file does not name, valid beside the new ones, and write them into the file,
-        so that a restart keeps them. RV(former) names them; the same call without it, and with the file as it is to be, takes them back.
+      - Leave former passwords, and users of former calls that the file does not name any more, valid beside the new ones, and
+        write them into the file, so that a restart keeps them.
+      - RV(former) names them; the same call without it, and with the file as it is to be, takes them back.
     type: bool
     default: false
   timeout:
@@ -89,10 +90,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
-    keep_login,
+    keep,
     kept_login,
     login_from,
     open_client,
+    read_kept,
     refuse_lost_snapshot,
     where,
 )
@@ -120,20 +122,22 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
     users = parse_users(Path(params["acl_file"]).read_text(encoding="utf-8"))
     refuse_open_door(users, params["acl_file"])
+    kept = read_kept(params["login_file"])
+    known = kept.users if kept else ()
     try:
-        client = open_client(login, kept=kept_login(login, params["login_file"]))
+        client = open_client(login, kept=kept_login(login, kept))
     except RedisError as error:
         if error.kind not in ("unreachable", "auth"):
             raise
         check_restart(module)
         return {
             # After the restart it is the login.
-            "changed": keep_login(login, params["login_file"], module.check_mode),
+            "changed": keep(login, {*known, *users}, params["login_file"], module.check_mode),
             "restart": [f"the server at {where(login)} does not let us in: {error.message}"],
             "former": [],
         }
     with client:
-        plan = make_plan(client, settings, users, params["keep_former"])
+        plan = make_plan(client, settings, users, known if params["keep_former"] else None)
         if not module.check_mode:
             if plan.former:
                 keep_former_users(params["acl_file"], plan.former)
@@ -141,7 +145,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
             if plan.restart and settings.get("appendonly") == "yes":
                 wait_for_aof(client, params["timeout"])
     return {
-        "changed": keep_login(login, params["login_file"], module.check_mode) or bool(plan.after),
+        "changed": keep(login, {*users, *plan.former}, params["login_file"], module.check_mode) or bool(plan.after),
         "restart": plan.restart,
         "former": list(plan.former),
         "diff": {"before": plan.before, "after": plan.after},

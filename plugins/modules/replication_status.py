@@ -627,7 +627,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import kept_login
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import kept_login, read_kept
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import at_rest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
@@ -817,7 +817,8 @@ def probe(engine: str, login: dict[str, Any], channel: str | None = None) -> Pro
     """Return who asks the server that the login options name."""
     if engine == "redis":
         given = redis_login(login)
-        return RedisProbe(RedisClient(given, kept=kept_login(given, login.get("login_file"))), login["login_host"])
+        kept = kept_login(given, read_kept(login.get("login_file")))
+        return RedisProbe(RedisClient(given, kept=kept), login["login_host"])
     return MysqlProbe(MysqlClient(mysql_login(login)), channel)
 
 

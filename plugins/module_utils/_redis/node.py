@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisLogin,
 )
 
-# Where a host keeps the login by which its server let its modules in at last.
+# Where a host keeps the login by which its server let its modules in at last, and the names of its users.
 LOGIN_FILE = "/etc/webcluster-redis.json"
 
 LOGIN_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -53,17 +53,31 @@ def login_from(params: Mapping[str, Any]) -> RedisLogin:
     )
 
 
-def kept_login(login: RedisLogin, path: str | None) -> RedisLogin | None:
-    """Return the login that the host keeps in a file, None where there is no file."""
+@dataclass(frozen=True)
+class Kept:
+    """What a host keeps for itself: a login, and the names of the users that its server was given."""
+
+    user: str | None
+    password: str | None = field(repr=False)
+    users: tuple[str, ...]
+
+
+def read_kept(path: str | None) -> Kept | None:
+    """Return what the host keeps in a file, None where there is no file."""
     if not path or not os.path.exists(path):
         return None
-    kept = json.loads(Path(path).read_text(encoding="utf-8"))
-    return replace(login, username=kept["user"], password=kept["password"])
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    return Kept(found["user"], found["password"], tuple(found["users"]))
 
 
-def keep_login(login: RedisLogin, path: str, check_mode: bool) -> bool:
-    """Let the host keep this login for itself; return whether it is another one than before."""
-    if not login.password or kept_login(login, path) == login:
+def kept_login(login: RedisLogin, kept: Kept | None) -> RedisLogin | None:
+    return kept and replace(login, username=kept.user, password=kept.password)
+
+
+def keep(login: RedisLogin, users: Iterable[str], path: str, check_mode: bool) -> bool:
+    """Let the host keep this for itself; return whether it is something else than before."""
+    then = Kept(login.username, login.password, tuple(sorted(users)))
+    if not login.password or read_kept(path) == then:
         return False
     if not check_mode:
         # In the same folder, so that the change is one step; nobody else may read it at any moment.
@@ -71,7 +85,7 @@ def keep_login(login: RedisLogin, path: str, check_mode: bool) -> bool:
         Path(temporary).unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"user": login.username, "password": login.password}, file)
+            json.dump(asdict(then), file)
         os.replace(temporary, path)
     return True
 

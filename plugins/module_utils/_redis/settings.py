@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -179,22 +179,24 @@ def refuse_open_door(users: Mapping[str, list[str]], acl_file: str) -> None:
         )
 
 
-def former_users(live: Mapping[str, list[str]], wanted: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Return users with what lets them in beside the wanted: a password that was another, or a name that goes."""
+def former_users(
+    live: Mapping[str, list[str]], wanted: Mapping[str, list[str]], known: Collection[str]
+) -> dict[str, list[str]]:
+    """Return users with what lets them in beside the wanted: a password that was another, or a known name that goes."""
     found: dict[str, list[str]] = {}
     for name, rules in live.items():
         then = wanted.get(name)
-        if then is None and "on" in rules:
+        if then is None and name in known and "on" in rules:
             found[name] = rules
         elif then is not None and "on" in then and (former := _hashes(rules) - _hashes(then)):
             found[name] = [*then, *sorted(former)]
     return found
 
 
-def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan, keep_former: bool) -> None:
+def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan, known: Collection[str] | None) -> None:
     plan.live_users = live = live_users(client)
-    if keep_former:
-        plan.former = former_users(live, wanted)
+    if known is not None:
+        plan.former = former_users(live, wanted, known)
         wanted = {**wanted, **plan.former}
     plan.stale = [name for name in live if name not in wanted]
     plan.users = {
@@ -209,12 +211,15 @@ def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan,
 
 
 def make_plan(
-    client: RedisClient, settings: Mapping[str, str], users: Mapping[str, list[str]], keep_former: bool = False
+    client: RedisClient,
+    settings: Mapping[str, str],
+    users: Mapping[str, list[str]],
+    known: Collection[str] | None = None,
 ) -> Plan:
-    """Compare; nothing is changed."""
+    """Compare; nothing is changed. known: names of users that were given before, where what is former has to stay."""
     plan = Plan()
     plan_settings(client, settings, plan)
-    plan_users(client, users, plan, keep_former)
+    plan_users(client, users, plan, known)
     return plan
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
+    Kept,
     RefusedError,
-    keep_login,
+    keep,
     kept_login,
     open_client,
+    read_kept,
     refuse_lost_snapshot,
 )
 
@@ -79,18 +81,21 @@ def test_wrong_password_is_an_error() -> None:
 
 
 def test_b3_the_host_keeps_its_login_for_root_only(tmp_path: Path) -> None:
-    path = tmp_path / "login.json"
+    path = str(tmp_path / "login.json")
     login = RedisLogin(port=6400, username="admin", password="sec'ret")
-    assert kept_login(login, str(path)) is None
-    assert kept_login(login, None) is None
-    assert keep_login(login, str(path), check_mode=True)
-    assert not path.exists()
-    assert keep_login(login, str(path), check_mode=False)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert not keep_login(login, str(path), check_mode=False)
-    assert kept_login(RedisLogin(port=6400, username="boss", password="new"), str(path)) == login
+    assert read_kept(path) is read_kept(None) is kept_login(login, None) is None
+    assert keep(login, ["b", "a"], path, check_mode=True)
+    assert not Path(path).exists()
+    assert keep(login, ["b", "a"], path, check_mode=False)
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert not keep(login, ["a", "b"], path, check_mode=False)
+    kept = read_kept(path)
+    assert kept == Kept("admin", "sec'ret", ("a", "b"))
+    assert "sec'ret" not in repr(kept)
+    assert kept_login(RedisLogin(port=6400, username="boss", password="new"), kept) == login
+    assert keep(login, ["a"], path, check_mode=False)
     # Nobody has to log in where there is no password.
-    assert not keep_login(RedisLogin(), str(path), check_mode=False)
+    assert not keep(RedisLogin(), [], path, check_mode=False)
     assert [file.name for file in tmp_path.iterdir()] == ["login.json"]
 
 

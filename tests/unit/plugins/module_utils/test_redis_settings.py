@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,11 @@ def bring(
     settings: dict[str, str] | None = None,
     text: str | None = None,
     check_mode: bool = False,
-    keep_former: bool = False,
+    known: Collection[str] | None = None,
 ) -> Plan:
     """Do what the module does; without a text the users are to stay as they are."""
     users = parse_users("\n".join(server.users) if text is None else text)
-    plan = make_plan(server, settings or {}, users, keep_former)  # type: ignore[arg-type]
+    plan = make_plan(server, settings or {}, users, known)  # type: ignore[arg-type]
     if not check_mode:
         carry_out(server, plan, ADMIN)  # type: ignore[arg-type]
     return plan
@@ -269,11 +270,11 @@ def former_passwords(server: FakeServer, name: str) -> set[str]:
 
 def test_b3_a_former_password_stays_valid_until_it_is_taken_back() -> None:
     server = FakeServer({}, [FORMER_APP, *LIST_81[1:]])
-    plan = bring(server, text=FILE, keep_former=True)
+    plan = bring(server, text=FILE, known=[])
     assert former_passwords(server, "app") == {HASH, OTHER}
     assert list(plan.former) == ["app"]
     # An interrupted run leaves both, and the next one says so and changes nothing.
-    again = bring(server, text=FILE, keep_former=True)
+    again = bring(server, text=FILE, known=[])
     assert (again.after, list(again.former)) == ({}, ["app"])
     last = bring(server, text=FILE)
     assert former_passwords(server, "app") == {HASH}
@@ -282,14 +283,15 @@ def test_b3_a_former_password_stays_valid_until_it_is_taken_back() -> None:
 
 def test_b3_nothing_is_former_where_nothing_was_changed() -> None:
     server = FakeServer({}, LIST_81)
-    plan = bring(server, text=FILE, keep_former=True)
+    plan = bring(server, text=FILE, known=[])
     assert (plan.after, plan.former, server.sent) == ({}, {}, [])
 
 
 def test_b3_a_user_whose_name_changed_stays_until_it_is_taken_back() -> None:
-    server = FakeServer({}, [*LIST_81, f"user watch on {HASH} -@all +ping", "user gone off -@all"])
-    plan = bring(server, text=FILE, keep_former=True)
-    assert (list(plan.former), plan.after) == (["watch"], {"user gone": "absent"})
+    strangers = ["user gone off -@all", "user intruder on nopass ~* &* +@all"]
+    server = FakeServer({}, [*LIST_81, f"user watch on {HASH} -@all +ping", *strangers])
+    plan = bring(server, text=FILE, known=["app", "watch", "gone"])
+    assert (list(plan.former), plan.after) == (["watch"], {"user gone": "absent", "user intruder": "absent"})
     assert former_passwords(server, "watch") == {HASH}
     bring(server, text=FILE)
     assert "watch" not in parse_users("\n".join(server.users))
@@ -297,7 +299,7 @@ def test_b3_a_user_whose_name_changed_stays_until_it_is_taken_back() -> None:
 
 def test_b3_a_user_that_is_switched_off_keeps_no_password() -> None:
     server = FakeServer({}, [LIST_81[0], LIST_81[2], f"user default on {HASH} ~* &* +@all"])
-    assert bring(server, text=FILE, keep_former=True).former == {}
+    assert bring(server, text=FILE, known=[]).former == {}
     assert former_passwords(server, "default") == set()
 
 
@@ -306,7 +308,7 @@ def test_b3_a_restart_keeps_what_is_still_valid(tmp_path: Path) -> None:
     file.write_text(FILE, encoding="utf-8")
     file.chmod(0o640)
     server = FakeServer({}, [FORMER_APP, *LIST_81[1:], f"user watch on {HASH} -@all +ping"])
-    keep_former_users(str(file), bring(server, text=FILE, keep_former=True).former)
+    keep_former_users(str(file), bring(server, text=FILE, known=["watch"]).former)
     kept = parse_users(file.read_text(encoding="utf-8"))
     assert {rule for rule in kept["app"] if rule.startswith("#")} == {HASH, OTHER}
     assert kept["watch"] == ["on", HASH, "-@all", "+ping"]
