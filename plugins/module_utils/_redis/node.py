@@ -71,7 +71,7 @@ def read_kept(path: str | None) -> Kept | None:
 
 
 def kept_login(login: RedisLogin, kept: Kept | None) -> RedisLogin | None:
-    return kept and replace(login, username=kept.user, password=kept.password)
+    return replace(login, username=kept.user, password=kept.password) if kept else None
 
 
 def keep(login: RedisLogin, users: Iterable[str], path: str, check_mode: bool) -> bool:

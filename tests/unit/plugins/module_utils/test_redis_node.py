@@ -83,7 +83,7 @@ def test_wrong_password_is_an_error() -> None:
 def test_b3_the_host_keeps_its_login_for_root_only(tmp_path: Path) -> None:
     path = str(tmp_path / "login.json")
     login = RedisLogin(port=6400, username="admin", password="sec'ret")
-    assert read_kept(path) is read_kept(None) is kept_login(login, None) is None
+    assert (read_kept(path), read_kept(None), kept_login(login, None)) == (None, None, None)
     assert keep(login, ["b", "a"], path, check_mode=True)
     assert not Path(path).exists()
     assert keep(login, ["b", "a"], path, check_mode=False)
