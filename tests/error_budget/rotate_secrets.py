@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,9 +189,10 @@ def under_load(lab: Lab, act: Callable[[], object]) -> tuple[list[Answer], list[
 
 def rotate_passwords(lab: Lab, logins: Sequence[Login], interrupted: bool = False) -> list[Line]:
     """Change these passwords in one run, or in one that is killed half-way and another that ends."""
-    old = {login: new_password(lab, login) for login in logins}
+    old: dict[Login, str] = {}
 
     def run() -> None:
+        old.update({login: new_password(lab, login) for login in logins})
         if interrupted:
             begun(lab, HALF_WAY)
             for login in logins:
@@ -233,26 +234,28 @@ def rotate_names(lab: Lab, names: Mapping[Login, str], former: Mapping[Login, st
     ]
 
 
-def rotate_all(lab: Lab) -> list[Line]:
-    lines = []
+def rotate_all(lab: Lab) -> Iterator[Line]:
     for what in ("application", "monitor", "replication", "admin"):
-        lines += rotate_passwords(lab, [login for login in LOGINS if login.what == what])
-    lines += rotate_passwords(lab, LOGINS, interrupted=True)
+        yield from rotate_passwords(lab, [login for login in LOGINS if login.what == what])
+    yield from rotate_passwords(lab, LOGINS, interrupted=True)
     usual = {login: login.usual_name for login in LOGINS}
     other = {login: f"{name}2" for login, name in usual.items()}
-    lines += rotate_names(lab, other, usual)
+    yield from rotate_names(lab, other, usual)
     # Back to what the inventory says.
-    return lines + rotate_names(lab, usual, other)
+    yield from rotate_names(lab, usual, other)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inventory", type=Path, default=CHECKOUT / "inventory/lab")
     lab = Lab(parser.parse_args().inventory.absolute())
+    lines = []
     try:
         if not lab.verdict()["healthy"]:
             raise ClusterError("The lab's cluster is not healthy: 'make site' first.")
-        lines = rotate_all(lab)
+        for line in rotate_all(lab):
+            lines.append(line)
+            print(f"{line.secret}: {'done' if line.good else 'NOT GOOD'}", file=sys.stderr, flush=True)
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
