@@ -15,7 +15,7 @@ ROLE ?= haproxy
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit mutations sanity syntax check check-oldest size lab-check fault-run awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit mutations sanity syntax check check-oldest size lab-check fault-run rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ size: ## Files and lines of plugins/, its tests and roles/; BASE=eb13032 shows w
 
 lab-check: venv-dev ## Prove on real hosts that labs cannot be mixed up and that a host cannot change the machine
 	@python tests/lab/check.py
+
+rotate-secrets: venv-dev ## Change every password and user name of the lab's cluster under load: requests and failures of each
+	@python -m tests.error_budget.rotate_secrets --inventory $(INVENTORY)
 
 fault-run: venv-dev ## Kill, freeze, stop and misconfigure parts of the lab's cluster under load; each event has an error budget
 	@python -m tests.error_budget.faults --inventory $(INVENTORY) $(ARGS)

@@ -28,6 +28,13 @@ options:
   login_password:
     description: Password of O(login_user).
     type: str
+  login_file:
+    description:
+      - File on the node, for root only, with the login that M(siteops.webcluster.redis_settings) used at last and the names of the
+        users that it gave. The login is tried where O(login_user) is refused, as a server does not know a new user or password
+        before it is told.
+    type: path
+    default: /etc/webcluster-redis.json
   connect_timeout:
     description: Seconds to wait for the connection.
     type: int

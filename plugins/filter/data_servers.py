@@ -32,7 +32,8 @@ RETURN = r"""
 _value:
   description:
     - One entry for each server, with C(host), C(engine), C(login_user) and C(login_port).
-    - C(login_password) is the name of the variable that holds the password. A server that is asked over its unix socket has empty ones.
+    - C(login_password) is the name of the variable that holds the password, C(login_file) where the host keeps a login.
+    - A server that is asked over its unix socket has empty ones.
   type: list
   elements: dict
 """

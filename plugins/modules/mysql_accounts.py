@@ -90,6 +90,18 @@ options:
     description: Name of its table.
     type: str
     default: probe
+  keep_former:
+    description:
+      - Leave a changed password, and the users that O(names_file) tells of, valid beside the new ones. RV(former) names them; the
+        same call without it takes them back.
+      - MySQL keeps one former password of an account, MariaDB all of them.
+    type: bool
+    default: false
+  names_file:
+    description:
+      - File on the node in which the module keeps the names of its users, so that a user is removed whose name is not given any more.
+      - Without it the users of former calls stay.
+    type: path
   remove_insecure:
     description:
       - Remove accounts without a name, root accounts for other hosts than this one, and a database C(test) that has
@@ -164,9 +176,17 @@ accounts:
   elements: str
   returned: success
   sample: [app@10.0.0.4]
+former:
+  description: Accounts that are let in by a former password or under a former name, as user@host.
+  type: list
+  elements: str
+  returned: success
 """
 
+import json
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -206,6 +226,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "canary_schema": {"type": "str"},
     "canary_table": {"type": "str", "default": "probe"},
+    "keep_former": {"type": "bool", "default": False},
+    "names_file": {"type": "path"},
     "remove_insecure": {"type": "bool", "default": False},
     "login_unix_socket": {"type": "path"},
 }
@@ -312,7 +334,9 @@ def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, a
         for name, rows in zip(there, answers)
     }
     names = [user["name"] for user in params["accounts"]]
-    plan = accounts.plan_accounts(server.is_mariadb, names, wanted, present, grants)
+    plan = accounts.plan_accounts(
+        server.is_mariadb, names, wanted, present, grants, known_names(params["names_file"]), params["keep_former"]
+    )
     accounts.plan_databases(plan, wanted_schemas, accounts.read_databases(databases))
     if canary:
         accounts.plan_canary(plan, canary, params["canary_table"], server.schemas, tables)
@@ -325,6 +349,31 @@ def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, a
         ):
             accounts.drop_test_database(plan)
     return server, plan
+
+
+def known_names(path: str | None) -> list[str]:
+    """Return the users of former calls."""
+    if not path or not os.path.exists(path):
+        return []
+    names: list[str] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return names
+
+
+def keep_names(module: AnsibleModule, plan: accounts.Plan) -> bool:
+    """Write the names of the users that are, and of those that still have to go; return whether they are others."""
+    path = module.params["names_file"]
+    if not path:
+        return False
+    former = {name.rpartition("@")[0] for name in plan.former}
+    names = sorted({user["name"] for user in module.params["accounts"]} | former)
+    if names == known_names(path):
+        return False
+    if not module.check_mode:
+        # In the same folder, so that the change is one step.
+        temporary = Path(f"{path}.new")
+        temporary.write_text(json.dumps(names) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    return True
 
 
 def apply_plan(client: Client, server: servers.Server, plan: accounts.Plan) -> None:
@@ -346,16 +395,24 @@ def run(module: AnsibleModule, client: Client) -> dict[str, Any]:
         server, plan = read_plan(client, module.params)
         if plan.changed and not module.check_mode:
             apply_plan(client, server, plan)
+        new_names = keep_names(module, plan)
     except MysqlError as error:
         if module.check_mode and (servers.is_absent(error) or error.kind == "client_missing"):
-            return {"changed": True, "databases": [], "accounts": [], "msg": "No server can be asked yet."}
+            return {
+                "changed": True,
+                "databases": [],
+                "accounts": [],
+                "former": [],
+                "msg": "No server can be asked yet.",
+            }
         module.fail_json(msg=f"MySQL accounts: {error.message}", errno=error.errno, kind=error.kind)
     names = dict.fromkeys([*plan.before, *plan.after])
     return {
-        "changed": plan.changed,
+        "changed": plan.changed or new_names,
         "flavor": server.flavor,
         "databases": [name.split(" ", 1)[1] for name in names if name.startswith("database ")],
         "accounts": [name for name in names if not name.startswith(("database ", "table "))],
+        "former": plan.former,
         "diff": {"before": plan.before, "after": plan.after},
     }
 

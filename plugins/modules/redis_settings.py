@@ -16,6 +16,7 @@ description:
   - Returns in RV(restart) what only a restart can change; the caller restarts the service then. Check mode tells the same.
   - ACL users that the file does not name are removed from the running server, as a restart would do. A file without the user
     C(default) is refused, because a restart would then let everybody in.
+  - Keeps its login for the host (O(login_file)), so that a later call is let in that brings another user or password.
   - Works with Redis from 7.0 and with Valkey.
 version_added: 0.1.0
 author:
@@ -33,6 +34,13 @@ options:
     description: Name of the systemd service, which is known then to have been given its files as they are.
     type: str
     required: true
+  keep_former:
+    description:
+      - Leave former passwords, and users of former calls that the file does not name any more, valid beside the new ones, and
+        write them into the file, so that a restart keeps them.
+      - RV(former) names them; the same call without it, and with the file as it is to be, takes them back.
+    type: bool
+    default: false
   timeout:
     description: Seconds to wait for an append-only file that was just turned on.
     type: int
@@ -72,6 +80,11 @@ restart:
   type: list
   elements: str
   returned: always
+former:
+  description: Users that are let in by a former password or under a former name.
+  type: list
+  elements: str
+  returned: always
 """
 
 from pathlib import Path
@@ -90,13 +103,17 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
+    keep,
+    kept_login,
     login_from,
     open_client,
+    read_kept,
     refuse_lost_snapshot,
     where,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     carry_out,
+    keep_former_users,
     make_plan,
     parse_config,
     parse_users,
@@ -126,24 +143,34 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
     users = parse_users(Path(params["acl_file"]).read_text(encoding="utf-8"))
     refuse_open_door(users, params["acl_file"])
+    kept = read_kept(params["login_file"])
+    known = kept.users if kept else ()
     try:
-        client = open_client(login)
+        client = open_client(login, kept=kept_login(login, kept))
     except RedisError as error:
         if error.kind not in ("unreachable", "auth"):
             raise
         check_restart(module)
-        return {"changed": False, "restart": [f"the server at {where(login)} does not let us in: {error.message}"]}
+        return {
+            # After the restart it is the login.
+            "changed": keep(login, {*known, *users}, params["login_file"], module.check_mode),
+            "restart": [f"the server at {where(login)} does not let us in: {error.message}"],
+            "former": [],
+        }
     with client:
-        plan = make_plan(client, settings, users)
+        plan = make_plan(client, settings, users, known if params["keep_former"] else None)
         if not module.check_mode:
-            carry_out(client, plan)
+            if plan.former:
+                keep_former_users(params["acl_file"], plan.former)
+            carry_out(client, plan, login)
             if plan.restart and settings.get("appendonly") == "yes":
                 wait_for_aof(client, params["timeout"])
             if not plan.restart:
                 remember(module)
     return {
-        "changed": bool(plan.after),
+        "changed": keep(login, {*users, *plan.former}, params["login_file"], module.check_mode) or bool(plan.after),
         "restart": plan.restart,
+        "former": list(plan.former),
         "diff": {"before": plan.before, "after": plan.after},
     }
 
@@ -155,6 +182,7 @@ def main() -> None:
             "config_file": {"type": "path", "required": True},
             "acl_file": {"type": "path", "required": True},
             "service": {"type": "str", "required": True},
+            "keep_former": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 300},
         },
         supports_check_mode=True,

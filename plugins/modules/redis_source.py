@@ -121,8 +121,10 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
+    kept_login,
     login_from,
     open_client,
+    read_kept,
     refuse_lost_snapshot,
     where,
 )
@@ -145,7 +147,7 @@ def state_of(found: Found) -> dict[str, str]:
 def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     params = module.params
     try:
-        client = open_client(login)
+        client = open_client(login, kept=kept_login(login, read_kept(params["login_file"])))
     except RedisError as error:
         if not params["server_program"] or error.kind not in ("unreachable", "auth", "protocol"):
             raise

@@ -50,6 +50,11 @@ options:
     type: str
     required: true
     choices: [mysql, redis]
+  login_file:
+    description:
+      - File on the node with the login that M(siteops.webcluster.redis_settings) used at last. It is tried where O(login_user) is refused.
+      - Only for O(engine=redis) on the server's own host.
+    type: path
   channel:
     description: Judge only this channel (MySQL) or connection (MariaDB); all of them by default.
     type: str
@@ -622,6 +627,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import kept_login, read_kept
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import at_rest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
@@ -659,6 +665,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     return {
         "engine": {"type": "str", "required": True, "choices": ["mysql", "redis"]},
         **login_spec(),
+        "login_file": {"type": "path"},
         "channel": {"type": "str"},
         "primary": {
             "type": "dict",
@@ -809,7 +816,9 @@ def redis_login(login: dict[str, Any]) -> RedisLogin:
 def probe(engine: str, login: dict[str, Any], channel: str | None = None) -> Probe:
     """Return who asks the server that the login options name."""
     if engine == "redis":
-        return RedisProbe(RedisClient(redis_login(login)), login["login_host"])
+        given = redis_login(login)
+        kept = kept_login(given, read_kept(login.get("login_file")))
+        return RedisProbe(RedisClient(given, kept=kept), login["login_host"])
     return MysqlProbe(MysqlClient(mysql_login(login)), channel)
 
 

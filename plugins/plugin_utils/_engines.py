@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -27,6 +29,8 @@ class Engine:
     promote: str
     # Option of replication_status: option of the role. How a server is asked on its own host; empty: over its unix socket.
     login: Mapping[str, str] = field(default_factory=dict)
+    # Where the host keeps a login for a server that does not know the inventory's yet.
+    login_file: str = ""
     # Switch and port of the service that tells the data proxies who takes what; without one they ask the server itself.
     status_switch: str = ""
     status_port: str = ""
@@ -71,6 +75,7 @@ ENGINES = {
             "login_user": "redis_server_monitor_user",
             "login_password": "redis_server_monitor_password",
         },
+        login_file=LOGIN_FILE,
     ),
 }
 LOAD_BALANCERS = "haproxy"

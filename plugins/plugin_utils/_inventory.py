@@ -161,6 +161,7 @@ def derived_options(options: Options) -> dict[str, str]:
         who = f"the primary is the live one, or on the first day the host of group {engine.primary_group}"
         for what in ("source_host", "source_port"):
             derived[engine.option(what)] = derived[f"{engine.replica_group}_{what}"] = who
+        derived[engine.option("keep_former")] = "site.yml keeps former passwords valid until everybody has moved"
         derived[engine.option("source_timeout")] = f"set {engine.replica_group}_timeout"
         for what in ("user", "password"):
             derived[f"haproxy_{key}_monitor_{what}"] = f"set {engine.option(f'monitor_{what}')}"

@@ -42,6 +42,7 @@ class DataServer(t.TypedDict):
     login_user: str
     login_port: int
     login_password: str
+    login_file: str
 
 
 class PrimaryLogin(t.TypedDict):
@@ -102,6 +103,7 @@ def _data_servers(groups: Groups, settings: Settings) -> Iterator[DataServer]:
                 "login_user": str(settings.value(host, login["login_user"])) if login else "",
                 "login_port": int(settings.value(host, login["login_port"])) if login else 0,
                 "login_password": login.get("login_password", ""),
+                "login_file": engine.login_file,
             }
 
 

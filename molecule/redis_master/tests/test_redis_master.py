@@ -198,13 +198,30 @@ def test_drift_is_mended_without_a_restart(host: Host, flavor: str, ask: Ask) ->
     assert main_pid(host, flavor) == pid
 
 
-def test_new_admin_password_restarts_and_keeps_the_keys(ask: Ask) -> None:
-    ask("app", "SET", "demo:kept", "yes")
-    code, output = converge("redis_master", {"redis_server_admin_password": "rotated"})
+def test_b3_a_new_admin_needs_no_restart(host: Host, flavor: str, ask: Ask) -> None:
+    pid = main_pid(host, flavor)
+    code, output = converge(
+        "redis_master", {"redis_server_admin_password": "rotated", "redis_server_admin_user": "boss"}
+    )
     assert code == 0, output
-    assert ask("admin", "DBSIZE", password="rotated").isdigit()
+    assert ask("boss", "DBSIZE", password="rotated").isdigit()
+    assert host.file("/etc/webcluster-redis.json").mode == 0o600
     assert converge("redis_master")[0] == 0
-    assert ask("app", "GET", "demo:kept") == "yes"
+    assert ask("admin", "DBSIZE").isdigit()
+    assert main_pid(host, flavor) == pid
+
+
+def test_b3_a_former_password_and_name_stay_valid_until_they_are_taken_back(host: Host, flavor: str, ask: Ask) -> None:
+    changed = {"redis_server_application_password": "rotated", "redis_server_monitor_user": "watch"}
+    code, output = converge("redis_master", {**changed, "redis_server_keep_former": True})
+    assert code == 0, output
+    host.check_output(f"systemctl restart {flavor}-server")
+    assert [ask("app", "PING"), ask("app", "PING", password="rotated"), ask("monitor", "PING")] == ["PONG"] * 3
+    assert converge("redis_master", changed)[0] == 0
+    assert ask("app", "PING", password="rotated") == "PONG"
+    assert "PONG" not in ask("app", "PING") + ask("monitor", "PING")
+    assert converge("redis_master")[0] == 0
+    assert ask("monitor", "PING") == "PONG"
 
 
 def test_replica_is_not_promoted_by_the_way(ask: Ask) -> None:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     MysqlError,
+    Row,
     Rows,
     quote,
     quote_name,
@@ -21,8 +23,13 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ca
     create_table,
 )
 
+# Each server reads the comment that is meant for it, and tells by it of the passwords beside the first one.
 READ_ACCOUNTS = (
-    "SELECT User AS user, Host AS host, plugin, HEX(authentication_string) AS hash_hex, ssl_type FROM mysql.user"
+    "SELECT User AS user, Host AS host, plugin, HEX(authentication_string) AS hash_hex, ssl_type"
+    " /*!80014 , HEX(User_attributes->>'$.additional_password') AS second_hex */"
+    " /*M!100400 , (SELECT JSON_EXTRACT(g.Priv, '$.auth_or') FROM mysql.global_priv AS g"
+    " WHERE g.User = u.User AND g.Host = u.Host) AS methods */"
+    " FROM mysql.user AS u"
 )
 # The servers' own accounts are never this module's to change.
 RESERVED = frozenset(
@@ -74,6 +81,12 @@ class Present:
     plugin: str
     stored: bytes = field(repr=False)
     tls: bool
+    # Passwords that are valid beside it.
+    former: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def passwords(self) -> tuple[bytes, ...]:
+        return (self.stored, *self.former)
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,8 @@ class Plan:
     local: list[str] = field(default_factory=list)  # without
     before: dict[str, object] = field(default_factory=dict)
     after: dict[str, object] = field(default_factory=dict)
+    # Users and accounts that are still let in as they were before.
+    former: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -189,11 +204,21 @@ def parse_grants(lines: Iterable[str]) -> tuple[Grants, list[str]]:
     return grants, roles
 
 
+def _former(row: Row) -> tuple[bytes, ...]:
+    """Return the passwords beside the first one: MySQL's second, or those of MariaDB's other methods of the same kind."""
+    if second := row.get("second_hex"):
+        return (bytes.fromhex(second),)
+    methods = json.loads(row.get("methods") or "[]")
+    return tuple(
+        method["authentication_string"].encode("ascii") for method in methods if method.get("plugin") == row["plugin"]
+    )
+
+
 def read_accounts(rows: Rows) -> dict[Name, Present]:
     """Return the answer to READ_ACCOUNTS; MariaDB's roles, which have no host, are left out."""
     return {
         (row["user"] or "", row["host"] or ""): Present(
-            row["plugin"] or "", bytes.fromhex(row["hash_hex"] or ""), bool(row["ssl_type"])
+            row["plugin"] or "", bytes.fromhex(row["hash_hex"] or ""), bool(row["ssl_type"]), _former(row)
         )
         for row in rows
         if row["host"]
@@ -230,12 +255,44 @@ def _plugin(mariadb: bool, by_socket: bool) -> str:
     return "mysql_native_password" if mariadb else "caching_sha2_password"
 
 
-def _identified(mariadb: bool, stored: bytes, by_socket: bool) -> str:
-    if by_socket:
+def _identified(mariadb: bool, passwords: Sequence[bytes]) -> str:
+    """Return the clause that lets in by these passwords, the first of which alone counts for MySQL; by none: by socket."""
+    if not passwords:
         return f"IDENTIFIED {'VIA' if mariadb else 'WITH'} {_plugin(mariadb, True)}"
     if mariadb:
-        return f"IDENTIFIED VIA mysql_native_password USING {quote(stored.decode('ascii'))}"
-    return f"IDENTIFIED WITH caching_sha2_password AS 0x{stored.hex()}"
+        methods = (f"mysql_native_password USING {quote(stored.decode('ascii'))}" for stored in passwords)
+        return f"IDENTIFIED VIA {' OR '.join(methods)}"
+    return f"IDENTIFIED WITH caching_sha2_password AS 0x{passwords[0].hex()}"
+
+
+def _wanted_password(plugin: str, password: str, known: Sequence[bytes]) -> bytes:
+    """Return the hash of a password: the known one where there is one, for a salt makes another each time."""
+    found = (each for each in known if password_hash(plugin, password, each) == each)
+    return next(found, b"") or password_hash(plugin, password)
+
+
+def _require(want: Wanted) -> str:
+    return "REQUIRE SSL" if want.require_tls else "REQUIRE NONE"
+
+
+def _alter_statements(mariadb: bool, want: Wanted, have: Present, keep_former: bool) -> tuple[list[str], bool]:
+    """Return the statements from one way in to the other, and whether former passwords stay valid."""
+    plugin = _plugin(mariadb, want.by_socket)
+    present = have.passwords if have.plugin == plugin and not want.by_socket else ()
+    first = () if want.by_socket else (_wanted_password(plugin, want.password, present),)
+    former = tuple(each for each in present if each not in first) if keep_former else ()
+    same = have.plugin == plugin and (present == (*first, *former) if mariadb else present[:1] == first)
+    identify = "" if same else f"{_identified(mariadb, (*first, *former))} "
+    # MySQL has room for one former password: the oldest stays, which is that of all who have not moved yet.
+    if not mariadb and identify and former and set(have.former) <= set(first):
+        identify += "RETAIN CURRENT PASSWORD "
+    who = account(want.name)
+    statements = []
+    if identify or have.tls != want.require_tls:
+        statements.append(f"ALTER USER {who} {identify}{_require(want)}")
+    if not mariadb and have.former and not former:
+        statements.append(f"ALTER USER {who} DISCARD OLD PASSWORD")
+    return statements, bool(former)
 
 
 def _words(require_tls: bool, grants: Grants, password: str) -> dict[str, object]:
@@ -247,28 +304,30 @@ def _words(require_tls: bool, grants: Grants, password: str) -> dict[str, object
 
 
 def plan_account(
-    plan: Plan, mariadb: bool, want: Wanted, have: Present | None, grants: Grants, roles: Sequence[str]
+    plan: Plan,
+    mariadb: bool,
+    want: Wanted,
+    have: Present | None,
+    grants: Grants,
+    roles: Sequence[str],
+    keep_former: bool = False,
 ) -> None:
     """Add what one wanted account needs."""
-    plugin = _plugin(mariadb, want.by_socket)
-    require = "REQUIRE SSL" if want.require_tls else "REQUIRE NONE"
-    stored = b"" if want.by_socket else password_hash(plugin, want.password, have.stored if have else b"")
-    identify = _identified(mariadb, stored, want.by_socket)
-    statements = []
-    same_password = have is not None and have.plugin == plugin and (want.by_socket or have.stored == stored)
+    key = shown(want.name)
     if have is None:
-        statements.append(f"CREATE USER {account(want.name)} {identify} {require}")
-    elif not same_password or have.tls != want.require_tls:
-        identified = "" if same_password else identify + " "
-        statements.append(f"ALTER USER {account(want.name)} {identified}{require}")
+        passwords = [] if want.by_socket else [password_hash(_plugin(mariadb, False), want.password)]
+        statements = [f"CREATE USER {account(want.name)} {_identified(mariadb, passwords)} {_require(want)}"]
+    else:
+        statements, former = _alter_statements(mariadb, want, have, keep_former)
+        plan.former += [key] if former else []
+    password = "another" if any(" IDENTIFIED " in statement for statement in statements) else "the given one"
     statements += grant_changes(want.name, grants, roles, want.grants)
     if not statements:
         return
     plan.local += statements
-    key = shown(want.name)
     if have is not None:
         plan.before[key] = {
-            **_words(have.tls, grants, "the given one" if same_password else "another"),
+            **_words(have.tls, grants, password),
             **({"roles": list(roles)} if roles else {}),
         }
     plan.after[key] = _words(want.require_tls, want.grants, "the given one")
@@ -280,14 +339,21 @@ def plan_accounts(
     wanted: Sequence[Wanted],
     present: Mapping[Name, Present],
     grants: Mapping[Name, tuple[Grants, list[str]]],
+    former_names: Iterable[str] = (),
+    keep_former: bool = False,
 ) -> Plan:
-    """Make the wanted accounts, and remove every other host of the named users."""
+    """Make the wanted accounts, remove every other host of the named users, and former users unless they are kept."""
     plan = Plan()
     for want in wanted:
         have_grants, roles = grants.get(want.name, ({}, []))
-        plan_account(plan, mariadb, want, present.get(want.name), have_grants, roles)
+        plan_account(plan, mariadb, want, present.get(want.name), have_grants, roles, keep_former)
     keep = {want.name for want in wanted}
     drop_accounts(plan, sorted(name for name in present if name[0] in set(names) and name not in keep))
+    former = sorted(name for name in present if name[0] in set(former_names) - set(names) - RESERVED)
+    if keep_former:
+        plan.former += map(shown, former)
+    else:
+        drop_accounts(plan, former)
     return plan
 
 

@@ -234,10 +234,20 @@ class Reader:
 
 
 class RedisClient:
-    """One connection, opened at the first command. Use it as a context manager or call close()."""
+    """One connection, opened at the first command. Use it as a context manager or call close().
 
-    def __init__(self, login: RedisLogin, connector: Connector | None = None, timeout: float = 10.0) -> None:
+    kept: the login of this host, for a server that does not know the given one yet.
+    """
+
+    def __init__(
+        self,
+        login: RedisLogin,
+        connector: Connector | None = None,
+        timeout: float = 10.0,
+        kept: RedisLogin | None = None,
+    ) -> None:
         self.login = login
+        self.kept = kept
         self.connector: Connector = connector or connect
         self.timeout = timeout
         self._link: Any = None
@@ -260,6 +270,11 @@ class RedisClient:
             with contextlib.suppress(OSError):
                 link.close()
 
+    def log_in_as(self, login: RedisLogin) -> None:
+        """Go on under another login."""
+        self.close()
+        self.login, self.kept = login, None
+
     def _open(self) -> tuple[Any, Reader]:
         if self._link is None or self._reader is None:
             self._link = self.connector(self.login)
@@ -267,7 +282,13 @@ class RedisClient:
             if self.login.password is not None:
                 user = (self.login.username,) if self.login.username else ()
                 self._link.sendall(encode(("AUTH", *user, self.login.password)))
-                self._reader.read()
+                try:
+                    self._reader.read()
+                except RedisError as error:
+                    if error.kind != "auth" or self.kept is None:
+                        raise
+                    self.log_in_as(self.kept)
+                    return self._open()
         return self._link, self._reader
 
     def command(self, *args: str | bytes) -> Reply:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,16 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisLogin,
 )
 
+# Where a host keeps the login by which its server let its modules in at last, and the names of its users.
+LOGIN_FILE = "/etc/webcluster-redis.json"
+
 LOGIN_ARGUMENTS: dict[str, dict[str, Any]] = {
     "login_host": {"type": "str", "default": "127.0.0.1"},
     "login_port": {"type": "int", "default": 6379},
     "login_unix_socket": {"type": "path"},
     "login_user": {"type": "str"},
     "login_password": {"type": "str", "no_log": True},
+    "login_file": {"type": "path", "default": LOGIN_FILE},
     "connect_timeout": {"type": "int", "default": 5},
     "data_dir": {"type": "path"},
 }
@@ -47,13 +53,50 @@ def login_from(params: Mapping[str, Any]) -> RedisLogin:
     )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a host keeps for itself: a login, and the names of the users that its server was given."""
+
+    user: str | None
+    password: str | None = field(repr=False)
+    users: tuple[str, ...]
+
+
+def read_kept(path: str | None) -> Kept | None:
+    """Return what the host keeps in a file, None where there is no file."""
+    if not path or not os.path.exists(path):
+        return None
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    return Kept(found["user"], found["password"], tuple(found["users"]))
+
+
+def kept_login(login: RedisLogin, kept: Kept | None) -> RedisLogin | None:
+    return replace(login, username=kept.user, password=kept.password) if kept else None
+
+
+def keep(login: RedisLogin, users: Iterable[str], path: str, check_mode: bool) -> bool:
+    """Let the host keep this for itself; return whether it is something else than before."""
+    then = Kept(login.username, login.password, tuple(sorted(users)))
+    if not login.password or read_kept(path) == then:
+        return False
+    if not check_mode:
+        # In the same folder, so that the change is one step; nobody else may read it at any moment.
+        temporary = f"{path}.new"
+        Path(temporary).unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(then), file)
+        os.replace(temporary, path)
+    return True
+
+
 def where(login: RedisLogin) -> str:
     return login.unix_socket or f"{login.host}:{login.port}"
 
 
-def open_client(login: RedisLogin, connector: Connector | None = None) -> RedisClient:
-    """Return a client that has logged in, without a name where the server knows no users yet."""
-    client = RedisClient(login, connector)
+def open_client(login: RedisLogin, connector: Connector | None = None, kept: RedisLogin | None = None) -> RedisClient:
+    """Return a client that has logged in, by the kept login at worst, or without a name where the server knows no users."""
+    client = RedisClient(login, connector, kept=kept)
     try:
         client.command("PING")
     except RedisError as error:

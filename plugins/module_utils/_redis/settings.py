@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
-import os.path
+import hashlib
+import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
+    RedisClient,
+    RedisError,
+    RedisLogin,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
 
 SECRETS = frozenset({"masterauth", "requirepass", "tls-key-file-pass", "tls-client-key-file-pass"})
@@ -48,7 +54,7 @@ class Plan:
     """What a running server needs to be as its files say. restart names what it cannot take while it runs.
 
     settings: name -> value to set. users: name -> rules to give. stale: users to remove. There is an entry in before and
-    after for each of them.
+    after for each of them. former: users that are let in by a former password, or under a name that has to go.
     """
 
     live_settings: dict[str, str] = field(default_factory=dict)
@@ -57,6 +63,7 @@ class Plan:
     users: dict[str, list[str]] = field(default_factory=dict)
     stale: list[str] = field(default_factory=list)
     restart: list[str] = field(default_factory=list)
+    former: dict[str, list[str]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
 
@@ -172,8 +179,25 @@ def refuse_open_door(users: Mapping[str, list[str]], acl_file: str) -> None:
         )
 
 
-def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan) -> None:
+def former_users(
+    live: Mapping[str, list[str]], wanted: Mapping[str, list[str]], known: Collection[str]
+) -> dict[str, list[str]]:
+    """Return users with what lets them in beside the wanted: a password that was another, or a known name that goes."""
+    found: dict[str, list[str]] = {}
+    for name, rules in live.items():
+        then = wanted.get(name)
+        if then is None and name in known and "on" in rules:
+            found[name] = rules
+        elif then is not None and "on" in then and (former := _hashes(rules) - _hashes(then)):
+            found[name] = [*then, *sorted(former)]
+    return found
+
+
+def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan, known: Collection[str] | None) -> None:
     plan.live_users = live = live_users(client)
+    if known is not None:
+        plan.former = former_users(live, wanted, known)
+        wanted = {**wanted, **plan.former}
     plan.stale = [name for name in live if name not in wanted]
     plan.users = {
         name: rules for name, rules in wanted.items() if name not in live or rule_set(live[name]) != rule_set(rules)
@@ -186,22 +210,49 @@ def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan)
             plan.after[f"user {name}"] += " (new password)"
 
 
-def make_plan(client: RedisClient, settings: Mapping[str, str], users: Mapping[str, list[str]]) -> Plan:
-    """Compare; nothing is changed."""
+def make_plan(
+    client: RedisClient,
+    settings: Mapping[str, str],
+    users: Mapping[str, list[str]],
+    known: Collection[str] | None = None,
+) -> Plan:
+    """Compare; nothing is changed. known: names of users that were given before, where what is former has to stay."""
     plan = Plan()
     plan_settings(client, settings, plan)
-    plan_users(client, users, plan)
+    plan_users(client, users, plan, known)
     return plan
 
 
-def carry_out(client: RedisClient, plan: Plan) -> None:
+def password_rule(password: str) -> str:
+    """Return the rule by which a user has this password."""
+    return f"#{hashlib.sha256(password.encode('utf-8')).hexdigest()}"
+
+
+def keep_former_users(path: str, former: Mapping[str, list[str]]) -> None:
+    """Write into an ACL file, in one step and with its rights, what a restart must not take away yet."""
+    file, temporary = Path(path), Path(f"{path}.new")
+    users = {**parse_users(file.read_text(encoding="utf-8")), **former}
+    rights = file.stat()
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as text:
+        text.writelines(f"user {name} {' '.join(rules)}\n" for name, rules in users.items())
+    os.chown(temporary, rights.st_uid, rights.st_gid)
+    temporary.chmod(rights.st_mode & 0o777)
+    temporary.replace(file)
+
+
+def carry_out(client: RedisClient, plan: Plan, login: RedisLogin) -> None:
     """Change all or nothing; what turns out to be another spelling of what was there is no change."""
     given: list[str] = []
     try:
-        for name, rules in plan.users.items():
+        # First of all the user of the given login: the one that let us in may lose its rights, or go.
+        for name in sorted(plan.users, key=lambda each: each != login.username):
             # One command for each user; unlike ACL LOAD that closes no connection.
-            client.command("ACL", "SETUSER", name, "reset", *rules)
+            client.command("ACL", "SETUSER", name, "reset", *plan.users[name])
             given.append(name)
+            if name == login.username and password_rule(login.password or "") in plan.users[name]:
+                client.log_in_as(login)
         if plan.stale:
             given += plan.stale
             client.command("ACL", "DELUSER", *plan.stale)
@@ -225,7 +276,8 @@ def carry_out(client: RedisClient, plan: Plan) -> None:
 
 
 def _give_back(client: RedisClient, names: Sequence[str], users: Mapping[str, list[str]]) -> None:
-    for name in names:
+    # The user that lets us in at last.
+    for name in reversed(names):
         if name in users:
             client.command("ACL", "SETUSER", name, "reset", *users[name])
         else:

@@ -11,13 +11,15 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Run, run_playbook
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, run_playbook
 from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks import (
     FRESH,
     HEALTHY,
     INVENTORY,
     SECRETS,
     answers,
+    judged,
     replica,
 )
 
@@ -142,3 +144,84 @@ def test_everything_on_one_host(tmp_path_factory: pytest.TempPathFactory) -> Non
     assert "server web1 10.0.0.4:6379\n" in config
     judged = [arguments["engine"] for arguments in run.of("web1", "replication_status") if "canary" in arguments]
     assert sorted(judged) == ["mysql", "redis"]
+
+
+FORMER = [
+    Answer("mysql_accounts", {"former": ["app@10.0.0.4"]}, "db1"),
+    Answer("redis_settings", {"restart": [], "former": ["monitor"]}, "redis2"),
+]
+DATA_SERVERS = ("db1", "db2", "redis1", "redis2")
+
+
+def keeping(run: Run, module: str, host: str) -> list[bool]:
+    return [arguments["keep_former"] for arguments in run.of(host, module)]
+
+
+@pytest.fixture(scope="module")
+def rotation(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A running cluster in which two servers still let in by a former password."""
+    told = [*FORMER, *answers(HEALTHY, HEALTHY)]
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("rotation"))
+    assert run.code == 0, run.output
+    return run
+
+
+def test_b3_web_servers_get_a_password_when_every_data_server_has_it(rotation: Run) -> None:
+    order = [call.host for call in rotation.calls if call.module in ("mysql_accounts", "redis_settings", "file_tree")]
+    first_web = min(order.index(web) for web in ("web1", "web2"))
+    assert set(DATA_SERVERS) <= set(order[:first_web])
+
+
+def test_b3_a_former_password_is_taken_back_where_there_is_one_after_everybody_has_moved(rotation: Run) -> None:
+    assert keeping(rotation, "mysql_accounts", "db1") == [True, False]
+    assert keeping(rotation, "mysql_accounts", "db2") == [True]
+    assert keeping(rotation, "redis_settings", "redis1") == [True]
+    assert keeping(rotation, "redis_settings", "redis2") == [True, False]
+    taken_back, webs, looks = [], [], []
+    for index, call in enumerate(rotation.calls):
+        if call.arguments.get("keep_former") is False:
+            taken_back.append(index)
+        elif call.host in ("web1", "web2") and call.module in ("configured_service", "file_tree"):
+            webs.append(index)
+        elif call.module == "replication_status":
+            looks.append(index)
+    # The verdict is about what remains.
+    assert max(webs) < min(taken_back) <= max(taken_back) < max(looks)
+
+
+@pytest.mark.parametrize(
+    "options", [["--limit", "!web1"], ["--tags", "mysql"], ["--skip-tags", "haproxy"], ["--check"]]
+)
+def test_b3_a_former_password_stays_where_somebody_may_not_have_moved(
+    options: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    small = inventory({})
+    for group in ("haproxy", "mysql_replica", "redis_master", "redis_replica"):
+        del small["webcluster"]["children"][group]
+    del small["webcluster"]["children"]["apache_php"]["hosts"]["web2"]
+    told = [*FORMER, *answers(HEALTHY, HEALTHY)]
+    run = run_playbook(CHECKOUT / "site.yml", small, told, tmp_path_factory.mktemp("part"), *options)
+    assert keeping(run, "mysql_accounts", "db1") == [True], run.output
+    said = "db1 still lets app@10.0.0.4 in by former passwords or names" in " ".join(run.output.split())
+    assert said is (options != ["--check"])
+
+
+def test_b3_no_web_server_gets_a_password_that_a_data_server_may_not_know(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    told = [Answer("mysql_accounts", {"failed": True, "msg": "no room"}, "db2"), *answers(HEALTHY, HEALTHY)]
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("failed"))
+    assert run.code != 0
+    assert "db2 failed above" in " ".join(run.output.split())
+    assert {call.host for call in run.calls if call.module in ("file_tree", "configured_service")} <= {
+        *DATA_SERVERS,
+        "lb",
+    }
+
+
+def test_b3_a_redis_server_that_does_not_know_the_monitor_yet_is_asked_by_its_own_login(rotation: Run) -> None:
+    looks = [arguments for arguments in rotation.of("redis1", "replication_status") if "canary" not in arguments]
+    assert {arguments["login_file"] for arguments in looks if "expect_primary" not in arguments} == {LOGIN_FILE}
+    # The verdict is strict: HAProxy asks as the monitor too.
+    assert "login_file" not in judged(rotation, "redis1")
+    assert all("login_file" not in arguments for arguments in rotation.of("db1", "replication_status"))

@@ -228,3 +228,83 @@ def test_e1_a_database_gets_the_character_set_that_is_named(
 )
 def test_e1_the_server_is_asked_whether_it_knows_a_character_set(database: Database, trial: str | None) -> None:
     assert database.trial == trial
+
+
+def statements(
+    mariadb: bool, have: Present, keep_former: bool, password: str = "sec'ret"
+) -> tuple[list[str], list[str]]:
+    """What is said of the application's account to the server, and who stays."""
+    want = Wanted("app", "10.0.0.4", password, DEMO)
+    plan = plan_accounts(mariadb, ["app"], [want], {APP: have}, {APP: (DEMO, [])}, keep_former=keep_former)
+    return plan.local, plan.former
+
+
+def test_b3_mariadb_lets_in_by_both_passwords_until_the_former_is_taken_back() -> None:
+    new, old = native_password("sec'ret"), native_password("old")
+    via = f"ALTER USER {WHO} IDENTIFIED VIA mysql_native_password USING '{new.decode()}'"
+    also_old = f" OR mysql_native_password USING '{old.decode()}'"
+    plugin = "mysql_native_password"
+    assert statements(True, Present(plugin, old, False), True) == ([f"{via}{also_old} REQUIRE NONE"], ["app@10.0.0.4"])
+    # An interrupted run leaves both, and the next one says so and changes nothing.
+    both = Present(plugin, new, False, (old,))
+    assert statements(True, both, True) == ([], ["app@10.0.0.4"])
+    assert statements(True, both, False) == ([f"{via} REQUIRE NONE"], [])
+    assert statements(True, Present(plugin, new, False), True) == ([], [])
+    # Put back before anybody moved.
+    assert statements(True, Present(plugin, old, False, (new,)), True)[0] == [f"{via}{also_old} REQUIRE NONE"]
+
+
+def test_b3_mysql_lets_in_by_both_passwords_until_the_former_is_taken_back() -> None:
+    plugin, salt = "caching_sha2_password", b"s" * 20
+    new, old, older = (caching_sha2(password, salt) for password in ("sec'ret", "old", "older"))
+    [retained], former = statements(False, Present(plugin, old, False), True)
+    assert retained.startswith(f"ALTER USER {WHO} IDENTIFIED WITH caching_sha2_password AS 0x")
+    assert retained.endswith(" RETAIN CURRENT PASSWORD REQUIRE NONE")
+    assert former == ["app@10.0.0.4"]
+    both = Present(plugin, new, False, (old,))
+    assert statements(False, both, True) == ([], ["app@10.0.0.4"])
+    assert statements(False, both, False) == ([f"ALTER USER {WHO} DISCARD OLD PASSWORD"], [])
+    # Put back before anybody moved: the other one is the former then.
+    assert statements(False, Present(plugin, old, False, (new,)), True)[0] == [
+        f"ALTER USER {WHO} IDENTIFIED WITH caching_sha2_password AS 0x{new.hex()} RETAIN CURRENT PASSWORD REQUIRE NONE"
+    ]
+    # A third one before anybody moved to the second: the oldest stays.
+    [third], former = statements(False, Present(plugin, old, False, (older,)), True)
+    assert "RETAIN" not in third
+    assert former == ["app@10.0.0.4"]
+
+
+@pytest.mark.parametrize("mariadb", [True, False])
+def test_b3_without_keeping_it_a_changed_password_is_the_only_one(mariadb: bool) -> None:
+    plugin = "mysql_native_password" if mariadb else "caching_sha2_password"
+    old = native_password("old") if mariadb else caching_sha2("old", b"s" * 20)
+    [statement], former = statements(mariadb, Present(plugin, old, False), False)
+    assert " OR " not in statement
+    assert "RETAIN" not in statement
+    assert former == []
+
+
+def test_b3_a_user_whose_name_changed_stays_until_it_is_taken_back() -> None:
+    names = [APP, ("shop", "10.0.0.4"), ("stranger", "%"), ("root", "localhost")]
+    present = {name: native() for name in names}
+    grants: dict[tuple[str, str], tuple[Grants, list[str]]] = {APP: (DEMO, [])}
+    known = ["app", "shop", "gone", "root"]
+    kept = plan_accounts(True, ["app"], [wanted()], present, grants, known, keep_former=True)
+    assert (kept.local, kept.former) == ([], ["shop@10.0.0.4"])
+    last = plan_accounts(True, ["app"], [wanted()], present, grants, known)
+    assert (last.local, last.former) == (["DROP USER 'shop'@'10.0.0.4'"], [])
+
+
+def test_b3_each_server_tells_of_the_passwords_beside_the_first() -> None:
+    row = {"user": "app", "host": "%", "plugin": "mysql_native_password", "hash_hex": b"*A".hex(), "ssl_type": ""}
+    methods = (
+        '[{}, {"plugin": "mysql_native_password", "authentication_string": "*B"}, {"plugin": "unix_socket"},'
+        ' {"plugin": "ed25519", "authentication_string": "x"}]'
+    )
+    mariadb: Rows = [{**row, "methods": methods}]
+    mysql: Rows = [{**row, "second_hex": b"$A$005$".hex()}, {**row, "host": "::1", "second_hex": None}]
+    assert read_accounts(mariadb)["app", "%"].former == (b"*B",)
+    assert {host: present.former for (_user, host), present in read_accounts(mysql).items()} == {
+        "%": (b"$A$005$",),
+        "::1": (),
+    }

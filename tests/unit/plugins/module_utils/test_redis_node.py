@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
+    Kept,
     RefusedError,
+    keep,
+    kept_login,
     open_client,
+    read_kept,
     refuse_lost_snapshot,
 )
 
@@ -74,3 +78,53 @@ def test_wrong_password_is_an_error() -> None:
     with pytest.raises(RedisError, match="WRONGPASS") as caught:
         open_client(RedisLogin(username="admin", password="secret"), lambda _login: FakeLink(open_door=False))
     assert caught.value.kind == "auth"
+
+
+def test_b3_the_host_keeps_its_login_for_root_only(tmp_path: Path) -> None:
+    path = str(tmp_path / "login.json")
+    login = RedisLogin(port=6400, username="admin", password="sec'ret")
+    assert (read_kept(path), read_kept(None), kept_login(login, None)) == (None, None, None)
+    assert keep(login, ["b", "a"], path, check_mode=True)
+    assert not Path(path).exists()
+    assert keep(login, ["b", "a"], path, check_mode=False)
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert not keep(login, ["a", "b"], path, check_mode=False)
+    kept = read_kept(path)
+    assert kept == Kept("admin", "sec'ret", ("a", "b"))
+    assert "sec'ret" not in repr(kept)
+    assert kept_login(RedisLogin(port=6400, username="boss", password="new"), kept) == login
+    assert keep(login, ["a"], path, check_mode=False)
+    # Nobody has to log in where there is no password.
+    assert not keep(RedisLogin(), [], path, check_mode=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["login.json"]
+
+
+class Server:
+    """A server that knows one password."""
+
+    def __init__(self, password: bytes) -> None:
+        self.password = password
+        self.answer = b""
+
+    def settimeout(self, _seconds: float) -> None:
+        pass
+
+    def sendall(self, data: bytes) -> None:
+        if b"AUTH" in data:
+            self.answer = b"+OK\r\n" if self.password in data else b"-WRONGPASS no such user or password.\r\n"
+        elif self.answer != b"+OK\r\n":
+            self.answer = b"-NOAUTH Authentication required.\r\n"
+
+    def recv(self, _size: int) -> bytes:
+        return self.answer
+
+    def close(self) -> None:
+        pass
+
+
+def test_b3_a_server_that_does_not_know_the_new_password_yet_is_entered_by_the_kept_one() -> None:
+    new, old = RedisLogin(username="admin", password="new"), RedisLogin(username="boss", password="old")
+    assert open_client(new, lambda _login: Server(b"old"), old).login == old
+    assert open_client(new, lambda _login: Server(b"new"), old).login == new
+    with pytest.raises(RedisError, match="WRONGPASS"):
+        open_client(new, lambda _login: Server(b"another"), old)

@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     Plan,
     carry_out,
     differs,
+    keep_former_users,
     make_plan,
     parse_config,
     parse_users,
+    password_rule,
     refuse_open_door,
     rule_set,
     wait_for_aof,
@@ -41,6 +45,7 @@ user monitor on {HASH} -@all +ping +info +role +wait
 """
 
 
+ADMIN = RedisLogin(username="admin", password="new admin")
 START_ONLY = ("aclfile", "databases")
 
 
@@ -52,8 +57,17 @@ class FakeServer:
         self.users = list(users or [])
         self.sent: list[tuple[str, ...]] = []
         self.persistence: list[dict[str, str]] = []
+        # As whom we are logged in.
+        self.user = "admin"
+
+    def log_in_as(self, login: RedisLogin) -> None:
+        rules = parse_users("\n".join(self.users))[login.username or ""]
+        assert password_rule(login.password or "") in rules
+        self.user = login.username or ""
 
     def command(self, *args: str) -> Any:
+        if self.user != "admin" and "+@all" not in parse_users("\n".join(self.users))[self.user]:
+            raise RedisError("noperm", f"NOPERM User {self.user} has no permissions to run the command")
         if args[:2] == ("CONFIG", "GET"):
             return [args[2], self.settings[args[2]]] if args[2] in self.settings else []
         if args == ("ACL", "LIST"):
@@ -83,13 +97,17 @@ class FakeServer:
 
 
 def bring(
-    server: FakeServer, settings: dict[str, str] | None = None, text: str | None = None, check_mode: bool = False
+    server: FakeServer,
+    settings: dict[str, str] | None = None,
+    text: str | None = None,
+    check_mode: bool = False,
+    known: Collection[str] | None = None,
 ) -> Plan:
     """Do what the module does; without a text the users are to stay as they are."""
     users = parse_users("\n".join(server.users) if text is None else text)
-    plan = make_plan(server, settings or {}, users)  # type: ignore[arg-type]
+    plan = make_plan(server, settings or {}, users, known)  # type: ignore[arg-type]
     if not check_mode:
-        carry_out(server, plan)  # type: ignore[arg-type]
+        carry_out(server, plan, ADMIN)  # type: ignore[arg-type]
     return plan
 
 
@@ -185,7 +203,7 @@ def test_another_spelling_of_what_is_there_is_no_change() -> None:
     server = FakeServer({"maxmemory": "31457280"})
     server.settings["loglevel"] = "notice"
     plan = Plan({"loglevel": "notice"}, {}, {"loglevel": "notice"}, before={"loglevel": "a"}, after={"loglevel": "b"})
-    carry_out(server, plan)  # type: ignore[arg-type]
+    carry_out(server, plan, ADMIN)  # type: ignore[arg-type]
     assert (plan.before, plan.after) == ({}, {})
 
 
@@ -240,3 +258,75 @@ def test_append_only_file_is_complete_before_a_restart() -> None:
     server.persistence = [{"aof_rewrite_in_progress": "0", "aof_last_bgrewrite_status": "err"}]
     with pytest.raises(RefusedError, match="not restarted"):
         wait_for_aof(server, 0, naps.append)  # type: ignore[arg-type]
+
+
+FORMER_APP = f"user app on {OTHER} ~demo:* resetchannels &demo:* +@all -@dangerous"
+
+
+def former_passwords(server: FakeServer, name: str) -> set[str]:
+    rules = parse_users("\n".join(server.users)).get(name, [])
+    return {rule for rule in rules if rule.startswith("#")}
+
+
+def test_b3_a_former_password_stays_valid_until_it_is_taken_back() -> None:
+    server = FakeServer({}, [FORMER_APP, *LIST_81[1:]])
+    plan = bring(server, text=FILE, known=[])
+    assert former_passwords(server, "app") == {HASH, OTHER}
+    assert list(plan.former) == ["app"]
+    # An interrupted run leaves both, and the next one says so and changes nothing.
+    again = bring(server, text=FILE, known=[])
+    assert (again.after, list(again.former)) == ({}, ["app"])
+    last = bring(server, text=FILE)
+    assert former_passwords(server, "app") == {HASH}
+    assert (list(last.after), last.former) == (["user app"], {})
+
+
+def test_b3_nothing_is_former_where_nothing_was_changed() -> None:
+    server = FakeServer({}, LIST_81)
+    plan = bring(server, text=FILE, known=[])
+    assert (plan.after, plan.former, server.sent) == ({}, {}, [])
+
+
+def test_b3_a_user_whose_name_changed_stays_until_it_is_taken_back() -> None:
+    strangers = ["user gone off -@all", "user intruder on nopass ~* &* +@all"]
+    server = FakeServer({}, [*LIST_81, f"user watch on {HASH} -@all +ping", *strangers])
+    plan = bring(server, text=FILE, known=["app", "watch", "gone"])
+    assert (list(plan.former), plan.after) == (["watch"], {"user gone": "absent", "user intruder": "absent"})
+    assert former_passwords(server, "watch") == {HASH}
+    bring(server, text=FILE)
+    assert "watch" not in parse_users("\n".join(server.users))
+
+
+def test_b3_a_user_that_is_switched_off_keeps_no_password() -> None:
+    server = FakeServer({}, [LIST_81[0], LIST_81[2], f"user default on {HASH} ~* &* +@all"])
+    assert bring(server, text=FILE, known=[]).former == {}
+    assert former_passwords(server, "default") == set()
+
+
+def test_b3_a_restart_keeps_what_is_still_valid(tmp_path: Path) -> None:
+    file = tmp_path / "users.acl"
+    file.write_text(FILE, encoding="utf-8")
+    file.chmod(0o640)
+    server = FakeServer({}, [FORMER_APP, *LIST_81[1:], f"user watch on {HASH} -@all +ping"])
+    keep_former_users(str(file), bring(server, text=FILE, known=["watch"]).former)
+    kept = parse_users(file.read_text(encoding="utf-8"))
+    assert {rule for rule in kept["app"] if rule.startswith("#")} == {HASH, OTHER}
+    assert kept["watch"] == ["on", HASH, "-@all", "+ping"]
+    assert {name: rules for name, rules in kept.items() if name not in ("app", "watch")} == {
+        name: rules for name, rules in parse_users(FILE).items() if name != "app"
+    }
+    assert (file.stat().st_mode & 0o777, [path.name for path in tmp_path.iterdir()]) == (0o640, ["users.acl"])
+
+
+@pytest.mark.parametrize("entered_as", ["root", "default"])
+def test_b3_another_admin_takes_over_before_the_one_that_let_us_in_goes(entered_as: str) -> None:
+    everything = "~* &* +@all"
+    server = FakeServer({}, [LIST_81[0], LIST_81[2], f"user {entered_as} on nopass {everything}"])
+    server.user = entered_as
+    text = f"{FILE}user admin on {password_rule('new admin')} {everything}\n"
+    bring(server, text=text)
+    assert server.user == "admin"
+    assert server.sent[0][:3] == ("ACL", "SETUSER", "admin")
+    assert {name: rule_set(rules) for name, rules in parse_users("\n".join(server.users)).items()} == {
+        name: rule_set(rules) for name, rules in parse_users(text).items()
+    }

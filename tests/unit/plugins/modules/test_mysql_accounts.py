@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -267,3 +268,27 @@ def test_e1_an_unknown_collation_stops_before_any_change() -> None:
     with pytest.raises(ModuleError, match="Unknown collation"):
         run(Module(databases=["shop", {"name": "archive", "collation": "nosuch_bin"}]), client)
     assert client.changes == []
+
+
+def test_b3_the_names_of_the_users_are_kept_for_the_next_run(tmp_path: Path) -> None:
+    names = tmp_path / "users.json"
+    grants = {f"'{name}'@'10.0.0.4'": ["GRANT ALL PRIVILEGES ON `demo`.* TO x"] for name in ("app", "shop")}
+    client = Client([user("app", "10.0.0.4")], grants)
+    first: dict[str, Any] = {"accounts": [app(tls="optional")], "names_file": str(names)}
+    assert run(Module(check_mode=True, **first), client)["changed"]
+    assert not names.exists()
+    assert run(Module(**first), client)["changed"]
+    assert not run(Module(**first), client)["changed"]
+    renamed: dict[str, Any] = {"accounts": [app(name="shop", tls="optional")], "names_file": str(names)}
+    client = Client([user("app", "10.0.0.4")], grants)
+    result = run(Module(keep_former=True, **renamed), client)
+    assert result["former"] == ["app@10.0.0.4"]
+    assert not [statement for statement in client.changes[0] if "DROP" in statement]
+    client = Client([user("app", "10.0.0.4"), user("shop", "10.0.0.4")], grants)
+    assert not run(Module(keep_former=True, **renamed), client)["changed"]
+    result = run(Module(**renamed), client)
+    assert (result["former"], result["accounts"]) == ([], ["app@10.0.0.4"])
+    assert client.changes == [["SET SESSION sql_log_bin = OFF", "DROP USER 'app'@'10.0.0.4'"]]
+    client = Client([user("shop", "10.0.0.4")], grants)
+    assert not run(Module(**renamed), client)["changed"]
+    assert [path.name for path in tmp_path.iterdir()] == ["users.json"]

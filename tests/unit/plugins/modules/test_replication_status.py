@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -21,6 +22,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Snapshot,
     Thread,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis import RedisProbe
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import CHECK_NAMES, UNHEALTHY
 from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
 
@@ -276,3 +278,20 @@ def test_examples_use_documented_options() -> None:
     options = documented_options()
     for task in yaml.safe_load(module.EXAMPLES):
         assert set(task["siteops.webcluster.replication_status"]) <= set(options)
+
+
+def test_b3_a_server_that_does_not_know_the_login_yet_is_asked_by_the_one_that_its_host_keeps(tmp_path: Path) -> None:
+    file = tmp_path / "login.json"
+    file.write_text('{"user": "admin", "password": "old", "users": []}', encoding="utf-8")
+    given = dict.fromkeys(module.login_spec()) | {
+        "connect_timeout": 5,
+        "login_user": "monitor",
+        "login_password": "new",
+    }
+    asked = module.probe("redis", {**given, "login_file": str(file)})
+    assert isinstance(asked, RedisProbe)
+    assert asked.client.kept is not None
+    assert (asked.client.kept.username, asked.client.kept.password) == ("admin", "old")
+    strict = module.probe("redis", given)
+    assert isinstance(strict, RedisProbe)
+    assert strict.client.kept is None

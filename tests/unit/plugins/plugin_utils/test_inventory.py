@@ -155,6 +155,8 @@ def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
         ("redis_server_source_host", "10.0.0.36", "the primary is the live one"),
         ("redis_server_source_timeout", 9, "set redis_replica_timeout"),
         ("mysql_server_source_host", "10.0.0.20", "the primary is the live one"),
+        ("mysql_server_keep_former", True, "until everybody has moved"),
+        ("redis_server_keep_former", False, "until everybody has moved"),
         ("apache_php_demo_mysql_user", "shop", "set mysql_server_application_user"),
         ("apache_php_demo_redis_password", "x", "set redis_server_application_password"),
     ],

@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
     groups,
@@ -71,13 +72,15 @@ def test_a_setting_without_value_is_an_error_that_names_it() -> None:
 
 def test_each_data_server_is_asked_by_its_own_settings() -> None:
     asked = _topology.data_servers(groups(), hostvars(groups(), r2={"redis_server_port": "6400"}))
-    assert asked[0] == {"host": "db1", "engine": "mysql", "login_user": "", "login_port": 0, "login_password": ""}
+    over_its_socket = {"login_user": "", "login_port": 0, "login_password": "", "login_file": ""}
+    assert asked[0] == {"host": "db1", "engine": "mysql", **over_its_socket}
     assert asked[-1] == {
         "host": "r2",
         "engine": "redis",
         "login_user": "monitor",
         "login_port": 6400,
         "login_password": "redis_server_monitor_password",
+        "login_file": LOGIN_FILE,
     }
     assert [server["host"] for server in asked] == ["db1", "db2", "db3", "r1", "r2"]
 
