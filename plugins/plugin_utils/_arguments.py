@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
 
 # How many steps site.yml converges in; see wave_of.
@@ -79,6 +79,16 @@ def served_as(settings: Settings, host: str) -> str:
     return str(settings.value(host, "apache_php_server_name") or host)
 
 
+def limits(settings: Settings, host: str, role: str) -> Arguments:
+    """What a role gets of the limits that the whole way of a request shares."""
+    return {
+        option: settings.value(host, f"webcluster_{limit}")
+        for limit, options in LIMITS.items()
+        for option in options
+        if option.startswith(role)
+    }
+
+
 def data_services(settings: Settings, tiers: Tiers, host: str) -> list[dict[str, t.Any]]:
     """What the data proxy of a web server offers at its loopback ports."""
     services = []
@@ -134,6 +144,7 @@ def web_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> 
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
         ),
         "apache_php_demo_enabled": settings.value(host, "apache_php_demo_enabled") and demo_is_possible(tiers),
+        **limits(settings, host, "apache_php"),
     }
     for key in DEMO_ENGINES:
         state = tiers["engines"].get(key)
@@ -149,6 +160,7 @@ def proxy_arguments(settings: Settings, tiers: Tiers, host: str, address: str, i
         "haproxy_http_backends": tiers["web"] if is_lb else [],
         "haproxy_data_services": data_services(settings, tiers, host) if is_web else [],
         "haproxy_stats_bind_address": own_or(settings, host, "haproxy_stats_bind_address", address),
+        **limits(settings, host, "haproxy"),
     }
     for key, engine in ENGINES.items():
         # Servers with a status service are asked without a login.

@@ -16,7 +16,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     served_as,
     tiers_of,
 )
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import is_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
 
@@ -40,6 +40,24 @@ def agreement_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
                     f"Variable {option} is {said}; expected the same for the whole tier: set it in a group of all"
                     f" {engine.title} hosts."
                 )
+
+
+def limit_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """A limit that differs on the way of a request lets one server give up while the next one still works."""
+    hosts = dict.fromkeys(member["name"] for tier in (tiers["load_balancers"], tiers["web"]) for member in tier)
+    for limit in LIMITS:
+        option = f"webcluster_{limit}"
+        found: dict[int, list[str]] = {}
+        for host in hosts:
+            found.setdefault(settings.value(host, option), []).append(host)
+        if len(found) > 1:
+            said = ", ".join(f"{value} for {short_list(names)}" for value, names in found.items())
+            yield f"Variable {option} is {said}; expected the same for all of them: set it in group webcluster."
+        yield from (
+            f"Variable {option} is {value} for {short_list(names)}; expected at least 1: correct it."
+            for value, names in found.items()
+            if value < 1
+        )
 
 
 def status_service_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
@@ -141,6 +159,7 @@ def port_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
 def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
     return [
         *agreement_errors(settings, tiers),
+        *limit_errors(settings, tiers),
         *status_service_errors(settings, tiers),
         *reach_errors(settings, tiers),
         *demo_errors(settings, tiers),

@@ -82,5 +82,10 @@ LOAD_BALANCERS = "haproxy"
 WEB_SERVERS = "apache_php"
 # Every group that a tier may have.
 GROUPS = (LOAD_BALANCERS, WEB_SERVERS, *(group for engine in ENGINES.values() for group in engine.groups))
+# Limits that the whole way of a request shares: webcluster_<limit> sets the option of each role on it.
+LIMITS = {
+    "request_time_limit": ("haproxy_http_request_time_limit", "apache_php_request_time_limit"),
+    "upload_limit_mb": ("haproxy_http_upload_limit_mb", "apache_php_upload_limit_mb"),
+}
 # What the demo application cannot do without.
 DEMO_ENGINES = ("mysql", "redis")

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import (
     ENGINES,
     GROUPS,
+    LIMITS,
     LOAD_BALANCERS,
     WEB_SERVERS,
 )
@@ -157,6 +158,8 @@ def derived_options(options: Options) -> dict[str, str]:
         "haproxy_data_services": "the data servers are the hosts of their groups, the ports webcluster_<engine>_write_port"
         " and webcluster_<engine>_read_port",
     }
+    for limit, names in LIMITS.items():
+        derived |= dict.fromkeys(names, f"set webcluster_{limit}")
     for key, engine in ENGINES.items():
         who = f"the primary is the live one, or on the first day the host of group {engine.primary_group}"
         for what in ("source_host", "source_port"):

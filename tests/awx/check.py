@@ -87,7 +87,7 @@ def check_data(values: Mapping[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = data.fill(data.load(), values)
     errors = data.schema_errors(filled) or data.reference_errors(filled) + data.playbook_errors(
         filled
-    ) + data.survey_errors(filled, _variables.role_options()) + data.credential_errors(filled)
+    ) + data.survey_errors(filled, _variables.all_options()) + data.credential_errors(filled)
     if errors:
         raise CheckError("\n".join(errors))
     print("data: " + ", ".join(f"{len(value)} {name.removeprefix('controller_')}" for name, value in filled.items()))
@@ -235,9 +235,9 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
         how = "check mode" if check else "for real"
         print(f"{name}: {how}, {done.status}, {done.events} events, {changes(done.stdout)} changes")
     site = next(item for item in filled["controller_templates"] if item["playbook"] == "playbooks/site.yml")
-    wrong = {**data.answers(site), "haproxy_http_server_timeout": "ten"}
+    wrong = {**data.answers(site), "webcluster_request_time_limit": "ten"}
     done = run_job(folder, "wrong_answer", site, injected, wrong, check=False)
-    if done.code == 0 or "Variable haproxy_http_server_timeout" not in done.stdout or changes(done.stdout):
+    if done.code == 0 or "Variable webcluster_request_time_limit" not in done.stdout or changes(done.stdout):
         raise CheckError(f"An answer of the wrong type was not refused by name:\n{done.stdout[-3000:]}")
     print("wrong answer: refused by name, nothing changed")
     if not leaked(folder / "env", words):

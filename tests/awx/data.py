@@ -169,9 +169,8 @@ def playbook_errors(data: Json, folder: Path = CHECKOUT / "playbooks") -> list[s
     return errors
 
 
-def survey_errors(data: Json, roles: Mapping[str, _variables.Options]) -> list[str]:
-    """Questions whose answers the roles would refuse."""
-    options = {name: option for of_role in roles.values() for name, option in of_role.items()}
+def survey_errors(data: Json, options: _variables.Options) -> list[str]:
+    """Questions whose answers the roles or the playbooks would refuse."""
     errors = []
     for item in data["controller_templates"]:
         for question in item["survey"]["spec"]:
@@ -182,7 +181,7 @@ def survey_errors(data: Json, roles: Mapping[str, _variables.Options]) -> list[s
             elif name in options:
                 wanted = SURVEY_TYPES[options[name].get("type", "str")]
             else:
-                errors.append(f"{where} sets no option of a role; expected one, or a variable that a playbook reads.")
+                errors.append(f"{where} sets no option of a role or of the playbooks; expected one, or a variable that a playbook reads.")
                 continue
             if kind not in wanted:
                 errors.append(f"{where} is of type {kind}; expected {' or '.join(wanted)}.")

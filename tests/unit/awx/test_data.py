@@ -26,7 +26,7 @@ from ansible_collections.siteops.webcluster.tests.awx import data
 DATA = data.load()
 VALUES = yaml.safe_load((data.CHECKOUT / "awx/variables.example.yml").read_text(encoding="utf-8"))
 FILLED = data.fill(DATA, VALUES)
-ROLES = _variables.role_options()
+OPTIONS = _variables.all_options()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_each_playbook_has_a_template_and_each_template_a_playbook() -> None:
 
 
 def test_the_roles_take_every_answer_that_a_survey_offers() -> None:
-    assert data.survey_errors(FILLED, ROLES) == []
+    assert data.survey_errors(FILLED, OPTIONS) == []
 
 
 def test_the_credentials_are_complete() -> None:
@@ -104,7 +104,7 @@ def test_a_template_must_tell_the_downtime(changed: dict[str, Any]) -> None:
 )
 def test_an_answer_of_the_wrong_type_is_named(changed: dict[str, Any], change: dict[str, Any], words: str) -> None:
     named(changed["controller_templates"], "webcluster_site")["survey"]["spec"][0].update(change)
-    errors = data.survey_errors(changed, ROLES)
+    errors = data.survey_errors(changed, OPTIONS)
     assert len(errors) == 1
     assert words in errors[0]
 
@@ -175,7 +175,7 @@ def test_the_credential_type_holds_every_secret_that_the_roles_require() -> None
 def test_the_survey_is_answered_in_awx_types() -> None:
     assert data.answers(named(FILLED["controller_templates"], "webcluster_site")) == {
         "haproxy_http_balance": "leastconn",
-        "haproxy_http_server_timeout": 10,
+        "webcluster_request_time_limit": 30,
         "apache_php_demo_enabled": "true",
     }
 

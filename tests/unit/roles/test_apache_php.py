@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ DEMO = {
     "apache_php_demo_redis_user": "app",
     "apache_php_demo_redis_password": "redis-secret",
 }
+OWN_INI: dict[str, str | bool] = {
+    "memory_limit": "64M",
+    "date.timezone": "Europe/Madrid",
+    "display_errors": True,
+    "error_reporting": "E_ALL & ~(E_DEPRECATED | E_NOTICE)",
+    "user_agent": 'Müller; "shop" \\ (a=b) & {c}',
+    "error_append_string": "A & b",
+}
 # Each variable that brings an application of one's own.
 OWN: dict[str, Any] = {
     "apache_php_memory_mb": 1024,
@@ -32,7 +41,7 @@ OWN: dict[str, Any] = {
     "apache_php_document_root": "/srv/shop/public",
     "apache_php_extra_packages": ["php-intl", "imagemagick"],
     "apache_php_extra_modules": ["rewrite", "expires"],
-    "apache_php_ini_settings": {"memory_limit": "64M", "date.timezone": "Europe/Madrid", "display_errors": True},
+    "apache_php_ini_settings": OWN_INI,
     "apache_php_fpm_settings": {"pm.max_requests": 77, "request_terminate_timeout": "20s", "clear_env": False},
     "apache_php_extra_config": 'RewriteEngine On\nRewriteRule "^/old$" "/new" [R=301]\n',
     "apache_php_trusted_proxies": ["10.0.0.52", "fd00::/64"],
@@ -44,6 +53,7 @@ CASES = {
     "debian13": Case(DEMO),
     "own12": Case(OWN, release="12", answers={"apache_modules": {"files": MODULE_FILES}}),
     "own": Case(OWN, answers={"apache_modules": {"files": MODULE_FILES}}),
+    "limits": Case({**DEMO, "apache_php_request_time_limit": 120, "apache_php_upload_limit_mb": 64}),
     "large": Case({**DEMO, "apache_php_memory_mb": 0}, facts={"memtotal_mb": 16384, "processor_vcpus": 8}),
 }
 # The file, and the program that the role lets look at it.
@@ -174,6 +184,77 @@ def test_apache_has_more_threads_than_php_has_processes(run: Run) -> None:
         assert workers >= 2 * int(re.findall(r"max_children = (\d+)", run.file(name, "php-fpm.conf").content)[0])
 
 
+def seconds(call: Call, name: str) -> list[int]:
+    return [int(found) for found in re.findall(rf"^{re.escape(name)}\s*=?\s*(\d+)s?$", call.content, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("debian13", 30), ("limits", 120)])
+def test_b7_apache_gives_up_first_and_php_ends_what_nobody_waits_for(run: Run, name: str, limit: int) -> None:
+    config, pool, ini = (run.file(name, file) for file in FILES)
+    assert seconds(config, "ProxyTimeout") == [limit]
+    # PHP-FPM looks at the times every second or so, because the other pool has a short limit.
+    pages, health = seconds(pool, "request_terminate_timeout")
+    assert limit < pages <= limit + 2
+    assert health <= 3
+    # A reload lets a page end.
+    assert seconds(pool, "process_control_timeout")[0] >= pages
+    assert seconds(ini, "max_execution_time") == [limit]
+    assert seconds(ini, "mysqlnd.net_read_timeout") == [limit]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("debian13", 8), ("limits", 64)])
+def test_e4_one_setting_is_the_limit_of_a_body_everywhere(run: Run, name: str, limit: int) -> None:
+    config, ini = run.file(name, "apache2.conf"), run.file(name, "90-webcluster.ini")
+    assert setting(config, "LimitRequestBody") == str(limit * 1024 * 1024)
+    # LimitRequestBody is not for requests to PHP.
+    kept = part(config, f"If \"-n req('Transfer-Encoding') || req('Content-Length') -gt {limit * 1024 * 1024}\"")
+    assert kept == ["KeptBodySize 1048576"]
+    assert (setting(ini, "post_max_size"), setting(ini, "upload_max_filesize")) == (f"{limit}M", f"{limit}M")
+
+
+def test_b6_a_body_is_read_before_php_hears_of_it_and_at_a_rate(run: Run) -> None:
+    config = run.file("debian13", "apache2.conf")
+    assert (setting(config, "SetEnv"), setting(config, "SetInputFilter")) == ("proxy-sendcl 1", "BUFFER")
+    found = re.fullmatch(
+        r"header=5-10,MinRate=(\d+) body=10-(\d+),MinRate=(\d+)", setting(config, "RequestReadTimeout")
+    )
+    assert found
+    assert int(found[3]) > 8 * 600
+    # The largest body has its time.
+    assert int(found[2]) * 40_000 > 8 * 1024 * 1024
+
+
+def test_b6_health_asks_the_pool_of_the_pages_at_a_socket_of_its_own(run: Run) -> None:
+    pages, health = run.file("limits", "php-fpm.conf").content.split("[health]")
+    assert "\npm.status_path = /status\npm.status_listen = /run/php/php8.4-fpm-status.sock\n" in pages
+    assert "\nenv[WEBCLUSTER_STATUS_SOCKET] = /run/php/php8.4-fpm-status.sock\n" in health
+    assert "\nenv[WEBCLUSTER_STUCK_SECONDS] = 60\n" in health
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    cases = {
+        "time": Case({**DEMO, "apache_php_request_time_limit": 0}),
+        "status": Case({**DEMO, "apache_php_fpm_settings": {"pm.status_path": "/mine"}}),
+    }
+    return play_role("apache_php", cases, tmp_path_factory.mktemp("refused"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "time",
+            "apache_php_request_time_limit (0) and apache_php_upload_limit_mb (8) must be at least 1: correct them.",
+        ),
+        ("status", "apache_php_fpm_settings sets pm.status_path, but /healthz reads the pool's status at /run/php/"),
+    ],
+)
+def test_limits_that_cannot_work_are_refused(refused: Run, name: str, words: str) -> None:
+    assert words in refused.refusal(name)
+    assert refused.of(name, "apt") + refused.of(name, "configured_service") == []
+
+
 # One positive test of each variable for an application of one's own.
 
 
@@ -243,11 +324,24 @@ def test_e3_a_configuration_that_passes_the_syntax_check_and_cannot_run_is_refus
     assert "Failed to lookup provider 'shm' for 'slotmem'" in asked.stderr
 
 
-def test_own_ini_settings_win(run: Run) -> None:
-    ini = run.file("own", "90-webcluster.ini")
-    assert setting(ini, "memory_limit") == '"64M"'
-    assert setting(ini, "date.timezone") == '"Europe/Madrid"'
-    assert setting(ini, "display_errors") == "1"
+def test_own_ini_settings_win_and_mean_what_php_ini_means(run: Run, tmp_path: Path) -> None:
+    need("php")
+    written = run.file("own", "90-webcluster.ini")
+    names = [*OWN_INI, "post_max_size"]
+    program = f"echo json_encode(array_map('ini_get', {json.dumps(names)}));"
+    asked = check(f"/usr/bin/php8.4 -n -c %s -r {shlex.quote(program)}", written.content, tmp_path, "php.ini")
+    assert asked.returncode == 0, asked.stderr
+    found = dict(zip(names, json.loads(asked.stdout), strict=True))
+    text = {name: value for name, value in OWN_INI.items() if name != "error_reporting"}
+    assert found == {
+        **text,
+        "display_errors": "1",
+        "error_reporting": str(found["error_reporting"]),
+        "post_max_size": "8M",
+    }
+    # E_ALL without the bits of E_DEPRECATED and E_NOTICE.
+    assert int(found["error_reporting"]) & 0x7FF == 0x7FF & ~8192 & ~8
+    assert not int(found["error_reporting"]) & 8192
 
 
 def test_own_pool_settings_win_in_the_pool_of_the_pages(run: Run) -> None:

@@ -79,6 +79,13 @@ GOOD: dict[str, Variables] = {
             service("mysql_read", 3307, "mysql_replica", check_port=9300),
         ]
     },
+    "limits": {
+        "haproxy_http_backends": web("web1", "web2"),
+        "haproxy_http_request_time_limit": 120,
+        "haproxy_http_upload_limit_mb": 3000,
+        "haproxy_http_client_connections": 500,
+        "haproxy_http_client_bodies": 7,
+    },
     "redis": REDIS,
     "redis_without_user": {**REDIS, "haproxy_redis_monitor_user": ""},
     "both": {"haproxy_http_backends": web("web1", "web2"), **REDIS},
@@ -106,7 +113,10 @@ BAD: dict[str, tuple[Variables, str]] = {
     "cookie_name": ({**WEB, "haproxy_http_cookie": "a b"}, "haproxy_http_cookie may have letters"),
     "path": ({**WEB, "haproxy_http_check_path": "healthz"}, "haproxy_http_check_path must be a path"),
     "stats": ({**WEB, "haproxy_stats_bind_address": "*"}, "haproxy_stats_bind_address is *, which is every address"),
-    "timeout": ({**WEB, "haproxy_http_server_timeout": 0}, "must be above 0"),
+    "timeout": (
+        {**WEB, "haproxy_http_request_time_limit": 0},
+        "A number above 0 was expected in haproxy_http_request_time_limit: correct it.",
+    ),
     "service_twice": (
         {
             "haproxy_data_services": [
@@ -208,9 +218,47 @@ def test_what_a_client_says_about_itself_is_replaced(config: Callable[[str], str
 
 
 def test_only_methods_that_change_nothing_are_repeated(config: Callable[[str], str]) -> None:
-    backend = section(config("http"), "backend web")
-    assert "retry-on conn-failure empty-response response-timeout 502 503" in backend
-    assert "http-request disable-l7-retry unless METH_GET" in backend
+    assert "http-request disable-l7-retry unless METH_GET" in section(config("http"), "backend web")
+
+
+def test_b7_a_request_that_was_too_slow_is_never_repeated(config: Callable[[str], str]) -> None:
+    [repeated] = re.findall(r"^ *retry-on (.*)$", config("http"), re.MULTILINE)
+    # And not 504, which is what Apache says when the time is over.
+    assert set(repeated.split()) == {"conn-failure", "empty-response", "502", "503"}
+
+
+def seconds(config: str, setting: str) -> list[int]:
+    return [int(found) for found in re.findall(rf"^ *{setting} (\d+)s$", config, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("http", 30), ("limits", 120)])
+def test_b7_haproxy_waits_longer_than_a_request_may_take(name: str, limit: int, config: Callable[[str], str]) -> None:
+    [patience] = seconds(config(name), "timeout server")
+    assert limit < patience <= limit + 10
+    # A reload ends no request before its time.
+    [last] = seconds(config(name), "hard-stop-after")
+    assert last >= patience
+
+
+def test_b6_a_body_is_bounded_before_a_web_server_hears_of_it(config: Callable[[str], str]) -> None:
+    front = [line.strip() for line in section(config("limits"), "frontend www").splitlines()]
+    rules = [line for line in front if re.match(r"(acl|http-request) .*(body|content-length)", line)]
+    assert rules == [
+        "acl has_body req.hdr_val(content-length) gt 0",
+        "acl has_body req.hdr(transfer-encoding) -m found",
+        "http-request track-sc2 src,ipmask(32,64) table client_bodies if has_body",
+        "http-request deny status 429 hdr Retry-After 10 if has_body { sc_conn_cur(2) gt 7 }",
+        f"http-request deny status 413 if {{ req.hdr_val(content-length) gt {3000 * 1024 * 1024} }}",
+        "http-request wait-for-body time 10s if has_body",
+    ]
+
+
+def test_b6_one_client_cannot_take_all_connections(config: Callable[[str], str]) -> None:
+    front = section(config("limits"), "frontend www")
+    assert "tcp-request connection track-sc1 src,ipmask(32,64) table client_connections\n" in front
+    assert "tcp-request connection reject if { sc_conn_cur(1) gt 500 }\n" in front
+    [http] = seconds(section(config("limits"), "defaults http"), "timeout http-request")
+    assert http <= 5
 
 
 def test_source_hashing_is_consistent(config: Callable[[str], str]) -> None:

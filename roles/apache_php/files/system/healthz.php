@@ -5,6 +5,8 @@
 
 declare(strict_types=1);
 
+require __DIR__ . '/busy.php';
+
 const SECONDS = 0.4;
 
 function answers(string $url): bool
@@ -24,10 +26,15 @@ header('Content-Type: text/plain; charset=utf-8');
 $extensions = array_filter(['pdo_mysql', 'redis'], static fn (string $name): bool => !extension_loaded($name));
 $urls = json_decode((string) file_get_contents(__DIR__ . '/health.json'), true, 2, JSON_THROW_ON_ERROR);
 $silent = array_filter($urls, static fn (string $url): bool => !answers($url));
-if ($extensions !== [] || $silent !== []) {
+$seconds = busy_seconds(pool_status((string) getenv('WEBCLUSTER_STATUS_SOCKET')));
+$reasons = [
+    ...array_map(static fn (string $name): string => "PHP extension not loaded: $name\n", $extensions),
+    ...array_map(static fn (string $url): string => "no answer: $url\n", $silent),
+    ...($seconds < (int) getenv('WEBCLUSTER_STUCK_SECONDS') ? [] : [sprintf("every PHP process busy with one page for %d s\n", $seconds)]),
+];
+if ($reasons !== []) {
     http_response_code(503);
-    echo implode('', array_map(static fn (string $name): string => "PHP extension not loaded: $name\n", $extensions));
-    echo implode('', array_map(static fn (string $url): string => "no answer: $url\n", $silent));
+    echo implode('', $reasons);
     exit;
 }
 echo "ok\n";

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _engines, _variables
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
     SECRETS,
     groups,
@@ -92,6 +92,8 @@ def test_the_usual_cluster() -> None:
         ],
         "haproxy_data_services": [],
         "haproxy_stats_bind_address": "10.0.0.52",
+        "haproxy_http_request_time_limit": 30,
+        "haproxy_http_upload_limit_mb": 8,
         "haproxy_redis_monitor_user": "",
     }
     assert result["arguments"]["web1"]["haproxy_http_backends"] == []
@@ -160,6 +162,22 @@ def test_the_data_proxies_ports_are_settings() -> None:
     web = arguments("web1", **changed)
     found = [web[f"apache_php_demo_{key}_{what}_port"] for key in ("mysql", "redis") for what in ("write", "read")]
     assert found == [13306, 3307, 6379, 16380]
+
+
+def test_b7_e4_one_setting_is_the_limit_of_every_role_on_the_way() -> None:
+    limits: dict[str, t.Any] = {"webcluster_request_time_limit": "90", "webcluster_upload_limit_mb": 64}
+    for host in ("lb", "web1"):
+        found = arguments(host, lb=limits, apache_php=limits)
+        assert found["haproxy_http_request_time_limit"] == 90
+        assert found["haproxy_http_upload_limit_mb"] == 64
+    assert (found["apache_php_request_time_limit"], found["apache_php_upload_limit_mb"]) == (90, 64)
+
+
+def test_limits_are_alike_in_roles_and_playbooks() -> None:
+    for limit, names in _engines.LIMITS.items():
+        assert {OPTIONS[name]["default"] for name in (f"webcluster_{limit}", *names)} == {
+            OPTIONS[f"webcluster_{limit}"]["default"]
+        }
 
 
 def test_a_web_server_names_itself_as_the_inventory_does() -> None:

@@ -43,6 +43,17 @@ def test_the_status_port_is_one_in_the_whole_tier() -> None:
     ]
 
 
+def test_b7_a_limit_is_one_on_the_whole_way() -> None:
+    assert errors(lb={"webcluster_request_time_limit": 60}) == [
+        "Variable webcluster_request_time_limit is 60 for lb, 30 for web1, web2; expected the same for all of them: set it in"
+        " group webcluster."
+    ]
+    everywhere: dict[str, t.Any] = {"webcluster_upload_limit_mb": 0}
+    assert errors(haproxy=everywhere, apache_php=everywhere) == [
+        "Variable webcluster_upload_limit_mb is 0 for lb, web1, web2; expected at least 1: correct it."
+    ]
+
+
 def test_a_data_server_listens_where_the_others_look_for_it() -> None:
     elsewhere: dict[str, t.Any] = {"db1": {"mysql_server_bind_address": "127.0.0.1"}}
     assert errors(**elsewhere) == [
