@@ -234,6 +234,7 @@ def main(arguments: Sequence[str]) -> int:
                 lines.append(line)
                 wrong += found
                 print(*line, sep="  ", flush=True)
+        lab.on(cluster.primary("mysql"), "mysql", "demo", "-e", "DROP TRIGGER keep; DROP TABLE kept")
     except ClusterError as error:
         wrong.append(str(error))
     print(f"\n{table(HEAD, lines)}\n")
