@@ -44,7 +44,9 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils import _variabl
 
 def option_errors(role: str, values: Mapping[str, t.Any]) -> list[str]:
     options = _variables.read_options(_variables.ROLES / role)
-    found = {name: _variables.value_error(name, values[name], options[name]) for name in values if name in options}
+    # A value as a template has it is computed part by part, and is slow and loud to copy.
+    plain = {name: _variables.resolve(values, name) for name in values if name in options}
+    found = {name: _variables.value_error(name, value, options[name]) for name, value in plain.items()}
     return [f"Variable {name} has a wrong value: {problem}; correct it." for name, problem in found.items() if problem]
 
 
