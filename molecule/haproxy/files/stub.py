@@ -10,10 +10,14 @@ import json
 import pathlib
 import socket
 import threading
+import time
 
 
 class Stub(http.server.BaseHTTPRequestHandler):
-    """Answers with its host name and the headers it got; healthy unless /run/unhealthy is there."""
+    """Answers with its host name and the headers it got; healthy unless /run/unhealthy is there.
+
+    /wait/<seconds> takes that long, and leaves a line in /run/begun.
+    """
 
     protocol_version = "HTTP/1.1"
     # Head and body go out in one packet.
@@ -24,6 +28,10 @@ class Stub(http.server.BaseHTTPRequestHandler):
         status = 503 if sick else 404 if self.path == "/metrics" else 200
         if self.path in ("/primary", "/replica"):
             status = 200 if pathlib.Path(f"/run/status{self.path}").exists() else 503
+        if self.path.startswith("/wait/"):
+            with pathlib.Path("/run/begun").open("a", encoding="utf-8") as begun:
+                begun.write(f"{self.path}\n")
+            time.sleep(float(self.path.rpartition("/")[2]))
         body = json.dumps({"host": socket.gethostname(), "headers": list(self.headers.items())}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
