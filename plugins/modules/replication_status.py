@@ -401,7 +401,12 @@ data:
         - Of a server of this host that does not run, what its data directory says.
         - Null where the login may not see that.
       type: bool
-  sample: {empty: false}
+    in_logs:
+      description:
+        - Whether its binary logs hold all of that, from the first transaction on, so that an empty replica gets everything.
+        - Null for an empty server, for Redis and Valkey, and where the login may not see that.
+      type: bool
+  sample: {empty: false, in_logs: true}
 identity:
   description: Who the server is; keys that its engine does not know are null. Feed it to O(expect_primary).
   returned: always

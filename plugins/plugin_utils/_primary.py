@@ -23,7 +23,7 @@ NOT_INSTALLED = "not_installed"
 
 @dataclass(frozen=True)
 class Server:
-    """What one member said of itself; holds_data is None where nobody can tell."""
+    """What one member said of itself; holds_data is None where nobody can tell, in_logs as replication_status tells it."""
 
     name: str
     role: str = ""
@@ -35,6 +35,7 @@ class Server:
     refused: bool = False
     said: str = ""
     content: str = ""
+    in_logs: bool | None = None
 
     @property
     def answers(self) -> bool:
@@ -103,6 +104,7 @@ def server(name: str, look: Look | None) -> Server:
         refused=look.get("state") == "auth_failed" and not role,
         said="" if role else said_by(look),
         content=_content(look),
+        in_logs=(look.get("data") or {}).get("in_logs"),
     )
 
 
@@ -171,6 +173,15 @@ def _wake(engine: Engine, silent: Sequence[Server]) -> str:
     return " and ".join(steps)
 
 
+def _start_first(engine: Engine, empty: Server, holding: Sequence[Server]) -> str:
+    """What comes before a promotion where servers with data are stopped: one that starts beside its emptied primary follows it."""
+    stopped = [other.name for other in holding if not other.answers]
+    if not stopped:
+        return ""
+    before = f"stop {engine.title} on {empty.name}, " if empty.answers else ""
+    return f"{before}start it on {', '.join(stopped)}, "
+
+
 def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Server], why: str) -> str | None:
     """Say that a server would be primary although it is empty, or nobody knows that it is not, and another holds data."""
     if chosen.holds_data or (chosen.answers and chosen.holds_data is None):
@@ -193,12 +204,25 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
         )
     if holding or any(other.answers for other in unknown):
         return (
-            f"{wrong}; nothing was changed: make the server with the newest data the primary ({engine.promote}) and run"
-            f" again, {chosen.name} then joins it as a replica."
+            f"{wrong}; nothing was changed: {_start_first(engine, chosen, holding)}make the server with the newest data the"
+            f" primary ({engine.promote}) and run again, {chosen.name} then joins it as a replica."
         )
     return (
         f"{wrong}; nothing was changed: {_wake(engine, unknown)} and run again, or take a host that is gone for good out of the"
         " inventory."
+    )
+
+
+def _refuse_to_fill(engine: Engine, chosen: Server, others: Sequence[Server]) -> str | None:
+    """Say which servers would be replicas that lack a part of the data, as the primary's logs do not have it."""
+    empty = [other.name for other in others if other.holds_data is False]
+    if not empty or chosen.in_logs is not False:
+        return None
+    names, them = " and ".join(empty), "it" if len(empty) == 1 else "them"
+    return (
+        f"{engine.title}: {names} {'is' if len(empty) == 1 else 'are'} empty and would replicate from {chosen.name}, but the"
+        f" binary logs of {chosen.name} do not hold all of its data; nothing was changed: fill {them} by hand as the role"
+        f" mysql_replica describes and run again, or take {them} out of the inventory."
     )
 
 
@@ -264,6 +288,8 @@ def decide(
             )
     others = [member for member in servers if member is not chosen]
     silence = None if live else _nobody_says(engine, servers)
-    refusal = silence or _refuse_an_empty_primary(engine, chosen, others, why)
+    refusal = (
+        silence or _refuse_an_empty_primary(engine, chosen, others, why) or _refuse_to_fill(engine, chosen, others)
+    )
     decision.errors += [refusal] if refusal else []
     return decision

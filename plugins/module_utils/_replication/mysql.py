@@ -253,6 +253,8 @@ QUESTIONS = (
     ),
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
     Question("group", chosen("DO 0", ("/*!80002", _GROUP))),
+    # Without a name it is the oldest one; MariaDB's begins with the position before it, MySQL has gtid_purged.
+    Question("first_log", chosen("DO 0", ("/*M!100005", "SHOW BINLOG EVENTS LIMIT 2"))),
     Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
@@ -336,6 +338,7 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
     link_ages = _place_heartbeats(every, threads, status, variables.get("now"))
     channels = [item for item in every if channel is None or item.name == channel]
     account = text(variables.get("account"))
+    empty = read_content(variables, rows["schemas"]).empty if "schemas" in rows else None
     return Snapshot(
         engine="mysql",
         flavor=flavor,
@@ -356,7 +359,8 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         link_ages=link_ages if channel is None else [],
         replicas=_replicas(rows, threads),
         writes_refused=_writes_refused(answers, variables, threads),
-        empty=read_content(variables, rows["schemas"]).empty if "schemas" in rows else None,
+        empty=empty,
+        in_logs=_in_logs(variables, rows.get("first_log", [])) if empty is False else None,
         gtid_mode=_gtid_mode(flavor, variables, channels),
         gtid_strict=on(variables.get("gtid_strict_mode")),
         executed=squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
@@ -389,6 +393,16 @@ def variables_of(rows: Mapping[str, Rows]) -> Raw:
     for row in [*rows.get("versions", []), *rows.get("gtids", [])]:
         variables.update({name: value for name, value in lower(row).items() if value is not None})
     return variables
+
+
+def _in_logs(variables: Raw, first_log: Rows) -> bool | None:
+    """Whether the binary logs hold all that the server holds; None where that cannot be told."""
+    if on(variables.get("log_bin")) is False:
+        return False
+    if "gtid_purged" in variables:
+        return str(variables.get("gtid_mode")).upper() == "ON" and not squeezed(variables["gtid_purged"])
+    before = [row.get("Info") for row in first_log if row.get("Event_type") == "Gtid_list"]
+    return before[0] == "[]" if before else None
 
 
 def _channel(status: ReplicaStatus, links: Rows, workers: Rows) -> Channel:
@@ -691,7 +705,7 @@ def _notes(refused: Mapping[str, MysqlError], flavor: str, account: str | None) 
         )
         for name, error in refused.items()
         # What stands in its way is a finding, or there is no table to try it on.
-        if name != "global_lock"
+        if name not in ("global_lock", "first_log")
     ]
 
 

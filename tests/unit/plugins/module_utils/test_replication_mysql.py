@@ -106,6 +106,30 @@ def test_empty(schemas: list[str], sees_all: str, variables: Raw, empty: bool | 
     assert translate(rows(**variables)).empty is None
 
 
+GTID_LIST = {"Event_type": "Gtid_list", "Info": "[]"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "first_log", "in_logs"),
+    [
+        ({"log_bin": "ON"}, [{"Event_type": "Format_desc", "Info": "Server ver: 11.8"}, GTID_LIST], True),
+        # Purged, or begun by a server that had been told where its data came from.
+        ({"log_bin": "ON"}, [{**GTID_LIST, "Info": "[0-20-118]"}], False),
+        ({"log_bin": "ON"}, [], None),
+        # Its data were written before, or beside, any log.
+        ({"log_bin": "OFF"}, [], False),
+        ({"version": "9.7.4", "log_bin": "ON", "gtid_mode": "ON", "gtid_purged": ""}, [], True),
+        ({"version": "9.7.4", "log_bin": "ON", "gtid_mode": "ON", "gtid_purged": f"{OWN}:1-5"}, [], False),
+        ({"version": "9.7.4", "log_bin": "ON", "gtid_mode": "OFF", "gtid_purged": ""}, [], False),
+    ],
+)
+def test_a2_whether_the_logs_hold_everything(variables: Raw, first_log: Rows, in_logs: bool | None) -> None:
+    holds: Rows = [{"name": "shop", "sees_all": "1"}]
+    assert translate({**rows(**variables), "schemas": holds, "first_log": first_log}).in_logs is in_logs
+    nothing: Rows = [{"name": "mysql", "sees_all": "1"}]
+    assert translate({**rows(**variables), "schemas": nothing, "first_log": first_log}).in_logs is None
+
+
 def test_replicas_are_the_dump_threads() -> None:
     sees: Rows = [{"sees_processes": "1"}]
     threads: Rows = [{"HOST": "10.0.0.21:5000", "STATE": "sent all"}, {"HOST": "localhost"}]
