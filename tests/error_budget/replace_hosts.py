@@ -23,7 +23,8 @@ from tests.error_budget.cluster import CHECKOUT, ClusterError, Lab, table
 
 # Several tables of several types, and rows that came in many transactions.
 TABLES = """
-CREATE DATABASE IF NOT EXISTS shop;
+DROP DATABASE IF EXISTS shop;
+CREATE DATABASE shop;
 CREATE TABLE shop.customers (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(80) NOT NULL, since DATETIME(6), note TEXT);
 CREATE TABLE shop.orders (id CHAR(36) PRIMARY KEY, customer INT NOT NULL, total DECIMAL(12, 2), paid BOOL,
   FOREIGN KEY (customer) REFERENCES shop.customers (id));
@@ -158,11 +159,18 @@ def add_keys(cluster: Cluster, numbers: Sequence[int]) -> None:
 ADD = {"mysql": add_rows, "redis": add_keys}
 
 
+def members_of(lab: Lab) -> dict[str, list[str]]:
+    """The data servers of each engine, its primary first."""
+    rows = sorted(lab.verdict()["servers"], key=lambda row: str(row["role"]))
+    return {engine: [row["server"] for row in rows if row["tier"] == engine] for engine in TITLES}
+
+
 def fill(cluster: Cluster) -> None:
     """Rows and keys of several types, in many transactions."""
     primary = cluster.primary("mysql")
     cluster.lab.keep_items(primary)
     cluster.lab.on(primary, "mysql", stdin=TABLES)
+    redis(cluster, cluster.primary("redis"), "DEL kept:list kept:stream\n")
     for add in ADD.values():
         add(cluster, range(1, MANY + 1))
 
@@ -335,8 +343,7 @@ def main(argv: Sequence[str]) -> int:
     lab = Lab(options.inventory.resolve())
     lab.lab("up")
     lab.converge()
-    groups = lab.groups()
-    cluster = Cluster(lab, {engine: [*groups[f"{engine}_master"], *groups[f"{engine}_replica"]] for engine in TITLES})
+    cluster = Cluster(lab, members_of(lab))
     fill(cluster)
     try:
         for step in STEPS:
