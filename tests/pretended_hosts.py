@@ -61,7 +61,7 @@ USUAL = [
     Answer("redis_settings", {"restart": []}),
     Answer("outdated_services", {"outdated": []}),
     Answer("redis_source", {"in_place": True, "reachable": True, "append_only": True}),
-    Answer("mysql_source", {"in_place": True, "server_id": 3120}),
+    Answer("mysql_source", {"in_place": True, "server_id": 3120, "unlogged": False}),
 ]
 
 

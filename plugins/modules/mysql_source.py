@@ -18,6 +18,8 @@ description:
     follows another primary is not moved without O(allow_repoint), and a server that follows one is not made a primary.
     Each refusal is one sentence, and nothing has changed before it.
   - In check mode it can be asked for a refusal before anything else is done on a host.
+  - The binary logs of a primary that holds data and had no logs (MariaDB) will begin with the second number of its own GTIDs, so that
+    M(siteops.webcluster.replication_status) can tell that an empty replica would not get everything from them.
   - It does not wait until replication works; M(siteops.webcluster.replication_status) tells.
 options:
   state:
@@ -129,6 +131,10 @@ server_id:
   type: int
   returned: success
   sample: 2714410383
+unlogged:
+  description: Whether it was a MariaDB server that holds data and has no binary log.
+  type: bool
+  returned: success
 statements:
   description: First words of the statements that were run, or would be in check mode.
   type: list
@@ -271,7 +277,7 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
     except MysqlError as error:
         if module.check_mode and servers.is_absent(error):
             absent = {"changed": True, "in_place": False, "statements": [], "msg": "No server answers yet."}
-            return {**absent, "server_id": servers.new_id()}
+            return {**absent, "server_id": servers.new_id(), "unlogged": False}
         module.fail_json(msg=f"MySQL source: {error.message}", errno=error.errno, kind=error.kind)
     diff = {"before": plan.before, "after": plan.after}
     wrote = keep_read_only(module, server, diff)
@@ -281,6 +287,7 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
         "in_place": not changed,
         "flavor": server.flavor,
         "server_id": server.lasting_id or servers.new_id(),
+        "unlogged": server.is_unlogged,
         "statements": [first_words(statement) for statement in plan.statements],
         "diff": diff,
     }

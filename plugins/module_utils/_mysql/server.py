@@ -15,7 +15,16 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import Content, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors import NO_SOCKET
 
-VARIABLES = (*content.VARIABLES, "bind_address", "datadir", "port", "read_only", "super_read_only")
+VARIABLES = (
+    *content.VARIABLES,
+    "bind_address",
+    "datadir",
+    "gtid_domain_id",
+    "log_bin",
+    "port",
+    "read_only",
+    "super_read_only",
+)
 # SHOW, not SELECT @@x: a variable that the other flavor lacks is no error there.
 READ_VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})".format(
     ", ".join(f"'{name}'" for name in VARIABLES)
@@ -57,6 +66,13 @@ class Server:
         """Its server_id, where it is known by it; an empty server is known by none yet."""
         own = int(self.variables.get("server_id") or 0)
         return own if own > USUAL_ID and not self.content.empty else None
+
+    @property
+    def is_unlogged(self) -> bool:
+        """Whether it holds data that no binary log will have, and does not say so yet."""
+        held = self.content
+        logs = self.is_on("log_bin") or "log_bin" not in self.variables
+        return self.is_mariadb and not logs and bool(held.schemas) and not held.received
 
     def is_on(self, name: str) -> bool:
         return self.variables.get(name, "").upper() in ("ON", "1", "YES")

@@ -333,6 +333,11 @@ def plan_primary(server: Server, channels: Sequence[Channel]) -> Plan:
         )
         return plan
     plan_read_only(plan, server, False)
+    if server.is_unlogged:
+        # Its logs, once there are any, begin with the number after it, by which they are seen to lack a part.
+        number = f"{server.variables.get('gtid_domain_id') or 0}-{server.variables['server_id']}-1"
+        plan.statements.append(f"SET GLOBAL gtid_slave_pos = {quote(number)}")
+        plan.before["logs_begin_after"], plan.after["logs_begin_after"] = "", number
     return plan
 
 

@@ -254,7 +254,7 @@ QUESTIONS = (
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
     Question("group", chosen("DO 0", ("/*!80002", _GROUP))),
     # Without a name it is the oldest one; MariaDB's begins with the position before it, MySQL has gtid_purged.
-    Question("first_log", chosen("DO 0", ("/*M!100005", "SHOW BINLOG EVENTS LIMIT 2"))),
+    Question("first_log", chosen("DO 0", ("/*M!100005", "SHOW BINLOG EVENTS LIMIT 8"))),
     Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
@@ -402,7 +402,9 @@ def _in_logs(variables: Raw, first_log: Rows) -> bool | None:
     if "gtid_purged" in variables:
         return str(variables.get("gtid_mode")).upper() == "ON" and not squeezed(variables["gtid_purged"])
     before = [row.get("Info") for row in first_log if row.get("Event_type") == "Gtid_list"]
-    return before[0] == "[]" if before else None
+    first = [str(row.get("Info")) for row in first_log if row.get("Event_type") == "Gtid"]
+    # A server that was filled with a copy begins with the number after it.
+    return before[0] == "[]" and bool(first) and bool(re.search(r"GTID \d+-\d+-1\b", first[0])) if before else None
 
 
 def _channel(status: ReplicaStatus, links: Rows, workers: Rows) -> Channel:

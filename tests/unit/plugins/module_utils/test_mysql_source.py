@@ -337,3 +337,22 @@ def test_a2_an_empty_server_does_not_skip_what_was_written_under_its_number() ->
     assert skipped(Logs("0-22-5,2-3-2"), MARIADB, WANTED) is None  # type: ignore[arg-type]
     assert skipped(Logs("0-2-5"), server("11.8.6-MariaDB", gtid_slave_pos="0-3-1"), WANTED) is None  # type: ignore[arg-type]
     assert skipped(Logs("0-2-5"), MYSQL, WANTED) is None  # type: ignore[arg-type]
+
+
+def adopted(**variables: str) -> Server:
+    values = {"version": "11.8.6-MariaDB", "server_id": "1", "log_bin": "OFF", "gtid_domain_id": "0", **variables}
+    return read_server(
+        [{"Variable_name": name, "Value": value} for name, value in values.items()], [{"name": "shop", "sees_all": "1"}]
+    )
+
+
+def test_b4_the_logs_of_a_server_that_had_none_begin_after_its_data() -> None:
+    plan = plan_primary(adopted(), [])
+    assert plan.statements == ["SET GLOBAL gtid_slave_pos = '0-1-1'"]
+    assert plan.after["logs_begin_after"] == "0-1-1"
+
+
+@pytest.mark.parametrize("variables", [{"log_bin": "ON"}, {"gtid_slave_pos": "0-1-1"}, {"version": "9.7.4-2"}])
+def test_b4_it_is_told_once_and_only_where_logs_are_missing(variables: dict[str, str]) -> None:
+    assert plan_primary(adopted(**variables), []).statements == []
+    assert plan_primary(server("11.8.6-MariaDB", log_bin="OFF"), []).statements == []

@@ -107,13 +107,18 @@ def test_empty(schemas: list[str], sees_all: str, variables: Raw, empty: bool | 
 
 
 GTID_LIST = {"Event_type": "Gtid_list", "Info": "[]"}
+FIRST = {"Event_type": "Gtid", "Info": "BEGIN GTID 0-20-1 cid=12"}
 
 
 @pytest.mark.parametrize(
     ("variables", "first_log", "in_logs"),
     [
-        ({"log_bin": "ON"}, [{"Event_type": "Format_desc", "Info": "Server ver: 11.8"}, GTID_LIST], True),
-        # Purged, or begun by a server that had been told where its data came from.
+        ({"log_bin": "ON"}, [{"Event_type": "Format_desc", "Info": "Server ver: 11.8"}, GTID_LIST, FIRST], True),
+        # Its logs began after it was filled with a copy, or were turned on after all that it holds was written.
+        ({"log_bin": "ON"}, [GTID_LIST, {**FIRST, "Info": "GTID 0-20-501"}, FIRST], False),
+        ({"log_bin": "ON"}, [GTID_LIST, {**FIRST, "Info": "GTID 0-20-11"}], False),
+        ({"log_bin": "ON"}, [GTID_LIST], False),
+        # Purged.
         ({"log_bin": "ON"}, [{**GTID_LIST, "Info": "[0-20-118]"}], False),
         ({"log_bin": "ON"}, [], None),
         # Its data were written before, or beside, any log.
