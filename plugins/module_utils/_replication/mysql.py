@@ -17,7 +17,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
+    MysqlError,
+    Row,
+    Rows,
+    quote,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
@@ -79,6 +85,8 @@ class MysqlProbe:
             ask(self.client, self.questions, answers)
         except MysqlError as error:
             return Look(failure(error, answers))
+        with contextlib.suppress(MysqlError):
+            go_on_to_the_first_transaction(self.client, answers)
         reply = self._send(canary, answers) if canary else None
         snapshot = translate(answers, self.channel)
         self.heartbeats.listen(snapshot, self.clock())
@@ -220,6 +228,10 @@ def _show(what: str, names: Collection[str]) -> str:
     return f"SHOW GLOBAL {what} WHERE Variable_name IN ({', '.join(repr(name) for name in sorted(names))})"
 
 
+# How many events a log has at most before its first transaction, and how many logs are looked at.
+FIRST_EVENTS = 8
+FIRST_LOGS = 10
+
 _ASK_GTIDS = Question("gtids", (_GTIDS,), optional=False)
 _ASK_BINLOG = Question(
     "binlog",
@@ -254,7 +266,7 @@ QUESTIONS = (
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
     Question("group", chosen("DO 0", ("/*!80002", _GROUP))),
     # Without a name it is the oldest one; MariaDB's begins with the position before it, MySQL has gtid_purged.
-    Question("first_log", chosen("DO 0", ("/*M!100005", "SHOW BINLOG EVENTS LIMIT 8"))),
+    Question("first_log", chosen("DO 0", ("/*M!100005", f"SHOW BINLOG EVENTS LIMIT {FIRST_EVENTS}"))),
     Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
@@ -311,6 +323,18 @@ def _other_status(client: Client, error: MysqlError) -> Rows:
         if failed.kind != "syntax":
             break
     raise error
+
+
+def go_on_to_the_first_transaction(client: Client, answers: Answers) -> None:
+    """Add the beginnings of further logs where the oldest one holds no transaction, as a server that was started again at once leaves it."""
+    found = answers.rows.get("first_log") or []
+    if not found or any(row.get("Event_type") == "Gtid" for row in found):
+        return
+    for log in client.query(["SHOW BINARY LOGS"])[0][1:FIRST_LOGS]:
+        more = client.query([f"SHOW BINLOG EVENTS IN {quote(log['Log_name'] or '')} LIMIT {FIRST_EVENTS}"])[0]
+        found += more
+        if any(row.get("Event_type") == "Gtid" for row in more):
+            return
 
 
 # --- What it means ------------------------------------------------------------------------------------------------
@@ -403,8 +427,10 @@ def _in_logs(variables: Raw, first_log: Rows) -> bool | None:
         return str(variables.get("gtid_mode")).upper() == "ON" and not squeezed(variables["gtid_purged"])
     before = [row.get("Info") for row in first_log if row.get("Event_type") == "Gtid_list"]
     first = [str(row.get("Info")) for row in first_log if row.get("Event_type") == "Gtid"]
+    if before and before[0] != "[]":
+        return False
     # A server that was filled with a copy begins with the number after it.
-    return before[0] == "[]" and bool(first) and bool(re.search(r"GTID \d+-\d+-1\b", first[0])) if before else None
+    return bool(re.search(r"GTID \d+-\d+-1\b", first[0])) if first else None
 
 
 def _channel(status: ReplicaStatus, links: Rows, workers: Rows) -> Channel:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import compare
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
@@ -106,8 +108,8 @@ def test_empty(schemas: list[str], sees_all: str, variables: Raw, empty: bool | 
     assert translate(rows(**variables)).empty is None
 
 
-GTID_LIST = {"Event_type": "Gtid_list", "Info": "[]"}
-FIRST = {"Event_type": "Gtid", "Info": "BEGIN GTID 0-20-1 cid=12"}
+GTID_LIST: Row = {"Event_type": "Gtid_list", "Info": "[]"}
+FIRST: Row = {"Event_type": "Gtid", "Info": "BEGIN GTID 0-20-1 cid=12"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ FIRST = {"Event_type": "Gtid", "Info": "BEGIN GTID 0-20-1 cid=12"}
         # Its logs began after it was filled with a copy, or were turned on after all that it holds was written.
         ({"log_bin": "ON"}, [GTID_LIST, {**FIRST, "Info": "GTID 0-20-501"}, FIRST], False),
         ({"log_bin": "ON"}, [GTID_LIST, {**FIRST, "Info": "GTID 0-20-11"}], False),
-        ({"log_bin": "ON"}, [GTID_LIST], False),
+        ({"log_bin": "ON"}, [GTID_LIST], None),
         # Purged.
         ({"log_bin": "ON"}, [{**GTID_LIST, "Info": "[0-20-118]"}], False),
         ({"log_bin": "ON"}, [], None),
@@ -133,6 +135,34 @@ def test_a2_whether_the_logs_hold_everything(variables: Raw, first_log: Rows, in
     assert translate({**rows(**variables), "schemas": holds, "first_log": first_log}).in_logs is in_logs
     nothing: Rows = [{"name": "mysql", "sees_all": "1"}]
     assert translate({**rows(**variables), "schemas": nothing, "first_log": first_log}).in_logs is None
+
+
+class Logs:
+    """A server with binary logs, each with its first events."""
+
+    def __init__(self, *logs: list[Row]) -> None:
+        self.logs = logs
+        self.asked: list[str] = []
+
+    def query(self, statements: Sequence[str]) -> list[Rows]:
+        self.asked += statements
+        if statements == ["SHOW BINARY LOGS"]:
+            return [[{"Log_name": f"binlog.{number}"} for number in range(len(self.logs))]]
+        number = re.search(r"IN 'binlog\.(\d+)' LIMIT", statements[0])
+        assert number
+        return [list(self.logs[int(number[1])])]
+
+
+def test_a2_the_first_transaction_may_be_in_a_later_log() -> None:
+    logs = Logs([GTID_LIST], [GTID_LIST], [GTID_LIST, FIRST], [FIRST])
+    answers = mysql.Answers({"first_log": [dict(GTID_LIST)]})
+    mysql.go_on_to_the_first_transaction(logs, answers)  # type: ignore[arg-type]
+    assert answers.rows["first_log"][-1] == FIRST
+    assert len(logs.asked) == 3
+    # Nothing more is asked where it is known, or where the login may not look.
+    for rows_ in ([FIRST], []):
+        mysql.go_on_to_the_first_transaction(logs, mysql.Answers({"first_log": [dict(row) for row in rows_]}))  # type: ignore[arg-type]
+    assert len(logs.asked) == 3
 
 
 def test_replicas_are_the_dump_threads() -> None:
