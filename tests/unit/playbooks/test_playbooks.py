@@ -247,7 +247,7 @@ def test_b2_a_primary_is_done_before_its_replica_begins(tmp_path_factory: pytest
         assert max(at for at, host in enumerate(hosts) if host == primary) < hosts.index(follower)
 
 
-SPEECHLESS = {
+SPEECHLESS: dict[str, Any] = {
     "state": "unsupported",
     "role": None,
     "checks": {"reachable": {"value": "no_client"}},

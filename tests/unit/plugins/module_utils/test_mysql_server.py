@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, new_id, read_server
 
 
@@ -45,10 +46,10 @@ def test_read_server_takes_names_in_any_case() -> None:
     ids=["known by it", "every server has it", "empty", "not told"],
 )
 def test_a2_an_empty_server_is_known_by_no_number(own: str, schemas: list[str], lasting: int | None) -> None:
-    shown = [{"name": name, "sees_all": "1"} for name in ("mysql", *schemas)]
+    shown: Rows = [{"name": name, "sees_all": "1"} for name in ("mysql", *schemas)]
     found = read_server(
         [{"Variable_name": "server_id", "Value": own}, {"Variable_name": "version", "Value": "11.8-MariaDB"}],
-        list(shown),
+        shown,
     )
     assert found.lasting_id == lasting
 
