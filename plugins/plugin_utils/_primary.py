@@ -222,7 +222,7 @@ def _refuse_to_fill(engine: Engine, chosen: Server, others: Sequence[Server]) ->
     return (
         f"{engine.title}: {names} {'is' if len(empty) == 1 else 'are'} empty and would replicate from {chosen.name}, but the"
         f" binary logs of {chosen.name} do not hold all of its data; nothing was changed: fill {them} by hand as the role"
-        f" mysql_replica describes and run again, or take {them} out of the inventory."
+        f" mysql_replica describes and run again, or leave {them} out with --limit."
     )
 
 
@@ -252,8 +252,9 @@ def decide(
     members: Sequence[str],
     looks: Mapping[str, Look],
     addresses: Mapping[str, str],
+    set_up: Sequence[str] = (),
 ) -> Decision:
-    """Decide for one tier; the first member is the inventory's primary of the first day."""
+    """Decide for one tier; the first member is the inventory's primary of the first day. set_up: the hosts that a run sets up."""
     servers = [server(name, looks.get(name)) for name in members]
     decision = Decision(primary=members[0])
     decision.errors += [
@@ -289,7 +290,9 @@ def decide(
     others = [member for member in servers if member is not chosen]
     silence = None if live else _nobody_says(engine, servers)
     refusal = (
-        silence or _refuse_an_empty_primary(engine, chosen, others, why) or _refuse_to_fill(engine, chosen, others)
+        silence
+        or _refuse_an_empty_primary(engine, chosen, others, why)
+        or _refuse_to_fill(engine, chosen, [other for other in others if other.name in set_up])
     )
     decision.errors += [refusal] if refusal else []
     return decision

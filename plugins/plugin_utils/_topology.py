@@ -221,7 +221,7 @@ def topology(
             for name in names
             if name in must_answer and "state" not in statuses.get(name, {})
         ]
-        decision = decide(engine, names, statuses, addresses)
+        decision = decide(engine, names, statuses, addresses, must_answer)
         errors += decision.errors
         notes += decision.notes
         tiers["engines"][key] = {

@@ -26,7 +26,7 @@ def replica(source: str, **more: t.Any) -> dict[str, t.Any]:
 
 def decide(engine: str = "mysql", **looks: dict[str, t.Any]) -> _primary.Decision:
     members = [name for name in MEMBERS[engine] if name in looks] or MEMBERS[engine]
-    return _primary.decide(ENGINES[engine], members, looks, ADDRESSES)
+    return _primary.decide(ENGINES[engine], members, looks, ADDRESSES, members)
 
 
 def error(engine: str = "mysql", **looks: dict[str, t.Any]) -> str:
