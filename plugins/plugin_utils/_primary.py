@@ -173,13 +173,18 @@ def _wake(engine: Engine, silent: Sequence[Server]) -> str:
     return " and ".join(steps)
 
 
-def _start_first(engine: Engine, empty: Server, holding: Sequence[Server]) -> str:
-    """What comes before a promotion where servers with data are stopped: one that starts beside its emptied primary follows it."""
-    stopped = [other.name for other in holding if not other.answers]
-    if not stopped:
-        return ""
-    before = f"stop {engine.title} on {empty.name}, " if empty.answers else ""
-    return f"{before}start it on {', '.join(stopped)}, "
+def _refuse_to_start_beside_an_emptied_one(engine: Engine, servers: Sequence[Server]) -> str | None:
+    """Say that one runs empty while those with data are stopped: a replica that is started beside it takes over its emptiness."""
+    emptied = [member.name for member in servers if member.answers and member.holds_data is False]
+    stopped = [member for member in servers if member.holds_data and not member.answers]
+    if not engine.copies_emptiness or not emptied or not stopped:
+        return None
+    names = ", ".join(emptied)
+    return (
+        f"{engine.title}: {', '.join(member.holding() for member in stopped)}, while {names} runs and is empty; nothing was changed:"
+        f" stop {engine.title} on {names}, start it on {', '.join(member.name for member in stopped)}, make the server with the newest"
+        f" data the primary ({engine.promote}) and run again, {names} then joins it as a replica."
+    )
 
 
 def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Server], why: str) -> str | None:
@@ -204,8 +209,8 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
         )
     if holding or any(other.answers for other in unknown):
         return (
-            f"{wrong}; nothing was changed: {_start_first(engine, chosen, holding)}make the server with the newest data the"
-            f" primary ({engine.promote}) and run again, {chosen.name} then joins it as a replica."
+            f"{wrong}; nothing was changed: make the server with the newest data the primary ({engine.promote}) and run"
+            f" again, {chosen.name} then joins it as a replica."
         )
     return (
         f"{wrong}; nothing was changed: {_wake(engine, unknown)} and run again, or take a host that is gone for good out of the"
@@ -288,7 +293,7 @@ def decide(
                 f"{engine.title}: {chosen.name} is the live primary and stays it; the inventory says {members[0]}."
             )
     others = [member for member in servers if member is not chosen]
-    silence = None if live else _nobody_says(engine, servers)
+    silence = None if live else _refuse_to_start_beside_an_emptied_one(engine, servers) or _nobody_says(engine, servers)
     refusal = (
         silence
         or _refuse_an_empty_primary(engine, chosen, others, why)
