@@ -84,6 +84,9 @@ class MysqlProbe:
         try:
             ask(self.client, self.questions, answers)
         except MysqlError as error:
+            if error.kind == "privilege":
+                # A connection keeps the account that it came as, also where there is a better one by now.
+                self.client.close()
             return Look(failure(error, answers))
         with contextlib.suppress(MysqlError):
             go_on_to_the_first_transaction(self.client, answers)

@@ -14,6 +14,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import compare
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    Failure,
     Identity,
     Raw,
     version_info,
@@ -400,3 +401,23 @@ def test_flavor_is_a_word_not_a_number() -> None:
     assert mysql.flavor_of("26.10.0", "(Debian)") == "mysql"
     assert mysql.flavor_of("8.0.36-28", "Percona Server (GPL)") == "percona"
     assert mysql.flavor_of("5.5.5-10.4.1-MariaDB", None) == "mariadb"
+
+
+class Nobody:
+    """A server that let us in as somebody who may not look; it counts how often we took leave."""
+
+    timeout = 5.0
+    left = 0
+
+    def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
+        return [], MysqlError("privilege", "Access denied; you need the SLAVE MONITOR privilege", 1227)
+
+    def close(self) -> None:
+        self.left += 1
+
+
+def test_a2_who_may_not_look_comes_again_as_the_account_that_there_is_by_then() -> None:
+    client = Nobody()
+    probe = mysql.MysqlProbe(client, questions=mysql.QUESTIONS[:1])  # type: ignore[arg-type]
+    assert isinstance(probe.look().found, Failure)
+    assert client.left == 1
