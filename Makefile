@@ -15,7 +15,7 @@ ROLE ?= haproxy
 SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-image lint types unit mutations sanity syntax check check-oldest size lab-check fault-run rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts fault-run rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lab-down-all: ## Remove every lab of the machine, also other checkouts' and what
 
 lab-ssh: ## Open a shell on a lab host: HOST=centosweb1
 	@lab/lab ssh --inventory $(INVENTORY) "$(HOST)"
+
+lab-replace: ## Put an empty host in the place of a lab host: HOST=centosmysql2
+	@lab/lab replace --inventory $(INVENTORY) "$(HOST)"
 
 lab-image: venv ## Build the lab's image beforehand
 	@lab/lab image
@@ -85,6 +88,9 @@ fault-run: venv-dev ## Kill, freeze, stop and misconfigure parts of the lab's cl
 
 awx-check: venv-dev ## Prove the AWX data with ansible-runner on lab hosts
 	@tools/awx_check.sh
+
+replace-hosts: venv-dev ## Replace each of the lab's hosts by an empty one; compare every row and key before and after
+	@python -m tests.error_budget.replace_hosts --inventory $(INVENTORY)
 
 ee-check: venv-dev ## Prove the execution environment's dependencies in a bare system
 	@tools/ee_check.sh

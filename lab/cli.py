@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .cluster import CHECKOUT, Cluster, find_cluster
 from .command import LabError
-from .hosts import down, every_lab, give_back, up
+from .hosts import down, every_lab, give_back, replace, up
 from .image import ensure_image
 from .keys import drop_keys, ssh_argv
 from .machine import ensure_machine, extend_path, locked
@@ -24,10 +24,11 @@ ACTIONS = {
     "up": "start the hosts of an inventory",
     "down": "remove them with everything that belongs to them",
     "ssh": "open a shell on a host, or run a command there",
+    "replace": "put an empty host in the place of a host, under the same name and address",
     "image": "build the image",
     "list": "names and addresses",
 }
-NEEDS_ROOT = ("up", "down", "image")
+NEEDS_ROOT = ("up", "down", "replace", "image")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -41,8 +42,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         sub = actions.add_parser(action, parents=[shared], help=summary, description=summary)
         if action == "down":
             sub.add_argument("--all", action="store_true", help="every lab of this machine, also of other checkouts")
-        if action == "ssh":
+        if action in ("ssh", "replace"):
             sub.add_argument("host")
+        if action == "ssh":
             sub.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(argv)
     options.inventory = options.inventory.resolve()
@@ -87,6 +89,14 @@ def bring_up(cluster: Cluster, release: str) -> None:
     print(f"lab: {len(cluster.hosts)} hosts of '{cluster.name}' are up with prefix {cluster.prefix}; {where}")
 
 
+def put_in_place(cluster: Cluster, name: str) -> None:
+    with locked("cluster"):
+        podman = Podman()
+        podman.prepare()
+        replace(cluster, name, podman)
+    print(f"lab: {name} is an empty host now, at the same address and with a new host key")
+
+
 def main(argv: Sequence[str]) -> int:
     options = parse(argv)
     if options.action in NEEDS_ROOT and os.geteuid() != 0:
@@ -103,11 +113,14 @@ def main(argv: Sequence[str]) -> int:
     if options.action == "up":
         bring_up(cluster, release)
         return 0
-    if options.action == "ssh":
+    if options.action in ("ssh", "replace"):
         names = [host.name for host in cluster.hosts]
         if options.host not in names:
             raise LabError(f"HOST is '{options.host}'; expected one of {', '.join(names)}.")
-        return subprocess.call(ssh_argv(cluster, options.host, options.command))
+        if options.action == "ssh":
+            return subprocess.call(ssh_argv(cluster, options.host, options.command))
+        put_in_place(cluster, options.host)
+        return 0
     for host in cluster.hosts:
         print(f"{host.name:16} {host.address}")
     return 0

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .cluster import NAME, Cluster
 from .command import LabError, run
 from .inventory import Host
-from .keys import drop_keys, ssh_argv, write_keys
+from .keys import drop_host_key, drop_keys, ssh_argv, write_keys
 from .machine import restore_kernel, tune_kernel
 from .network import check_addresses, drop_routes, make_networks, subnets_of
 from .podman import Podman
@@ -66,6 +66,20 @@ def up(cluster: Cluster, image: str, podman: Podman) -> None:
             podman("start", name)
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda host: wait_booted(cluster, host), cluster.hosts))
+
+
+def replace(cluster: Cluster, name: str, podman: Podman) -> None:
+    """Put an empty host of the same image in the place of a host: same name and address, another host key."""
+    host = next(host for host in cluster.hosts if host.name == name)
+    container = cluster.container(host)
+    rows = [row for row in podman.containers(f"{NAME}={cluster.name}") if container in row["Names"]]
+    if not rows:
+        raise LabError(f"Lab host {name} is not up: run lab-up first.")
+    remove(podman, [container])
+    drop_host_key(cluster, name)
+    write_keys(cluster, ROOT_ID)
+    podman(*container_argv(cluster, host, rows[0]["Labels"][f"{NAME}-image"]))
+    wait_booted(cluster, host)
 
 
 def remove(podman: Podman, names: Sequence[str], pause: float = 1.0) -> None:

@@ -45,6 +45,12 @@ def write_keys(cluster: Cluster, root_id: int) -> None:
     cluster.set_current()
 
 
+def drop_host_key(cluster: Cluster, name: str) -> None:
+    """Let the next write_keys make another one, as for a machine that was installed anew."""
+    for ending in ("", ".pub"):
+        (cluster.state / f"hostkey-{name}{ending}").unlink()
+
+
 def quoted(path: pathlib.Path) -> str:
     """A path as ssh_config takes it, with blanks and percent signs."""
     return '"' + str(path).replace("%", "%%") + '"'

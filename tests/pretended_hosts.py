@@ -60,8 +60,8 @@ USUAL = [
     Answer("configured_service", {"action": "nothing"}),
     Answer("redis_settings", {"restart": []}),
     Answer("outdated_services", {"outdated": []}),
-    Answer("redis_source", {"in_place": True}),
-    Answer("mysql_source", {"in_place": True}),
+    Answer("redis_source", {"in_place": True, "reachable": True, "append_only": True}),
+    Answer("mysql_source", {"in_place": True, "server_id": 3120, "unlogged": False}),
 ]
 
 

@@ -295,7 +295,7 @@ def look_at_item(
         )
         return
     path = f"/api/items/{look.item['id']}"
-    seen = _wait_for(ask, f"{path}?from=replica", text, wait, clock)
+    seen = _wait_for(ask, f"{path}?from=replica", text, wait, clock, "replica" if expect_replica else None)
     look.item["replica"].update(
         seen=seen.found, latency_ms=seen.latency_ms, host=seen.data.get("mysql_host"), role=seen.data.get("mysql_role")
     )
@@ -341,8 +341,8 @@ class _Seen:
     data: dict[str, t.Any]
 
 
-def _wait_for(ask: Ask, path: str, text: str, wait: float, clock: Clock) -> _Seen:
-    """Repeat a question until the item is there."""
+def _wait_for(ask: Ask, path: str, text: str, wait: float, clock: Clock, role: str | None = None) -> _Seen:
+    """Repeat a question until the item is there, and from a server in this role: the proxies need a moment to see a new replica."""
     start = clock.now()
     while True:
         try:
@@ -351,7 +351,8 @@ def _wait_for(ask: Ask, path: str, text: str, wait: float, clock: Clock) -> _See
             problem = str(error)
         else:
             data = answer.json()
-            if answer.status == 200 and data.get("text") == text:
+            late = clock.now() - start >= wait
+            if answer.status == 200 and data.get("text") == text and (late or role in (None, data.get("mysql_role"))):
                 return _Seen(True, round((clock.now() - start) * 1000), "", data)
             problem = "its text is another one" if answer.status == 200 and "text" in data else _say(answer)
         if clock.now() - start >= wait:

@@ -18,6 +18,8 @@ description:
     follows another primary is not moved without O(allow_repoint), and a server that follows one is not made a primary.
     Each refusal is one sentence, and nothing has changed before it.
   - In check mode it can be asked for a refusal before anything else is done on a host.
+  - The binary logs of a primary that holds data and had no logs (MariaDB) will begin with the second number of its own GTIDs, so that
+    M(siteops.webcluster.replication_status) can tell that an empty replica would not get everything from them.
   - It does not wait until replication works; M(siteops.webcluster.replication_status) tells.
 options:
   state:
@@ -118,6 +120,19 @@ flavor:
   sample: mariadb
 in_place:
   description: Whether the server was already what it has to be; never where none answered.
+  type: bool
+  returned: success
+server_id:
+  description:
+    - The C(server_id) that the server should have. Its own one where it has one and holds anything, otherwise a new one, which no
+      server had before.
+    - A replica skips what was once written under its own C(server_id). An empty server in the place of a former primary, with
+      its number, would skip all of that without a word.
+  type: int
+  returned: success
+  sample: 2714410383
+unlogged:
+  description: Whether it was a MariaDB server that holds data and has no binary log.
   type: bool
   returned: success
 statements:
@@ -229,15 +244,21 @@ def first_words(statement: str) -> str:
     return statement.split("=")[0].rsplit(" ", 1)[0] if "=" in statement else statement
 
 
-def primary_refusal(server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect) -> str | None:
-    """Say why the primary does not let this replica in, or None; a log-in that is not given cannot be tried."""
+def primary_refusal(
+    server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect, asking: bool
+) -> str | None:
+    """Say why this replica would not get what the primary has, or None; a log-in that is not given cannot be tried."""
     if not params["source_timeout"] or not params["user"] or not plan.statements:
         return None
     login = source.primary_login(server, wanted_primary(params))
     client = connect(login)
     problem = wait_for_primary(lambda: source.primary_problem(client, login), params["source_timeout"], plan.connected)
+    refusal = problem.text if problem else None
+    # Who only asks has not configured the server's number yet.
+    if not problem and not asking:
+        refusal = source.skipped(client, server, wanted_primary(params))
     client.close()
-    return f"{problem.text}; the replication here was not touched" if problem else None
+    return f"{refusal}; the replication here was not touched" if refusal else None
 
 
 def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, Any]:
@@ -248,14 +269,15 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
         if plan.refusal:
             module.fail_json(msg=plan.refusal, flavor=server.flavor)
         if params["state"] == "replica":
-            refusal = primary_refusal(server, plan, params, connect)
+            refusal = primary_refusal(server, plan, params, connect, module.check_mode)
             if refusal:
                 module.fail_json(msg=refusal, flavor=server.flavor)
         if plan.statements and not module.check_mode:
             client.query(plan.statements)
     except MysqlError as error:
         if module.check_mode and servers.is_absent(error):
-            return {"changed": True, "in_place": False, "statements": [], "msg": "No server answers yet."}
+            absent = {"changed": True, "in_place": False, "statements": [], "msg": "No server answers yet."}
+            return {**absent, "server_id": servers.new_id(), "unlogged": False}
         module.fail_json(msg=f"MySQL source: {error.message}", errno=error.errno, kind=error.kind)
     diff = {"before": plan.before, "after": plan.after}
     wrote = keep_read_only(module, server, diff)
@@ -264,6 +286,8 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
         "changed": changed,
         "in_place": not changed,
         "flavor": server.flavor,
+        "server_id": server.lasting_id or servers.new_id(),
+        "unlogged": server.is_unlogged,
         "statements": [first_words(statement) for statement in plan.statements],
         "diff": diff,
     }

@@ -25,15 +25,18 @@ options:
   config_file:
     description: Configuration file whose settings the server shall have. Settings that it does not name are left alone.
     type: path
-    required: true
+  settings:
+    description:
+      - Settings in the place of O(config_file) and O(acl_file), for a server that has to have them before it may be started with
+        its files; C(appendonly) above all, without which a start with an append-only file ignores the keys of C(dump.rdb).
+      - The users stay as they are.
+    type: dict
   acl_file:
     description: ACL file whose users the server shall have.
     type: path
-    required: true
   service:
     description: Name of the systemd service, which is known then to have been given its files as they are.
     type: str
-    required: true
   keep_former:
     description:
       - Leave former passwords, and users of former calls that the file does not name any more, valid beside the new ones, and
@@ -108,7 +111,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
     login_from,
     open_client,
     read_kept,
-    refuse_lost_snapshot,
+    refuse_lost_keys,
     where,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
@@ -124,10 +127,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings
 _CHECKERS = ("/usr/bin/redis-check-rdb", "/usr/bin/valkey-check-rdb")
 
 
-def check_restart(module: AnsibleModule) -> None:
+def check_restart(module: AnsibleModule, login: RedisLogin, error: RedisError) -> None:
     """Refuse a restart that would lose keys."""
     checker = next((path for path in _CHECKERS if Path(path).exists()), _CHECKERS[0])
-    refuse_lost_snapshot(module.params["data_dir"], lambda command: str(module.run_command(list(command))[1]), checker)
+    data_dir = module.params["data_dir"]
+    refuse_lost_keys(login, error, data_dir, lambda command: str(module.run_command(list(command))[1]), checker)
 
 
 def remember(module: AnsibleModule) -> None:
@@ -140,17 +144,21 @@ def remember(module: AnsibleModule) -> None:
 
 def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     params = module.params
-    settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
-    users = parse_users(Path(params["acl_file"]).read_text(encoding="utf-8"))
-    refuse_open_door(users, params["acl_file"])
+    users: dict[str, list[str]] | None = None
+    if params["settings"]:
+        settings = {name: str(value) for name, value in params["settings"].items()}
+    else:
+        settings = parse_config(Path(params["config_file"]).read_text(encoding="utf-8"))
+        users = parse_users(Path(params["acl_file"]).read_text(encoding="utf-8"))
+        refuse_open_door(users, params["acl_file"])
     kept = read_kept(params["login_file"])
     known = kept.users if kept else ()
     try:
         client = open_client(login, kept=kept_login(login, kept))
     except RedisError as error:
-        if error.kind not in ("unreachable", "auth"):
+        if users is None or error.kind not in ("unreachable", "auth"):
             raise
-        check_restart(module)
+        check_restart(module, login, error)
         return {
             # After the restart it is the login.
             "changed": keep(login, {*known, *users}, params["login_file"], module.check_mode),
@@ -163,12 +171,13 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
             if plan.former:
                 keep_former_users(params["acl_file"], plan.former)
             carry_out(client, plan, login)
-            if plan.restart and settings.get("appendonly") == "yes":
+            if (plan.restart or "appendonly" in plan.settings) and settings.get("appendonly") == "yes":
                 wait_for_aof(client, params["timeout"])
-            if not plan.restart:
+            if users is not None and not plan.restart:
                 remember(module)
     return {
-        "changed": keep(login, {*users, *plan.former}, params["login_file"], module.check_mode) or bool(plan.after),
+        "changed": (users is not None and keep(login, {*users, *plan.former}, params["login_file"], module.check_mode))
+        or bool(plan.after),
         "restart": plan.restart,
         "former": list(plan.former),
         "diff": {"before": plan.before, "after": plan.after},
@@ -179,12 +188,16 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **LOGIN_ARGUMENTS,
-            "config_file": {"type": "path", "required": True},
-            "acl_file": {"type": "path", "required": True},
-            "service": {"type": "str", "required": True},
+            "config_file": {"type": "path"},
+            "acl_file": {"type": "path"},
+            "service": {"type": "str"},
+            "settings": {"type": "dict"},
             "keep_former": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 300},
         },
+        required_one_of=[("config_file", "settings")],
+        required_together=[("config_file", "acl_file", "service")],
+        mutually_exclusive=[("config_file", "settings")],
         supports_check_mode=True,
     )
     login = login_from(module.params)

@@ -51,6 +51,16 @@ options:
     description: Let a replica be re-pointed to another primary. Its keys become those of the new one.
     type: bool
     default: false
+  acl_file:
+    description: >-
+      ACL file that the server is going to have, with the users O(acl_users). Where it has another one or none, and users that are
+      not among these, the module fails.
+    type: path
+  acl_users:
+    description: Names of these users.
+    type: list
+    elements: str
+    default: []
   server_program:
     description: >-
       Path of the server's program. With it, a server that does not run yet is no error; instead the module fails when its
@@ -106,6 +116,10 @@ link_up:
   description: Whether the replication link was up when the module looked, before it changed anything.
   type: bool
   returned: when reachable
+append_only:
+  description: Whether the server writes an append-only file.
+  type: bool
+  returned: when reachable
 """
 
 from pathlib import Path
@@ -125,9 +139,10 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
     login_from,
     open_client,
     read_kept,
-    refuse_lost_snapshot,
+    refuse_lost_keys,
     where,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import refuse_own_users
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import (
     Found,
     Primary,
@@ -151,7 +166,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     except RedisError as error:
         if not params["server_program"] or error.kind not in ("unreachable", "auth", "protocol"):
             raise
-        refuse_lost_snapshot(
+        refuse_lost_keys(
+            login,
+            error,
             params["data_dir"],
             lambda command: str(module.run_command(list(command))[1]),
             params["server_program"].replace("-server", "-check-rdb"),
@@ -166,6 +183,8 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
         params["allow_repoint"],
     )
     with client:
+        if params["acl_file"]:
+            refuse_own_users(client, params["acl_file"], params["acl_users"])
         found = look(client, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"))
         plan = decide(found, wanted, where(login))
         if primary and params["source_timeout"] and (plan.commands or not found.link_up):
@@ -183,6 +202,7 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
         "in_place": not plan.changed,
         "reachable": True,
         "link_up": found.link_up,
+        "append_only": found.append_only,
         "diff": {"before": state_of(found), "after": {**after, **({"commands": shown} if shown else {})}},
     }
 
@@ -204,6 +224,8 @@ def main() -> None:
             "source_timeout": {"type": "int", "default": 0},
             "allow_promote": {"type": "bool", "default": False},
             "allow_repoint": {"type": "bool", "default": False},
+            "acl_file": {"type": "path"},
+            "acl_users": {"type": "list", "elements": "str", "default": []},
             "server_program": {"type": "path"},
         },
         required_if=[("state", "replica", ["source_host"])],

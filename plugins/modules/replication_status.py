@@ -52,7 +52,8 @@ options:
     choices: [mysql, redis]
   login_file:
     description:
-      - File on the node with the login that M(siteops.webcluster.redis_settings) used at last. It is tried where O(login_user) is refused.
+      - File on the node with the login that M(siteops.webcluster.redis_settings) used at last. It is tried where O(login_user) is refused, and
+        after it no login at all, as distributions set their servers up.
       - Only for O(engine=redis) on the server's own host.
     type: path
   channel:
@@ -401,7 +402,12 @@ data:
         - Of a server of this host that does not run, what its data directory says.
         - Null where the login may not see that.
       type: bool
-  sample: {empty: false}
+    in_logs:
+      description:
+        - Whether its binary logs hold all of that, from the first transaction on, so that an empty replica gets everything.
+        - Null for an empty server, for Redis and Valkey, and where the login may not see that.
+      type: bool
+  sample: {empty: false, in_logs: true}
 identity:
   description: Who the server is; keys that its engine does not know are null. Feed it to O(expect_primary).
   returned: always
@@ -627,7 +633,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import kept_login, read_kept
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import kept_login, other_logins, read_kept
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import at_rest
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import (
@@ -817,8 +823,9 @@ def probe(engine: str, login: dict[str, Any], channel: str | None = None) -> Pro
     """Return who asks the server that the login options name."""
     if engine == "redis":
         given = redis_login(login)
-        kept = kept_login(given, read_kept(login.get("login_file")))
-        return RedisProbe(RedisClient(given, kept=kept), login["login_host"])
+        file = login.get("login_file")
+        others = other_logins(given, kept_login(given, read_kept(file))) if file else []
+        return RedisProbe(RedisClient(given, others=others), login["login_host"])
     return MysqlProbe(MysqlClient(mysql_login(login)), channel)
 
 

@@ -31,6 +31,8 @@ class Engine:
     login: Mapping[str, str] = field(default_factory=dict)
     # Where the host keeps a login for a server that does not know the inventory's yet.
     login_file: str = ""
+    # Whether a replica that is started takes over whatever its primary holds, nothing as well.
+    copies_emptiness: bool = False
     # Switch and port of the service that tells the data proxies who takes what; without one they ask the server itself.
     status_switch: str = ""
     status_port: str = ""
@@ -70,6 +72,7 @@ ENGINES = {
             "redis_server_admin_password",
         ),
         promote="on it: REPLICAOF NO ONE",
+        copies_emptiness=True,
         login={
             "login_port": "redis_server_port",
             "login_user": "redis_server_monitor_user",

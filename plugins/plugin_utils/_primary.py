@@ -23,7 +23,7 @@ NOT_INSTALLED = "not_installed"
 
 @dataclass(frozen=True)
 class Server:
-    """What one member said of itself; holds_data is None where nobody can tell."""
+    """What one member said of itself; holds_data is None where nobody can tell, in_logs as replication_status tells it."""
 
     name: str
     role: str = ""
@@ -35,6 +35,7 @@ class Server:
     refused: bool = False
     said: str = ""
     content: str = ""
+    in_logs: bool | None = None
 
     @property
     def answers(self) -> bool:
@@ -103,6 +104,7 @@ def server(name: str, look: Look | None) -> Server:
         refused=look.get("state") == "auth_failed" and not role,
         said="" if role else said_by(look),
         content=_content(look),
+        in_logs=(look.get("data") or {}).get("in_logs"),
     )
 
 
@@ -171,6 +173,20 @@ def _wake(engine: Engine, silent: Sequence[Server]) -> str:
     return " and ".join(steps)
 
 
+def _refuse_to_start_beside_an_emptied_one(engine: Engine, servers: Sequence[Server]) -> str | None:
+    """Say that one runs empty while those with data are stopped: a replica that is started beside it takes over its emptiness."""
+    emptied = [member.name for member in servers if member.answers and member.holds_data is False]
+    stopped = [member for member in servers if member.holds_data and not member.answers]
+    if not engine.copies_emptiness or not emptied or not stopped:
+        return None
+    names = ", ".join(emptied)
+    return (
+        f"{engine.title}: {', '.join(member.holding() for member in stopped)}, while {names} runs and is empty; nothing was changed:"
+        f" stop {engine.title} on {names}, start it on {', '.join(member.name for member in stopped)}, make the server with the newest"
+        f" data the primary ({engine.promote}) and run again, {names} then joins it as a replica."
+    )
+
+
 def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Server], why: str) -> str | None:
     """Say that a server would be primary although it is empty, or nobody knows that it is not, and another holds data."""
     if chosen.holds_data or (chosen.answers and chosen.holds_data is None):
@@ -202,6 +218,19 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
     )
 
 
+def _refuse_to_fill(engine: Engine, chosen: Server, others: Sequence[Server]) -> str | None:
+    """Say which servers would be replicas that lack a part of the data, as the primary's logs do not have it."""
+    empty = [other.name for other in others if other.holds_data is False]
+    if not empty or chosen.in_logs is not False:
+        return None
+    names, them = " and ".join(empty), "it" if len(empty) == 1 else "them"
+    return (
+        f"{engine.title}: {names} {'is' if len(empty) == 1 else 'are'} empty and would replicate from {chosen.name}, but the"
+        f" binary logs of {chosen.name} do not hold all of its data; nothing was changed: fill {them} by hand as the role"
+        f" mysql_replica describes and run again, or leave {them} out with --limit."
+    )
+
+
 def _two_primaries(engine: Engine, live: Sequence[Server]) -> str:
     return (
         f"{engine.title} has {len(live)} primaries, {' and '.join(member.name for member in live)}; expected one: nothing was"
@@ -228,8 +257,9 @@ def decide(
     members: Sequence[str],
     looks: Mapping[str, Look],
     addresses: Mapping[str, str],
+    set_up: Sequence[str] = (),
 ) -> Decision:
-    """Decide for one tier; the first member is the inventory's primary of the first day."""
+    """Decide for one tier; the first member is the inventory's primary of the first day. set_up: the hosts that a run sets up."""
     servers = [server(name, looks.get(name)) for name in members]
     decision = Decision(primary=members[0])
     decision.errors += [
@@ -263,7 +293,11 @@ def decide(
                 f"{engine.title}: {chosen.name} is the live primary and stays it; the inventory says {members[0]}."
             )
     others = [member for member in servers if member is not chosen]
-    silence = None if live else _nobody_says(engine, servers)
-    refusal = silence or _refuse_an_empty_primary(engine, chosen, others, why)
+    silence = None if live else _refuse_to_start_beside_an_emptied_one(engine, servers) or _nobody_says(engine, servers)
+    refusal = (
+        silence
+        or _refuse_an_empty_primary(engine, chosen, others, why)
+        or _refuse_to_fill(engine, chosen, [other for other in others if other.name in set_up])
+    )
     decision.errors += [refusal] if refusal else []
     return decision

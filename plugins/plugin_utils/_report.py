@@ -270,7 +270,7 @@ def cluster_report(
 ) -> Report:
     """Judge the cluster; healthy only where every part is."""
     hosts = {server["host"]: hostvars[server["host"]] for server in topology["servers"]}
-    verdicts = looks_of(hosts, "__webcluster_verdicts", elsewhere)
+    verdicts = looks_of(hosts, ("__webcluster_verdicts",), elsewhere)
     doors = {str(look["__webcluster_door"]["name"]): look for look in looks_at_doors}
     rows = [*front_rows(topology, doors), *data_rows(topology, verdicts), *split_rows(topology, verdicts, doors)]
     reasons = list(topology["errors"])

@@ -114,12 +114,13 @@ def data_servers(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) ->
 
 
 def looks_of(
-    hosts: Mapping[str, Mapping[str, t.Any]], variable: str, elsewhere: Sequence[Mapping[str, t.Any]]
+    hosts: Mapping[str, Mapping[str, t.Any]], registered: Sequence[str], elsewhere: Sequence[Mapping[str, t.Any]]
 ) -> dict[tuple[str, str], Mapping[str, t.Any]]:
-    """Return what each data server said, by engine and host; `variable` holds what the hosts of the run registered."""
+    """Return what each data server said last, by engine and host; `registered` are the variables of the hosts of the run."""
     results = list(elsewhere)
     for variables in hosts.values():
-        results += (variables.get(variable) or {}).get("results") or []
+        for name in registered:
+            results += (variables.get(name) or {}).get("results") or []
     return {(result["item"]["engine"], result["item"]["host"]): result for result in results if "item" in result}
 
 
@@ -198,7 +199,7 @@ def topology(
     settings = Settings(hosts, all_options())
     found = {name: host_address(name, variables) for name, variables in hosts.items()}
     addresses = {name: address or "" for name, address in found.items()}
-    looks = looks_of(hosts, "__webcluster_looks", elsewhere)
+    looks = looks_of(hosts, ("__webcluster_looks", "__webcluster_looks_again"), elsewhere)
     errors: list[str] = []
     notes: list[str] = []
 
@@ -220,7 +221,7 @@ def topology(
             for name in names
             if name in must_answer and "state" not in statuses.get(name, {})
         ]
-        decision = decide(engine, names, statuses, addresses)
+        decision = decide(engine, names, statuses, addresses, must_answer)
         errors += decision.errors
         notes += decision.notes
         tiers["engines"][key] = {

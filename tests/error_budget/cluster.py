@@ -137,9 +137,10 @@ class Lab:
         found: dict[str, list[str]] = self.run_python(host, ROWS.format(own=OWN_DATABASES))
         return found
 
-    def keys(self, host: str) -> dict[str, str]:
+    def keys(self, host: str, user: str = "admin", password: str | None = None) -> dict[str, str]:
         """Every key with its value on a Redis host."""
-        found: dict[str, str] = self.run_python(host, KEYS, user="admin", password=self.secret("redis_admin"))
+        secret = self.secret("redis_admin") if password is None else password
+        found: dict[str, str] = self.run_python(host, KEYS, user=user, password=secret)
         return found
 
     def keep_items(self, primary: str) -> None:

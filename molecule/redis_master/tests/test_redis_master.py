@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.asking import PASSWORDS
 from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
 from testinfra.host import Host
 
@@ -231,3 +232,46 @@ def test_replica_is_not_promoted_by_the_way(ask: Ask) -> None:
     assert "is a replica of 127.0.0.1:6390, not a primary, and is left as it is" in output
     assert ask("monitor", "ROLE").startswith("slave")
     ask("admin", "REPLICAOF", "NO", "ONE")
+
+
+def set_up_by_distribution(host: Host, flavor: str) -> None:
+    """Put the package's own server there, with keys that it has saved nowhere yet."""
+    script = f"""
+        systemctl stop {flavor}-server
+        apt-get purge --quiet --yes {flavor}-server
+        rm -rf /etc/{flavor} /var/lib/{flavor} /etc/systemd/system/{flavor}-server.service.d
+        systemctl daemon-reload
+        apt-get install --quiet --yes --no-install-recommends --reinstall {flavor}-server {flavor}-tools
+        systemctl restart {flavor}-server
+        for number in $(seq 500); do echo SET kept:$number $number; done | {flavor}-cli | uniq
+    """
+    assert host.check_output(f"sh -euc '{script}'").splitlines()[-1] == "OK"
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["at once", "after an interrupted run"])
+def test_b4_a_distribution_server_with_keys_is_taken_over(host: Host, flavor: str, ask: Ask, interrupted: bool) -> None:
+    set_up_by_distribution(host, flavor)
+    if interrupted:
+        # The users have come, the ACL file has not, and somebody let the server write its file.
+        rules = (f">{PASSWORDS['admin']}", "~*", "&*")
+        host.check_output(f"{flavor}-cli ACL SETUSER admin on %s %s %s +@all", *rules)
+        assert ask("admin", "ACL", "SETUSER", "default", "off") == "OK"
+        assert ask("admin", "CONFIG", "REWRITE") == "OK"
+    code, output = converge("redis_master")
+    assert code == 0, output
+    assert ask("admin", "DBSIZE") == "500"
+    assert ask("admin", "GET", "kept:500") == "500"
+    assert "NOAUTH" in host.check_output(f"{flavor}-cli PING")
+    code, output = converge("redis_master")
+    assert (code, changes(output)) == (0, 0), output
+
+
+def test_b4_users_of_its_own_are_named_before_any_change(host: Host, flavor: str) -> None:
+    set_up_by_distribution(host, flavor)
+    host.check_output(f"{flavor}-cli ACL SETUSER cron on nopass '~*' +@all")
+    code, output = converge("redis_master")
+    assert code == 2
+    assert "The server has ACL users of its own, cron, which" in output
+    assert changes(output) == 0
+    host.check_output(f"{flavor}-cli ACL DELUSER cron")
+    assert converge("redis_master")[0] == 0

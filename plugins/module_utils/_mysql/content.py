@@ -15,9 +15,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status i
 
 # Variables that read_content() needs; a server lacks those of the other flavor.
 VARIABLES = ("gtid_binlog_state", "gtid_executed", "gtid_slave_pos", "server_id", "server_uuid", "version")
-# A login without the right to see all schemas gets its own ones only.
+# A login without the right to see all schemas gets its own ones only. Whoever sets a server up by hand gets a schema "test",
+# which nobody's data are in until it has a table.
 READ_SCHEMAS = (
-    "SELECT SCHEMA_NAME AS name, (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES"
+    "SELECT SCHEMA_NAME AS name, SCHEMA_NAME = 'test' AND NOT EXISTS (SELECT 1 FROM information_schema.TABLES"
+    " WHERE TABLE_SCHEMA = 'test') AS bare, (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES"
     " WHERE PRIVILEGE_TYPE = 'SHOW DATABASES' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) AS sees_all"
     " FROM information_schema.SCHEMATA"
 )
@@ -54,7 +56,7 @@ class Content:
 
 def user_schemas(schemas: Rows) -> tuple[str, ...]:
     """Return the schemas of users; "#mysql50#lost+found" is the mount point's own folder."""
-    names = (row.get("name") or "" for row in schemas)
+    names = (row.get("name") or "" for row in schemas if row.get("bare") != "1")
     return tuple(
         sorted(name for name in names if name.lower() not in SYSTEM_SCHEMAS and not name.startswith("#mysql50#"))
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,11 +15,23 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import Content, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors import NO_SOCKET
 
-VARIABLES = (*content.VARIABLES, "bind_address", "datadir", "port", "read_only", "super_read_only")
+VARIABLES = (
+    *content.VARIABLES,
+    "bind_address",
+    "datadir",
+    "gtid_domain_id",
+    "log_bin",
+    "port",
+    "read_only",
+    "super_read_only",
+)
 # SHOW, not SELECT @@x: a variable that the other flavor lacks is no error there.
 READ_VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})".format(
     ", ".join(f"'{name}'" for name in VARIABLES)
 )
+# What every server has that nobody gave another one.
+USUAL_ID = 1
+HIGHEST_ID = 2**32 - 1
 READ_TEST_TABLES = "SELECT COUNT(*) AS count FROM information_schema.tables WHERE table_schema = 'test'"
 
 
@@ -48,6 +61,19 @@ class Server:
         """Without any set-up MySQL makes certificates itself, MariaDB does so from 11.4 on."""
         return not self.is_mariadb or self.version >= (11, 4)
 
+    @property
+    def lasting_id(self) -> int | None:
+        """Its server_id, where it is known by it; an empty server is known by none yet."""
+        own = int(self.variables.get("server_id") or 0)
+        return own if own > USUAL_ID and not self.content.empty else None
+
+    @property
+    def is_unlogged(self) -> bool:
+        """Whether it holds data that no binary log will have, and does not say so yet."""
+        held = self.content
+        logs = self.is_on("log_bin") or "log_bin" not in self.variables
+        return self.is_mariadb and not logs and bool(held.schemas) and not held.received
+
     def is_on(self, name: str) -> bool:
         return self.variables.get(name, "").upper() in ("ON", "1", "YES")
 
@@ -55,6 +81,11 @@ class Server:
 def read_server(variables: Rows, schemas: Rows) -> Server:
     values = {(row["Variable_name"] or "").lower(): row["Value"] or "" for row in variables}
     return Server(values, frozenset(row["name"] or "" for row in schemas), read_content(values, schemas))
+
+
+def new_id() -> int:
+    """A server_id that no server had before, as a replica skips whatever was once written under its own."""
+    return USUAL_ID + 1 + secrets.randbelow(HIGHEST_ID - USUAL_ID)
 
 
 def is_absent(error: MysqlError) -> bool:

@@ -291,6 +291,23 @@ def primary_problem(client: Client, login: MysqlLogin) -> Problem | None:
     return None
 
 
+def skipped(client: Client, server: Server, wanted: Wanted) -> str | None:
+    """Say that this empty server would skip transactions of the primary's logs, as they bear its own server_id, or None.
+
+    Only MariaDB tells the numbers that its logs hold.
+    """
+    if not server.is_mariadb or not server.content.empty:
+        return None
+    own = server.variables.get("server_id", "")
+    state = (client.query(["SELECT @@GLOBAL.gtid_binlog_state AS state"])[0][0]["state"] or "").split(",")
+    if own not in [gtid.split("-")[1] for gtid in state if gtid.count("-") == 2]:
+        return None
+    return (
+        f"the binary logs of the primary {wanted.address} hold transactions under server_id {own}, which is this server's, so it"
+        " would skip them: give it a number that no server had"
+    )
+
+
 def plan_read_only(plan: Plan, server: Server, read_only: bool) -> None:
     """Open or close the server for writes; MySQL's root is stopped by super_read_only only."""
     closing = "read_only" if server.is_mariadb else "super_read_only"
@@ -316,6 +333,11 @@ def plan_primary(server: Server, channels: Sequence[Channel]) -> Plan:
         )
         return plan
     plan_read_only(plan, server, False)
+    if server.is_unlogged:
+        # Its logs, once there are any, begin with the number after it, by which they are seen to lack a part.
+        number = f"{server.variables.get('gtid_domain_id') or 0}-{server.variables['server_id']}-1"
+        plan.statements.append(f"SET GLOBAL gtid_slave_pos = {quote(number)}")
+        plan.before["logs_begin_after"], plan.after["logs_begin_after"] = "", number
     return plan
 
 

@@ -10,6 +10,7 @@ import errno
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Callable, Protocol, Union
@@ -236,7 +237,7 @@ class Reader:
 class RedisClient:
     """One connection, opened at the first command. Use it as a context manager or call close().
 
-    kept: the login of this host, for a server that does not know the given one yet.
+    others: logins for a server that does not know the given one yet; one without a password for a server that knows no users.
     """
 
     def __init__(
@@ -244,10 +245,10 @@ class RedisClient:
         login: RedisLogin,
         connector: Connector | None = None,
         timeout: float = 10.0,
-        kept: RedisLogin | None = None,
+        others: Sequence[RedisLogin] = (),
     ) -> None:
         self.login = login
-        self.kept = kept
+        self.others = others
         self.connector: Connector = connector or connect
         self.timeout = timeout
         self._link: Any = None
@@ -273,23 +274,43 @@ class RedisClient:
     def log_in_as(self, login: RedisLogin) -> None:
         """Go on under another login."""
         self.close()
-        self.login, self.kept = login, None
+        self.login, self.others = login, ()
 
     def _open(self) -> tuple[Any, Reader]:
-        if self._link is None or self._reader is None:
-            self._link = self.connector(self.login)
-            self._reader = Reader(self._link, self.timeout)
-            if self.login.password is not None:
-                user = (self.login.username,) if self.login.username else ()
-                self._link.sendall(encode(("AUTH", *user, self.login.password)))
-                try:
-                    self._reader.read()
-                except RedisError as error:
-                    if error.kind != "auth" or self.kept is None:
-                        raise
-                    self.log_in_as(self.kept)
-                    return self._open()
-        return self._link, self._reader
+        if self._link is not None and self._reader is not None:
+            return self._link, self._reader
+        try:
+            return self._log_in(self.login)
+        except RedisError as refusal:
+            found = self._log_in_otherwise() if refusal.kind == "auth" else None
+            if found is None:
+                raise
+            return found
+
+    def _log_in(self, login: RedisLogin) -> tuple[Any, Reader]:
+        self._link = link = self.connector(login)
+        self._reader = reader = Reader(link, self.timeout)
+        if login.password is not None:
+            user = (login.username,) if login.username else ()
+            link.sendall(encode(("AUTH", *user, login.password)))
+            reader.read()
+        return link, reader
+
+    def _log_in_otherwise(self) -> tuple[Any, Reader] | None:
+        """Go on under the first of the other logins that the server takes."""
+        for login in self.others:
+            self.close()
+            try:
+                link, reader = self._log_in(login)
+                if login.password is None:
+                    # Only a command tells whether the server wants a name.
+                    link.sendall(encode(("PING",)))
+                    reader.read()
+            except RedisError:
+                continue
+            self.login, self.others = login, ()
+            return link, reader
+        return None
 
     def command(self, *args: str | bytes) -> Reply:
         """Send one command and return its reply; an error reply raises RedisError and keeps the connection."""

@@ -96,20 +96,14 @@ def where(login: RedisLogin) -> str:
 
 def open_client(login: RedisLogin, connector: Connector | None = None, kept: RedisLogin | None = None) -> RedisClient:
     """Return a client that has logged in, by the kept login at worst, or without a name where the server knows no users."""
-    client = RedisClient(login, connector, kept=kept)
-    try:
-        client.command("PING")
-    except RedisError as error:
-        if error.kind != "auth" or login.password is None:
-            raise
-        open_door = RedisClient(replace(login, username=None, password=None), connector)
-        try:
-            open_door.command("PING")
-        except RedisError:
-            open_door.close()
-            raise error from None
-        return open_door
+    client = RedisClient(login, connector, others=other_logins(login, kept))
+    client.command("PING")
     return client
+
+
+def other_logins(login: RedisLogin, kept: RedisLogin | None) -> list[RedisLogin]:
+    """What is tried where a server of this host refuses a login: the one that it keeps, and none, as distributions set servers up."""
+    return [*([kept] if kept else []), replace(login, username=None, password=None)]
 
 
 def config_get(client: RedisClient, name: str) -> str | None:
@@ -122,6 +116,17 @@ def config_get(client: RedisClient, name: str) -> str | None:
             value = next(iter(pairs.values()))
         return value if isinstance(value, str) else None
     return None
+
+
+def refuse_lost_keys(login: RedisLogin, error: RedisError, data_dir: str | None, run: Runner, program: str) -> None:
+    """Raise when the restart of a server that did not let us in would lose keys."""
+    if error.kind == "auth" and data_dir and not (Path(data_dir) / "appendonlydir").exists():
+        raise RefusedError(
+            f"The server at {where(login)} does not let us in ({error.message}) and has no append-only file, so that a restart"
+            f" would start it empty. Nothing was changed: give it our user, ACL SETUSER {login.username} on '>...' ~* &* +@all,"
+            " and run again."
+        )
+    refuse_lost_snapshot(data_dir, run, program)
 
 
 def refuse_lost_snapshot(data_dir: str | None, run: Runner, program: str) -> None:

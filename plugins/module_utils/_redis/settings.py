@@ -161,6 +161,18 @@ def live_users(client: RedisClient) -> dict[str, list[str]]:
     return parse_users("\n".join(str(line) for line in reply) if isinstance(reply, list) else "")
 
 
+def refuse_own_users(client: RedisClient, acl_file: str, names: Sequence[str]) -> None:
+    """Raise where a server that has not got our file yet knows users that the file will not have."""
+    if config_get(client, "aclfile") == acl_file:
+        return
+    own = [name for name in live_users(client) if name not in (*names, "default")]
+    if own:
+        raise RefusedError(
+            f"The server has ACL users of its own, {', '.join(own)}, which {acl_file} would not have. Nothing was changed: name"
+            " them in redis_server_extra_users, or remove them from the server."
+        )
+
+
 def _hashes(rules: list[str]) -> set[str]:
     return {rule for rule in rules if rule.startswith("#")}
 
@@ -213,13 +225,17 @@ def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan,
 def make_plan(
     client: RedisClient,
     settings: Mapping[str, str],
-    users: Mapping[str, list[str]],
+    users: Mapping[str, list[str]] | None,
     known: Collection[str] | None = None,
 ) -> Plan:
-    """Compare; nothing is changed. known: names of users that were given before, where what is former has to stay."""
+    """Compare; nothing is changed. Without users those of the server are left alone.
+
+    known: names of users that were given before, where what is former has to stay.
+    """
     plan = Plan()
     plan_settings(client, settings, plan)
-    plan_users(client, users, plan, known)
+    if users is not None:
+        plan_users(client, users, plan, known)
     return plan
 
 

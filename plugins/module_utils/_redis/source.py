@@ -54,6 +54,7 @@ class Found:
     password: str
     written: Primary | None
     config_file: str
+    append_only: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def look(client: RedisClient, read_file: Callable[[str], str]) -> Found:
         password=config_get(client, "masterauth") or "",
         written=written_primary(read_file(config_file)) if config_file else primary,
         config_file=config_file,
+        append_only=config_get(client, "appendonly") == "yes",
     )
 
 

@@ -44,7 +44,11 @@ def _mysql_data(root: Path) -> Iterator[Path]:
     for directory in _directories(root, ("etc/mysql",), ("/var/lib/mysql",), "datadir"):
         for path in directory.iterdir():
             system = path.name in SYSTEM_SCHEMAS or path.name.startswith(("#", ".")) or path.name == "lost+found"
-            if path.is_dir() and not system:
+            # As a server set up by hand has it, without a table.
+            bare = (
+                path.name == "test" and path.is_dir() and not [each for each in path.iterdir() if each.name != "db.opt"]
+            )
+            if path.is_dir() and not system and not bare:
                 yield path
 
 

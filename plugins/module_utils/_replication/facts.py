@@ -124,7 +124,8 @@ class Snapshot:
     knows, those of source, master, mariadb or redis. account: who asked. link_ages: those of connections to several
     primaries that cannot be told apart. peers: who the other channels follow, where only one is judged. writers: accounts
     that read_only does not stop. absent_channel: a sentence on the channel that was asked for and is not there. member_of: the
-    cluster that the server belongs to, where that is not replication from a primary. addresses: its own ones. lenient:
+    cluster that the server belongs to, where that is not replication from a primary. in_logs: whether the binary logs hold all that
+    the server holds, from its first transaction on. addresses: its own ones. lenient:
     settings by which a replica skips errors or conflicts.
     """
 
@@ -144,6 +145,7 @@ class Snapshot:
     writes_refused: Refusal | None = None
     loading: bool = False
     empty: bool | None = None
+    in_logs: bool | None = None
     gtid_mode: str | None = None
     gtid_strict: bool | None = None
     executed: str | None = None

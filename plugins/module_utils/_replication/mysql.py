@@ -17,7 +17,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
+    Client,
+    MysqlError,
+    Row,
+    Rows,
+    quote,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
@@ -78,7 +84,12 @@ class MysqlProbe:
         try:
             ask(self.client, self.questions, answers)
         except MysqlError as error:
+            if error.kind == "privilege":
+                # A connection keeps the account that it came as, also where there is a better one by now.
+                self.client.close()
             return Look(failure(error, answers))
+        with contextlib.suppress(MysqlError):
+            go_on_to_the_first_transaction(self.client, answers)
         reply = self._send(canary, answers) if canary else None
         snapshot = translate(answers, self.channel)
         self.heartbeats.listen(snapshot, self.clock())
@@ -220,6 +231,10 @@ def _show(what: str, names: Collection[str]) -> str:
     return f"SHOW GLOBAL {what} WHERE Variable_name IN ({', '.join(repr(name) for name in sorted(names))})"
 
 
+# How many events a log has at most before its first transaction, and how many logs are looked at.
+FIRST_EVENTS = 8
+FIRST_LOGS = 10
+
 _ASK_GTIDS = Question("gtids", (_GTIDS,), optional=False)
 _ASK_BINLOG = Question(
     "binlog",
@@ -253,6 +268,8 @@ QUESTIONS = (
     ),
     Question("workers", chosen("DO 0", ("/*!50700", _WORKERS))),
     Question("group", chosen("DO 0", ("/*!80002", _GROUP))),
+    # Without a name it is the oldest one; MariaDB's begins with the position before it, MySQL has gtid_purged.
+    Question("first_log", chosen("DO 0", ("/*M!100005", f"SHOW BINLOG EVENTS LIMIT {FIRST_EVENTS}"))),
     Question("global_lock", chosen("DO 0", ("/*!80000", _MYSQL_GLOBAL_LOCK), ("/*M!100300", _GLOBAL_LOCK))),
 )
 AFTER_A_WRITE = (_ASK_GTIDS, _ASK_BINLOG)
@@ -311,6 +328,18 @@ def _other_status(client: Client, error: MysqlError) -> Rows:
     raise error
 
 
+def go_on_to_the_first_transaction(client: Client, answers: Answers) -> None:
+    """Add the beginnings of further logs where the oldest one holds no transaction, as a server that was started again at once leaves it."""
+    found = answers.rows.get("first_log") or []
+    if not found or any(row.get("Event_type") == "Gtid" for row in found):
+        return
+    for log in client.query(["SHOW BINARY LOGS"])[0][1:FIRST_LOGS]:
+        more = client.query([f"SHOW BINLOG EVENTS IN {quote(log['Log_name'] or '')} LIMIT {FIRST_EVENTS}"])[0]
+        found += more
+        if any(row.get("Event_type") == "Gtid" for row in more):
+            return
+
+
 # --- What it means ------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +365,7 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
     link_ages = _place_heartbeats(every, threads, status, variables.get("now"))
     channels = [item for item in every if channel is None or item.name == channel]
     account = text(variables.get("account"))
+    empty = read_content(variables, rows["schemas"]).empty if "schemas" in rows else None
     return Snapshot(
         engine="mysql",
         flavor=flavor,
@@ -356,7 +386,8 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         link_ages=link_ages if channel is None else [],
         replicas=_replicas(rows, threads),
         writes_refused=_writes_refused(answers, variables, threads),
-        empty=read_content(variables, rows["schemas"]).empty if "schemas" in rows else None,
+        empty=empty,
+        in_logs=_in_logs(variables, rows.get("first_log", [])) if empty is False else None,
         gtid_mode=_gtid_mode(flavor, variables, channels),
         gtid_strict=on(variables.get("gtid_strict_mode")),
         executed=squeezed(variables.get("gtid_slave_pos" if flavor == "mariadb" else "gtid_executed")),
@@ -389,6 +420,20 @@ def variables_of(rows: Mapping[str, Rows]) -> Raw:
     for row in [*rows.get("versions", []), *rows.get("gtids", [])]:
         variables.update({name: value for name, value in lower(row).items() if value is not None})
     return variables
+
+
+def _in_logs(variables: Raw, first_log: Rows) -> bool | None:
+    """Whether the binary logs hold all that the server holds; None where that cannot be told."""
+    if on(variables.get("log_bin")) is False:
+        return False
+    if "gtid_purged" in variables:
+        return str(variables.get("gtid_mode")).upper() == "ON" and not squeezed(variables["gtid_purged"])
+    before = [row.get("Info") for row in first_log if row.get("Event_type") == "Gtid_list"]
+    first = [str(row.get("Info")) for row in first_log if row.get("Event_type") == "Gtid"]
+    if before and before[0] != "[]":
+        return False
+    # A server that was filled with a copy begins with the number after it.
+    return bool(re.search(r"GTID \d+-\d+-1\b", first[0])) if first else None
 
 
 def _channel(status: ReplicaStatus, links: Rows, workers: Rows) -> Channel:
@@ -691,7 +736,7 @@ def _notes(refused: Mapping[str, MysqlError], flavor: str, account: str | None) 
         )
         for name, error in refused.items()
         # What stands in its way is a finding, or there is no table to try it on.
-        if name != "global_lock"
+        if name not in ("global_lock", "first_log")
     ]
 
 

@@ -98,7 +98,7 @@ def report(
         "version_info": version_info(seen.version),
         "role": seen.role if snapshot else None,
         "read_only": seen.read_only,
-        "data": {"empty": seen.empty},
+        "data": {"empty": seen.empty, "in_logs": seen.in_logs},
         "identity": dict(vars(seen.identity)),
         "primary": _picked(first, "host", "port", "server_id", "uuid", "replid", "user"),
         "channels": [_channel(channel) for channel in seen.channels],

@@ -39,7 +39,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.ve
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 # What the second-by-second look leaves out is for people. The binary log stays in: a full disk shows there first.
-LEFT_OUT = ("status", "schemas", "rights", "writers", "group", "global_lock")
+LEFT_OUT = ("status", "schemas", "rights", "writers", "group", "global_lock", "first_log")
 EACH_SECOND = tuple(question for question in QUESTIONS if question.name not in LEFT_OUT)
 # A primary takes writes when it is one and open; what else may be wrong with it is no reason to send them nowhere.
 ONLY_WRITABLE = tuple(name for name in CHECK_NAMES if name not in ("reachable", "role", "read_only"))

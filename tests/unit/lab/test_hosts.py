@@ -140,11 +140,11 @@ def test_every_network_and_host_tells_whose_it_is(make: Make, monkeypatch: pytes
         assert {f"wclab={lab.name}", f"wclab-checkout={lab.checkout}", f"wclab-prefix={lab.prefix}"} <= set(words)
 
 
-@pytest.mark.parametrize("action", ["up", "down", "image"])
+@pytest.mark.parametrize("action", ["up", "down", "replace", "image"])
 def test_who_is_not_root_is_told_so_first(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli.os, "geteuid", lambda: 65534)
     with pytest.raises(LabError, match="needs root: run it with sudo"):
-        cli.main([action])
+        cli.main([action, *(["web1"] if action == "replace" else [])])
 
 
 def test_the_command_after_a_host_is_passed_on() -> None:
@@ -161,3 +161,43 @@ def test_a_container_that_is_busy_is_removed_a_moment_later(make: Make, busy: in
     with pytest.raises(LabError) if left else nullcontext():
         hosts.remove(engine, names, pause=0)
     assert len(engine.rows) == left
+
+
+def test_a_replaced_host_is_an_empty_one_of_the_same_image_with_another_host_key(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, made, waited = make(), [], []
+
+    class Maker(Engine):
+        def __call__(self, *words: str, check: bool = True) -> str:
+            if words[0] == "run":
+                made.append(words)
+            return super().__call__(*words, check=check)
+
+    engine: Any = Maker(lab)
+    for row in engine.rows:
+        row["Labels"] = {**row["Labels"], "wclab-image": "image-of-12"}
+    monkeypatch.setattr(hosts, "ROOT_ID", os.getuid())
+    monkeypatch.setattr(hosts, "wait_booted", lambda _lab, host: waited.append(host.name))
+    write_keys(lab, os.getuid())
+    before = (lab.state / "known_hosts").read_text().splitlines()
+    hosts.replace(lab, "db1", engine)
+    assert made == [tuple(hosts.container_argv(lab, lab.hosts[1], "image-of-12"))]
+    assert [row["Names"] for row in engine.rows] == [[lab.container(lab.hosts[0])]]
+    assert waited == ["db1"]
+    after = (lab.state / "known_hosts").read_text().splitlines()
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert after[1].split()[0] == before[1].split()[0]
+
+
+def test_a_host_that_is_not_up_is_not_replaced(make: Make) -> None:
+    engine: Any = Engine()
+    with pytest.raises(LabError, match="Lab host db1 is not up: run lab-up first"):
+        hosts.replace(make(), "db1", engine)
+
+
+@pytest.mark.parametrize("action", ["ssh", "replace"])
+def test_a_host_that_the_lab_does_not_have_is_named(action: str, two: tuple[Cluster, Cluster, Engine]) -> None:
+    with pytest.raises(LabError, match="HOST is 'db9'; expected one of web1, db1"):
+        cli.main([action, "--inventory", str(two[0].inventory), "db9"])

@@ -247,6 +247,32 @@ def test_b2_a_primary_is_done_before_its_replica_begins(tmp_path_factory: pytest
         assert max(at for at, host in enumerate(hosts) if host == primary) < hosts.index(follower)
 
 
+SPEECHLESS: dict[str, Any] = {
+    "state": "unsupported",
+    "role": None,
+    "checks": {"reachable": {"value": "no_client"}},
+    "data": {"empty": None},
+}
+
+
+def test_b4_a_running_server_without_the_client_is_asked_before_anything_is_decided(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    looks = {**dict.fromkeys(HEALTHY, FRESH), "db1": SPEECHLESS}
+    told = [Answer("apt", {"changed": True}, "db1"), *answers(looks, HEALTHY)]
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, told, tmp_path_factory.mktemp("speechless"), "--tags", "never")
+    before = [(call.module, call.arguments.get("name")) for call in run.calls if call.host == "db1"]
+    asked = ("replication_status", None)
+    assert before[before.index(asked) :][:3] == [asked, ("apt", "python3-pymysql"), asked]
+    assert [call.host for call in run.calls if call.module == "apt"] == ["db1"]
+
+
+def test_b4_status_installs_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    told = answers({**HEALTHY, "db1": SPEECHLESS}, HEALTHY)
+    run = run_playbook(CHECKOUT / "playbooks/status.yml", INVENTORY, told, tmp_path_factory.mktemp("looked"))
+    assert [call for call in run.calls if call.module == "apt"] == []
+
+
 def judged(run: Run, host: str) -> dict[str, Any]:
     """What a host was asked for its verdict."""
     [arguments] = [arguments for arguments in run.of(host, "replication_status") if "canary" in arguments]

@@ -29,7 +29,13 @@ CASES = {
     "debian13": Case(USUAL),
     "replica": Case({**USUAL, "mysql_server_source_host": "10.0.0.20", "mysql_server_bind_address": "10.0.0.21"}),
     "sid": Case({**USUAL, "mysql_server_flavor": "mysql"}, release="sid"),
-    "settings": Case({**USUAL, "mysql_server_settings": {"sort_buffer_size": "1M", "general_log": False}}),
+    "settings": Case(
+        {
+            **USUAL,
+            "mysql_server_server_id": 77,
+            "mysql_server_settings": {"sort_buffer_size": "1M", "general_log": False},
+        }
+    ),
     "restarted": Case(USUAL, answers={"configured_service": {"action": "tell"}}),
     "alone": Case(
         {
@@ -96,9 +102,9 @@ def test_every_server_can_become_the_primary(run: Run, name: str) -> None:
     assert wanted.items() <= options(run, name).items()
 
 
-def test_each_address_gives_a_number_of_its_own(run: Run) -> None:
-    assert options(run, "debian13")["server_id"] == str(0x0A000014)
-    assert options(run, "replica")["server_id"] == str(0x0A000015)
+def test_a2_a_server_has_the_number_that_its_data_are_known_by_or_the_one_that_is_set(run: Run) -> None:
+    assert options(run, "debian13")["server_id"] == "3120"
+    assert options(run, "settings")["server_id"] == "77"
 
 
 def test_server_listens_at_its_own_address_and_at_loopback(run: Run) -> None:

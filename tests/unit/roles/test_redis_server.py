@@ -27,6 +27,7 @@ USUAL = {
     "redis_server_memory_mb": 256,
     **{f"redis_server_{name}_password": password for name, password in PASSWORDS.items()},
 }
+SNAPSHOTS_ONLY = {"in_place": False, "reachable": True, "append_only": False}
 CASES = {
     "debian12": Case(USUAL, release="12"),
     "debian13": Case(USUAL),
@@ -37,6 +38,10 @@ CASES = {
     "restarted": Case(USUAL, answers={"redis_settings": {"restart": ["databases"]}}),
     "restarted_replica": Case(
         {**USUAL, "redis_server_source_host": "10.0.0.37"}, answers={"redis_settings": {"restart": ["databases"]}}
+    ),
+    "adopted": Case(USUAL, answers={"redis_source": SNAPSHOTS_ONLY}),
+    "without": Case(
+        {**USUAL, "redis_server_settings": {"appendonly": False}}, answers={"redis_source": SNAPSHOTS_ONLY}
     ),
     "own": Case(
         {
@@ -311,7 +316,7 @@ def test_files_are_for_root_and_the_server_only(run: Run, name: str) -> None:
         assert wanted.items() <= run.file(name, file).arguments.items()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "without"])
 def test_writes_outlive_a_restart_and_strangers_stay_out(run: Run, name: str) -> None:
     found = settings(run, name)
     assert found["appendonly"] == ["yes"]
@@ -367,3 +372,26 @@ def test_b2_a_primary_is_restarted_after_the_run_has_said_so(run: Run) -> None:
     )
     for name in ("restarted", "restarted_replica"):
         assert run.one(name, "systemd_service")["state"] == "restarted"
+
+
+@pytest.mark.parametrize("name", ["debian13", "valkey"])
+def test_b4_no_start_meets_users_beside_those_of_the_file(run: Run, name: str) -> None:
+    unit = run.file(name, f"{folder(name)}-server.service.d/webcluster.conf").content.splitlines()
+    wanted = f"ExecStartPre=+/bin/sed --in-place --follow-symlinks '/^user /d' /etc/{folder(name)}/{folder(name)}.conf"
+    assert wanted in unit
+
+
+def test_b4_a_running_server_has_its_append_only_file_before_any_start_could_ignore_its_keys(run: Run) -> None:
+    modules = [call.module for call in run.calls if call.host == "adopted"]
+    written = modules.index("configured_service")
+    assert modules.index("redis_settings") < written
+    assert run.of("adopted", "redis_settings")[0]["settings"] == {"appendonly": "yes"}
+    # What runs with one already, or is not to have one, needs no such task.
+    for name in ("debian13", "without"):
+        assert len(run.of(name, "redis_settings")) == 1
+
+
+def test_b4_the_look_before_any_change_knows_the_users_to_come(run: Run) -> None:
+    for arguments in run.of("own", "redis_source"):
+        assert arguments["acl_file"] == "/etc/redis/webcluster.acl"
+        assert arguments["acl_users"] == ["app", "replication", "monitor", "admin", "backup"]

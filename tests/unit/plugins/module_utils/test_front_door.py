@@ -136,6 +136,8 @@ class Demo:
         self.cache_works = True
         self.cached = False
         self.role = "replica"
+        # When the proxies see that replica.
+        self.replica_from = 0.0
         self.write_status = 201
 
     def __call__(self, method: str, path: str, data: t.Any) -> door.Answer:
@@ -153,6 +155,8 @@ class Demo:
             }
         kind = path.partition("?from=")[2]
         item = {"id": 7, "text": self.text, "mysql_host": "db2", "mysql_role": self.role}
+        if self.clock.time < self.replica_from:
+            item |= {"mysql_host": "db1", "mysql_role": "primary"}
         if kind == "cache":
             return (200, item) if self.cached else (404, {"error": "Item 7 is not there."})
         if kind == "auto":
@@ -204,6 +208,13 @@ def test_item_that_cannot_be_written_is_found(demo: Demo) -> None:
     look = item_look(demo)
     assert checks(look) == [("item_write", "error")]
     assert "status 503 from web1 (MySQL (write) does not answer)" in look.reasons[0].message
+
+
+def test_a2_a_replica_that_has_just_come_is_waited_for(demo: Demo) -> None:
+    demo.replica_from = 4.0
+    look = item_look(demo)
+    assert checks(look) == []
+    assert (look.item["replica"]["host"], look.item["replica"]["role"]) == ("db2", "replica")
 
 
 def test_reading_from_the_primary_is_an_error(demo: Demo) -> None:

@@ -22,6 +22,12 @@ def holding(version: str, *schemas: str, sees_all: str = "1", **variables: str) 
     )
 
 
+@pytest.mark.parametrize(("bare", "empty"), [("1", True), ("0", False)])
+def test_a1_a_schema_test_without_a_table_is_no_data(bare: str, empty: bool) -> None:
+    found = read_content({"version": "11.8.6-MariaDB"}, [{"name": "test", "bare": bare, "sees_all": "1"}])
+    assert found.empty is empty
+
+
 @pytest.mark.parametrize(
     "found",
     [

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, read_server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, new_id, read_server
 
 
 def server(version: str) -> Server:
@@ -37,3 +38,23 @@ def test_read_server_takes_names_in_any_case() -> None:
     assert not found.is_on("super_read_only")
     assert found.schemas == {"shop", "mysql"}
     assert found.content.schemas == ("shop",)
+
+
+@pytest.mark.parametrize(
+    ("own", "schemas", "lasting"),
+    [("7", ["shop"], 7), ("1", ["shop"], None), ("7", [], None), ("", ["shop"], None)],
+    ids=["known by it", "every server has it", "empty", "not told"],
+)
+def test_a2_an_empty_server_is_known_by_no_number(own: str, schemas: list[str], lasting: int | None) -> None:
+    shown: Rows = [{"name": name, "sees_all": "1"} for name in ("mysql", *schemas)]
+    found = read_server(
+        [{"Variable_name": "server_id", "Value": own}, {"Variable_name": "version", "Value": "11.8-MariaDB"}],
+        shown,
+    )
+    assert found.lasting_id == lasting
+
+
+def test_a2_a_new_number_is_another_each_time() -> None:
+    numbers = {new_id() for _time in range(50)}
+    assert len(numbers) == 50
+    assert all(1 < number < 2**32 for number in numbers)

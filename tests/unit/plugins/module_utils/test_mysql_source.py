@@ -22,6 +22,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source i
     read_channels,
     read_only_file,
     refuse_replica,
+    skipped,
     stored_by_mariadb,
     stored_by_mysql,
 )
@@ -314,3 +315,44 @@ def test_a_primary_that_lets_us_in_is_no_problem(grant: str) -> None:
 def test_the_primary_is_asked_the_way_the_replication_goes(here: Server, tls: str) -> None:
     assert primary_login(here, WANTED).tls == tls
     assert primary_login(MYSQL, replace(WANTED, tls="disabled")).tls == "auto"
+
+
+class Logs:
+    """A primary whose binary logs hold transactions of some servers."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    def query(self, _statements: list[str]) -> list[Rows]:
+        return [[{"state": self.state}]]
+
+
+def test_a2_an_empty_server_does_not_skip_what_was_written_under_its_number() -> None:
+    said = skipped(Logs("0-3-5,0-2-376"), MARIADB, WANTED)  # type: ignore[arg-type]
+    assert said == (
+        "the binary logs of the primary 10.0.0.20:3306 hold transactions under server_id 2, which is this server's, so it would"
+        " skip them: give it a number that no server had"
+    )
+    # Nothing of its own in the logs; it has data already, and goes on where it was; MySQL does not tell.
+    assert skipped(Logs("0-22-5,2-3-2"), MARIADB, WANTED) is None  # type: ignore[arg-type]
+    assert skipped(Logs("0-2-5"), server("11.8.6-MariaDB", gtid_slave_pos="0-3-1"), WANTED) is None  # type: ignore[arg-type]
+    assert skipped(Logs("0-2-5"), MYSQL, WANTED) is None  # type: ignore[arg-type]
+
+
+def adopted(**variables: str) -> Server:
+    values = {"version": "11.8.6-MariaDB", "server_id": "1", "log_bin": "OFF", "gtid_domain_id": "0", **variables}
+    return read_server(
+        [{"Variable_name": name, "Value": value} for name, value in values.items()], [{"name": "shop", "sees_all": "1"}]
+    )
+
+
+def test_b4_the_logs_of_a_server_that_had_none_begin_after_its_data() -> None:
+    plan = plan_primary(adopted(), [])
+    assert plan.statements == ["SET GLOBAL gtid_slave_pos = '0-1-1'"]
+    assert plan.after["logs_begin_after"] == "0-1-1"
+
+
+@pytest.mark.parametrize("variables", [{"log_bin": "ON"}, {"gtid_slave_pos": "0-1-1"}, {"version": "9.7.4-2"}])
+def test_b4_it_is_told_once_and_only_where_logs_are_missing(variables: dict[str, str]) -> None:
+    assert plan_primary(adopted(**variables), []).statements == []
+    assert plan_primary(server("11.8.6-MariaDB", log_bin="OFF"), []).statements == []

@@ -17,7 +17,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
     keep,
     kept_login,
     open_client,
+    other_logins,
     read_kept,
+    refuse_lost_keys,
     refuse_lost_snapshot,
 )
 
@@ -128,3 +130,21 @@ def test_b3_a_server_that_does_not_know_the_new_password_yet_is_entered_by_the_k
     assert open_client(new, lambda _login: Server(b"new"), old).login == new
     with pytest.raises(RedisError, match="WRONGPASS"):
         open_client(new, lambda _login: Server(b"another"), old)
+
+
+def test_b4_a_server_that_knows_no_users_is_entered_even_where_the_kept_login_is_of_the_one_before_it() -> None:
+    new, old = RedisLogin(username="admin", password="new"), RedisLogin(username="admin", password="old")
+    assert other_logins(new, None) == [RedisLogin()]
+    assert open_client(new, lambda _login: FakeLink(open_door=True), old).login == RedisLogin()
+
+
+def test_b4_a_server_that_lets_nobody_in_is_not_restarted_without_an_append_only_file(tmp_path: Path) -> None:
+    login, refused = RedisLogin(username="admin", password="secret"), RedisError("auth", "WRONGPASS")
+    # Its keys may be in memory only.
+    with pytest.raises(
+        RefusedError, match=r"127.0.0.1:6379 does not let us in \(WRONGPASS\) .* ACL SETUSER admin on '>...'"
+    ):
+        refuse_lost_keys(login, refused, str(tmp_path), check_rdb(""), "redis-check-rdb")
+    refuse_lost_keys(login, RedisError("unreachable", "refused"), str(tmp_path), check_rdb(""), "redis-check-rdb")
+    (tmp_path / "appendonlydir").mkdir()
+    refuse_lost_keys(login, refused, str(tmp_path), check_rdb(""), "redis-check-rdb")

@@ -22,6 +22,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings
     parse_users,
     password_rule,
     refuse_open_door,
+    refuse_own_users,
     rule_set,
     wait_for_aof,
 )
@@ -330,3 +331,22 @@ def test_b3_another_admin_takes_over_before_the_one_that_let_us_in_goes(entered_
     assert {name: rule_set(rules) for name, rules in parse_users("\n".join(server.users)).items()} == {
         name: rule_set(rules) for name, rules in parse_users(text).items()
     }
+
+
+def test_b4_users_of_a_servers_own_are_named_before_its_file_takes_them_away() -> None:
+    ours, others = ["app", "monitor"], ["user default on nopass ~* +@all", *LIST_70, "user cron on nopass ~* +@all"]
+    adopted = FakeServer({"aclfile": ""}, others)
+    with pytest.raises(
+        RefusedError, match=r"ACL users of its own, cron, which /etc/redis/our\.acl would not have. Nothing"
+    ):
+        refuse_own_users(adopted, "/etc/redis/our.acl", ours)  # type: ignore[arg-type]
+    refuse_own_users(adopted, "/etc/redis/our.acl", [*ours, "cron"])  # type: ignore[arg-type]
+    # Once the file is ours, a user beside it is drift.
+    refuse_own_users(FakeServer({"aclfile": "/etc/redis/our.acl"}, others), "/etc/redis/our.acl", ours)  # type: ignore[arg-type]
+    assert adopted.sent == []
+
+
+def test_b4_settings_alone_leave_the_users_alone() -> None:
+    server = FakeServer({"appendonly": "no"}, ["user default on nopass ~* +@all"])
+    plan = make_plan(server, {"appendonly": "yes"}, None)  # type: ignore[arg-type]
+    assert (plan.settings, plan.users, plan.stale) == ({"appendonly": "yes"}, {}, [])

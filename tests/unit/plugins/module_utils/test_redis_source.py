@@ -177,6 +177,7 @@ def test_look_reads_role_login_and_file() -> None:
             ("INFO", "keyspace"): {"db0": "keys=7,expires=0"},
             ("CONFIG", "GET", "masteruser"): ["masteruser", "replication"],
             ("CONFIG", "GET", "masterauth"): ["masterauth", "secret"],
+            ("CONFIG", "GET", "appendonly"): ["appendonly", "yes"],
         }
     )
     assert look(client, lambda _path: "replicaof 10.0.0.36 6379\n") == REPLICA  # type: ignore[arg-type]

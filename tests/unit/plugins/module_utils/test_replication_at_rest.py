@@ -45,6 +45,11 @@ def test_a1_a_fresh_mysql_directory_is_empty(tmp_path: Path) -> None:
     assert is_empty("mysql", tmp_path) is True
 
 
+def test_a1_a_schema_test_without_a_table_is_no_data(tmp_path: Path) -> None:
+    assert is_empty("mysql", write(tmp_path, "var/lib/mysql/test/db.opt")) is True
+    assert is_empty("mysql", write(tmp_path, "var/lib/mysql/test/t.ibd")) is False
+
+
 def test_a1_a_schema_is_data(tmp_path: Path) -> None:
     write(tmp_path, "var/lib/mysql/mysql/x")
     assert is_empty("mysql", write(tmp_path, "var/lib/mysql/shop/db.opt")) is False

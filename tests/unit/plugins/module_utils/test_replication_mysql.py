@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import compare
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
+    Failure,
     Identity,
     Raw,
     version_info,
@@ -104,6 +107,63 @@ def test_empty(schemas: list[str], sees_all: str, variables: Raw, empty: bool | 
     shown: Rows = [{"name": name, "sees_all": sees_all} for name in ("mysql", "sys", *schemas)]
     assert translate({**rows(**variables), "schemas": shown}).empty is empty
     assert translate(rows(**variables)).empty is None
+
+
+GTID_LIST: Row = {"Event_type": "Gtid_list", "Info": "[]"}
+FIRST: Row = {"Event_type": "Gtid", "Info": "BEGIN GTID 0-20-1 cid=12"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "first_log", "in_logs"),
+    [
+        ({"log_bin": "ON"}, [{"Event_type": "Format_desc", "Info": "Server ver: 11.8"}, GTID_LIST, FIRST], True),
+        # Its logs began after it was filled with a copy, or were turned on after all that it holds was written.
+        ({"log_bin": "ON"}, [GTID_LIST, {**FIRST, "Info": "GTID 0-20-501"}, FIRST], False),
+        ({"log_bin": "ON"}, [GTID_LIST, {**FIRST, "Info": "GTID 0-20-11"}], False),
+        ({"log_bin": "ON"}, [GTID_LIST], None),
+        # Purged.
+        ({"log_bin": "ON"}, [{**GTID_LIST, "Info": "[0-20-118]"}], False),
+        ({"log_bin": "ON"}, [], None),
+        # Its data were written before, or beside, any log.
+        ({"log_bin": "OFF"}, [], False),
+        ({"version": "9.7.4", "log_bin": "ON", "gtid_mode": "ON", "gtid_purged": ""}, [], True),
+        ({"version": "9.7.4", "log_bin": "ON", "gtid_mode": "ON", "gtid_purged": f"{OWN}:1-5"}, [], False),
+        ({"version": "9.7.4", "log_bin": "ON", "gtid_mode": "OFF", "gtid_purged": ""}, [], False),
+    ],
+)
+def test_a2_whether_the_logs_hold_everything(variables: Raw, first_log: Rows, in_logs: bool | None) -> None:
+    holds: Rows = [{"name": "shop", "sees_all": "1"}]
+    assert translate({**rows(**variables), "schemas": holds, "first_log": first_log}).in_logs is in_logs
+    nothing: Rows = [{"name": "mysql", "sees_all": "1"}]
+    assert translate({**rows(**variables), "schemas": nothing, "first_log": first_log}).in_logs is None
+
+
+class Logs:
+    """A server with binary logs, each with its first events."""
+
+    def __init__(self, *logs: list[Row]) -> None:
+        self.logs = logs
+        self.asked: list[str] = []
+
+    def query(self, statements: Sequence[str]) -> list[Rows]:
+        self.asked += statements
+        if statements == ["SHOW BINARY LOGS"]:
+            return [[{"Log_name": f"binlog.{number}"} for number in range(len(self.logs))]]
+        number = re.search(r"IN 'binlog\.(\d+)' LIMIT", statements[0])
+        assert number
+        return [list(self.logs[int(number[1])])]
+
+
+def test_a2_the_first_transaction_may_be_in_a_later_log() -> None:
+    logs = Logs([GTID_LIST], [GTID_LIST], [GTID_LIST, FIRST], [FIRST])
+    answers = mysql.Answers({"first_log": [dict(GTID_LIST)]})
+    mysql.go_on_to_the_first_transaction(logs, answers)  # type: ignore[arg-type]
+    assert answers.rows["first_log"][-1] == FIRST
+    assert len(logs.asked) == 3
+    # Nothing more is asked where it is known, or where the login may not look.
+    for rows_ in ([FIRST], []):
+        mysql.go_on_to_the_first_transaction(logs, mysql.Answers({"first_log": [dict(row) for row in rows_]}))  # type: ignore[arg-type]
+    assert len(logs.asked) == 3
 
 
 def test_replicas_are_the_dump_threads() -> None:
@@ -341,3 +401,23 @@ def test_flavor_is_a_word_not_a_number() -> None:
     assert mysql.flavor_of("26.10.0", "(Debian)") == "mysql"
     assert mysql.flavor_of("8.0.36-28", "Percona Server (GPL)") == "percona"
     assert mysql.flavor_of("5.5.5-10.4.1-MariaDB", None) == "mariadb"
+
+
+class Nobody:
+    """A server that let us in as somebody who may not look; it counts how often we took leave."""
+
+    timeout = 5.0
+    left = 0
+
+    def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
+        return [], MysqlError("privilege", "Access denied; you need the SLAVE MONITOR privilege", 1227)
+
+    def close(self) -> None:
+        self.left += 1
+
+
+def test_a2_who_may_not_look_comes_again_as_the_account_that_there_is_by_then() -> None:
+    client = Nobody()
+    probe = mysql.MysqlProbe(client, questions=mysql.QUESTIONS[:1])  # type: ignore[arg-type]
+    assert isinstance(probe.look().found, Failure)
+    assert client.left == 1

@@ -143,6 +143,23 @@ def test_check_mode_only_tells(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a2_the_number_of_a_server_that_holds_anything_stays(tmp_path: Path) -> None:
+    kept = Client(tmp_path, [], server_id="20", gtid_binlog_state="0-20-5")
+    assert run(Module(tmp_path, state="primary"), kept)["server_id"] == 20
+
+
+def test_a2_what_would_be_skipped_is_refused_once_the_server_has_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql_source, "wait_for_primary", lambda _ask, _timeout, _connected: None)
+    monkeypatch.setattr(mysql_source.source, "skipped", lambda _client, _server, _wanted: "it would skip them")
+    client = Client(tmp_path, [])
+    with pytest.raises(ModuleError, match="it would skip them; the replication here was not touched"):
+        ask_primary(Module(tmp_path, source_timeout=5), client, Primary())
+    assert client.changes == []
+    assert ask_primary(Module(tmp_path, check_mode=True, source_timeout=5), client, Primary())["changed"]
+
+
 def test_asking_needs_no_login(tmp_path: Path) -> None:
     module = Module(tmp_path, check_mode=True, user=None, password=None)
     assert run(module, Client(tmp_path, []))["statements"] == []
@@ -188,6 +205,7 @@ class Silent:
 def test_no_server_is_a_change_in_check_mode_and_a_failure_otherwise(tmp_path: Path) -> None:
     asked = ask_primary(Module(tmp_path, check_mode=True), Silent(), Primary())
     assert (asked["changed"], asked["in_place"]) == (True, False)
+    assert asked["server_id"] > 1
     with pytest.raises(ModuleError, match="no client"):
         ask_primary(Module(tmp_path), Silent(), Primary())
 

@@ -26,7 +26,7 @@ def replica(source: str, **more: t.Any) -> dict[str, t.Any]:
 
 def decide(engine: str = "mysql", **looks: dict[str, t.Any]) -> _primary.Decision:
     members = [name for name in MEMBERS[engine] if name in looks] or MEMBERS[engine]
-    return _primary.decide(ENGINES[engine], members, looks, ADDRESSES)
+    return _primary.decide(ENGINES[engine], members, looks, ADDRESSES, members)
 
 
 def error(engine: str = "mysql", **looks: dict[str, t.Any]) -> str:
@@ -98,6 +98,35 @@ def test_a1_an_empty_host_never_becomes_the_primary_of_a_replica_with_data(fresh
         " 0-20-118); nothing was changed: make the server with the newest data the primary (on it: STOP REPLICA; RESET"
         " REPLICA ALL; SET GLOBAL read_only = OFF) and run again, db1 then joins it as a replica."
     )
+
+
+@pytest.mark.parametrize(("emptied", "full"), [("r1", "r2"), ("r2", "r1")])
+def test_a1_no_server_with_data_is_started_beside_one_that_runs_empty(emptied: str, full: str) -> None:
+    said = error("redis", **{emptied: EMPTY, full: DOWN_WITH_DATA})
+    assert said == (
+        f"Redis: {full} holds data and does not answer, while {emptied} runs and is empty; nothing was changed: stop Redis on"
+        f" {emptied}, start it on {full}, make the server with the newest data the primary (on it: REPLICAOF NO ONE) and run again,"
+        f" {emptied} then joins it as a replica."
+    )
+
+
+@pytest.mark.parametrize("fresh", [FRESH, EMPTY, DOWN_AND_EMPTY], ids=["replaced", "started by hand", "emptied"])
+def test_a2_a_replica_is_not_filled_from_logs_that_lack_a_part(fresh: dict[str, t.Any]) -> None:
+    primary = look("primary", data={"empty": False, "in_logs": False})
+    assert error(db1=primary, db2=fresh, db3=replica("db1")) == (
+        "MySQL: db2 is empty and would replicate from db1, but the binary logs of db1 do not hold all of its data; nothing was"
+        " changed: fill it by hand as the role mysql_replica describes and run again, or leave it out with --limit."
+    )
+    assert "db2 and db3 are empty" in error(db1=primary, db2=fresh, db3=fresh)
+    assert decide(db1=primary, db2=replica("db1")).errors == []
+    # A run that leaves it alone, or only looks, goes on.
+    looks = {"db1": primary, "db2": fresh}
+    assert _primary.decide(ENGINES["mysql"], ["db1", "db2"], looks, ADDRESSES, ["db1"]).errors == []
+
+
+@pytest.mark.parametrize("in_logs", [True, None])
+def test_a2_a_replica_is_filled_from_logs_that_hold_everything(in_logs: bool | None) -> None:
+    assert decide(db1=look("primary", data={"empty": False, "in_logs": in_logs}), db2=FRESH).errors == []
 
 
 def test_a1_redis_says_how_many_keys_would_be_lost() -> None:
