@@ -181,7 +181,9 @@ def survey_errors(data: Json, options: _variables.Options) -> list[str]:
             elif name in options:
                 wanted = SURVEY_TYPES[options[name].get("type", "str")]
             else:
-                errors.append(f"{where} sets no option of a role or of the playbooks; expected one, or a variable that a playbook reads.")
+                errors.append(
+                    f"{where} sets no option of a role or of the playbooks; expected one, or a variable that a playbook reads."
+                )
                 continue
             if kind not in wanted:
                 errors.append(f"{where} is of type {kind}; expected {' or '.join(wanted)}.")
