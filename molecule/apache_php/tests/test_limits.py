@@ -21,7 +21,7 @@ ADDRESS = "10.95.1.4"
 ONE = "--limit=moleculeweb1"
 MIB = 1024 * 1024
 LIMITS = {
-    "apache_php_request_time_limit": 34,
+    "apache_php_request_time_limit": 40,
     "apache_php_upload_limit_mb": 2,
     "apache_php_ini_settings": {"error_reporting": "E_ALL & ~E_DEPRECATED"},
 }
