@@ -102,7 +102,7 @@ def test_e4_the_limit_of_a_body_holds_however_it_is_sent() -> None:
 
 @pytest.mark.usefixtures("limited")
 def test_b7_a_page_may_take_as_long_as_the_setting_says_and_b6_health_tells_that_nobody_is_answered(host: Host) -> None:
-    processes = len(host.check_output("pgrep --full 'php-fpm: pool www'").splitlines())
+    processes = len(host.check_output("pgrep --full '[p]hp-fpm: pool www'").splitlines())
     log = "/var/log/apache2/error.log"
     host.check_output("truncate --size 0 %s", log)
     with concurrent.futures.ThreadPoolExecutor(processes) as pool:
