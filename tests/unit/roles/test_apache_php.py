@@ -54,6 +54,8 @@ CASES = {
     "own12": Case(OWN, release="12", answers={"apache_modules": {"files": MODULE_FILES}}),
     "own": Case(OWN, answers={"apache_modules": {"files": MODULE_FILES}}),
     "limits": Case({**DEMO, "apache_php_request_time_limit": 120, "apache_php_upload_limit_mb": 64}),
+    # As -e name=value gives them.
+    "texts": Case({**DEMO, "apache_php_request_time_limit": "120", "apache_php_upload_limit_mb": "64"}),
     "large": Case({**DEMO, "apache_php_memory_mb": 0}, facts={"memtotal_mb": 16384, "processor_vcpus": 8}),
 }
 # The file, and the program that the role lets look at it.
@@ -404,3 +406,8 @@ def test_demo_password_is_for_php_only(run: Run) -> None:
     assert "mysql-secret" in config["secret_files"]["demo.json"]
     others = [call for call in run.calls if call.host == "debian13" and call.arguments != config]
     assert "mysql-secret" not in str(others)
+
+
+def test_numbers_may_be_given_as_text(run: Run) -> None:
+    for file in FILES:
+        assert run.file("texts", file).content == run.file("limits", file).content

@@ -64,6 +64,21 @@ GOOD: dict[str, Variables] = {
         "haproxy_http_bind_address": "::",
         "haproxy_stats_bind_address": "fd00::52",
     },
+    # As -e name=value gives them.
+    "texts": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_http_request_time_limit": "40",
+        "haproxy_http_upload_limit_mb": "16",
+        "haproxy_maxconn": "2000",
+        "haproxy_hard_stop_after": "61",
+    },
+    "numbers": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_http_request_time_limit": 40,
+        "haproxy_http_upload_limit_mb": 16,
+        "haproxy_maxconn": 2000,
+        "haproxy_hard_stop_after": 61,
+    },
     "lines": {
         "haproxy_http_backends": web("web1"),
         "haproxy_http_log_successes": False,
@@ -308,3 +323,8 @@ def test_redis_login_is_a_redis_command_byte_by_byte(config: Callable[[str], str
         command = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in words)
         assert bytes.fromhex(sent[1]) == command
         assert PASSWORD not in config(name)
+
+
+def test_numbers_may_be_given_as_text(run: Run) -> None:
+    assert run.refusal("texts") == ""
+    assert run.file("texts", "haproxy.cfg").content == run.file("numbers", "haproxy.cfg").content
