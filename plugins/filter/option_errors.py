@@ -26,7 +26,7 @@ options:
 EXAMPLES = r"""
 - name: Refuse what cannot be meant
   ansible.builtin.assert:
-    that: ('haproxy' | siteops.webcluster.option_errors({'haproxy_stats_port': haproxy_stats_port})) | length == 0
+    that: "'haproxy' | siteops.webcluster.option_errors({'haproxy_stats_port': haproxy_stats_port}) | length == 0"
 """
 
 RETURN = r"""

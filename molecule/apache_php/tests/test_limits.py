@@ -118,7 +118,8 @@ def test_b7_a_page_may_take_as_long_as_the_setting_says_and_b6_health_tells_that
         statuses = [answer.result()[0] for answer in answers]
     assert statuses == [200] * (processes - 1) + [504]
     begun = host.check_output("grep --only-matching 'begun [0-9]*' %s", log).splitlines()
-    assert Counter(begun) == {"begun 32": processes - 1, "begun 60": 1}
+    # What a page said that was ended is lost with it.
+    assert Counter(begun) == {"begun 32": processes - 1}
     assert request("/healthz")[0] == 200
     # Nobody waits for the one that was too long any more, and it is ended.
     host.check_output("sleep 3")
