@@ -115,11 +115,11 @@ def ask(ports: dict[str, int], tmp_path: Path) -> Iterator[Ask]:
 
 
 def test_b2_no_get_is_lost_where_a_web_server_lost_its_php(ask: Ask, seen: list[str]) -> None:
-    assert [ask("GET", "/") for _ in range(20)] == [200] * 20
+    assert [ask("GET", "/") for _number in range(20)] == [200] * 20
     # Half of them were tried on both.
     assert len(seen) > 20
 
 
 def test_b2_a_post_is_never_sent_twice(ask: Ask, seen: list[str]) -> None:
-    assert {ask("POST", "/") for _ in range(20)} == {200, 503}
+    assert {ask("POST", "/") for _number in range(20)} == {200, 503}
     assert seen == ["POST"] * 20
