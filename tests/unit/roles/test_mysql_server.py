@@ -36,6 +36,22 @@ CASES = {
             "mysql_server_settings": {"sort_buffer_size": "1M", "general_log": False},
         }
     ),
+    "shops": Case(
+        {
+            **USUAL,
+            "mysql_server_application_databases": ["shop", {"name": "archive", "character_set": "latin1"}],
+            "mysql_server_application_accounts": [
+                {
+                    "name": "reports",
+                    "password": "r",
+                    "databases": ["archive"],
+                    "privileges": ["SELECT"],
+                    "hosts": ["10.0.0.9"],
+                },
+                {"name": "shop", "password": "s", "databases": ["shop"]},
+            ],
+        }
+    ),
     "restarted": Case(USUAL, answers={"configured_service": {"action": "tell"}}),
     "alone": Case(
         {
@@ -167,7 +183,7 @@ def test_monitor_and_status_service_may_look(run: Run, name: str, look: list[dic
 
 
 def test_there_are_no_other_accounts(run: Run) -> None:
-    for name in CASES:
+    for name in set(CASES) - {"shops"}:
         assert set(accounts(run, name)) == {"replication", "app", "monitor", "webcluster-status"}
         assert run.one(name, "mysql_accounts")["remove_insecure"] is True
 
@@ -221,3 +237,15 @@ def test_b2_a_primary_is_restarted_after_the_run_has_said_so(run: Run) -> None:
 def test_b2_a_replica_is_restarted_without_a_word(run: Run) -> None:
     how = [call["on_change"] for call in run.of("replica", "configured_service") if call["name"] == "mariadb"]
     assert how == ["restart"]
+
+
+def test_e1_several_applications_have_their_own_accounts_and_databases(run: Run) -> None:
+    found = accounts(run, "shops")
+    assert run.one("shops", "mysql_accounts")["databases"] == ["shop", {"name": "archive", "character_set": "latin1"}]
+    assert found["app"]["grants"][0]["databases"] == ["shop", "archive"]
+    assert found["reports"]["grants"] == [{"databases": ["archive"], "privileges": ["SELECT"]}]
+    assert (found["reports"]["hosts"], found["shop"]["hosts"]) == (
+        ["10.0.0.9"],
+        USUAL["mysql_server_application_hosts"],
+    )
+    assert found["shop"]["grants"] == [{"databases": ["shop"], "privileges": found["app"]["grants"][0]["privileges"]}]
