@@ -1,0 +1,267 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection and may change at any time.
+"""What the sites mean for the cluster: the arguments that each role gets of them, and how the verdict asks for them."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
+    Site,
+    as_text,
+    asked_as,
+    home_of,
+    read_site,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, resolve
+
+OPTION = "webcluster_sites"
+PASSWORDS = "webcluster_site_passwords"
+# What may hold secrets, so that it stays where the inventory keeps it until a role needs it.
+SECRET_VALUES = ("environment", "ini_settings", "fpm_settings")
+# What a web server's role takes over as it is.
+WEB_VALUES = (
+    "name",
+    "domains",
+    "public",
+    "front_controller",
+    "htaccess",
+    "php_extensions",
+    "processes",
+    "shared_folders",
+    "restricted_paths",
+    "static_cache_seconds",
+)
+DATA_HOST = "127.0.0.1"
+# Beside what no application may do: what tells the names of other sites' keys, which hold the ids of their sessions.
+DENIED_COMMANDS = ("@dangerous", "@scripting", "scan", "randomkey", "client|tracking")
+
+Values = dict[str, t.Any]
+
+
+class Code(t.TypedDict):
+    """Where the code of a site comes from; source is empty where it comes by other ways, and may have a place for a version."""
+
+    source: str
+    version: str
+    exclude: list[str]
+    build: str
+    migrate: str
+
+
+class PlannedSite(t.TypedDict):
+    """What the playbooks know of a site; no secret is here."""
+
+    name: str
+    domains: list[str]
+    # What site_archive has to pack, and what is done before and after it.
+    code: Code
+    # How site_release_info asks for its releases.
+    place: dict[str, str]
+    # How front_door asks for it.
+    check: dict[str, t.Any]
+    request_time_limit: int
+    upload_limit_mb: int
+    database: dict[str, str] | None
+    redis: dict[str, t.Any] | None
+    sessions: str
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the data proxy of a web server offers MySQL and Redis."""
+
+    mysql_write: int
+    mysql_read: int
+    redis_write: int
+    redis_read: int
+
+
+def cluster_sites(settings: Settings, host: str) -> list[Site]:
+    """The sites, as one host of the cluster has them; all have the same."""
+    limits = settings.value(host, "webcluster_request_time_limit"), settings.value(host, "webcluster_upload_limit_mb")
+    return [read_site(values, *limits) for values in settings.value(host, OPTION) or []]
+
+
+def planned(site: Site) -> PlannedSite:
+    return {
+        "name": site.name,
+        "domains": list(site.domains),
+        "code": {
+            "source": site.source,
+            "version": site.version,
+            "exclude": list(site.exclude),
+            "build": site.build,
+            "migrate": site.migrate,
+        },
+        "place": {"name": site.name, "home": home_of(site.name)},
+        "check": {"name": site.name, "host": asked_as(site.domains), **vars(site.health)},
+        "request_time_limit": site.request_time_limit,
+        "upload_limit_mb": site.upload_limit_mb,
+        "database": vars(site.database).copy() if site.database else None,
+        "redis": {**vars(site.redis), "commands": list(site.redis.commands)} if site.redis else None,
+        "sessions": site.sessions,
+    }
+
+
+def proxy_sites(sites: Sequence[Site]) -> list[Values]:
+    """What the load balancers have to know: names and limits."""
+    return [
+        {
+            "name": site.name,
+            "domains": list(site.domains),
+            "request_time_limit": site.request_time_limit,
+            "upload_limit_mb": site.upload_limit_mb,
+        }
+        for site in sites
+    ]
+
+
+def web_sites(sites: Sequence[Site], ports: Ports) -> list[Values]:
+    """What the web servers have to know, but for secrets."""
+    return [
+        {
+            **{name: site.values[name] for name in WEB_VALUES},
+            "request_time_limit": site.request_time_limit,
+            "upload_limit_mb": site.upload_limit_mb,
+            "environment": plain_environment(site, ports),
+        }
+        for site in sites
+    ]
+
+
+def plain_environment(site: Site, ports: Ports) -> dict[str, str]:
+    """How a site finds its data; the names are those of Laravel's and Symfony's settings."""
+    found: dict[str, str] = {}
+    if site.database:
+        found |= {
+            "DB_HOST": DATA_HOST,
+            "DB_PORT": str(ports.mysql_write),
+            "DB_READ_PORT": str(ports.mysql_read),
+            "DB_DATABASE": site.database.name,
+            "DB_USERNAME": site.database.user,
+        }
+    if site.redis:
+        found |= {
+            "REDIS_HOST": DATA_HOST,
+            "REDIS_PORT": str(ports.redis_write),
+            "REDIS_READ_PORT": str(ports.redis_read),
+            "REDIS_USERNAME": site.redis.user,
+            "REDIS_PREFIX": site.redis.prefix,
+        }
+    return found
+
+
+def secret_environment(plain: Mapping[str, str], passwords: Mapping[str, str], character_set: str) -> dict[str, str]:
+    """The passwords, and the addresses that hold them."""
+    found = {}
+    if "DB_USERNAME" in plain:
+        found["DB_PASSWORD"] = passwords["mysql"]
+        login = f"{quote(plain['DB_USERNAME'], safe='')}:{quote(passwords['mysql'], safe='')}"
+        place = f"{plain['DB_HOST']}:{plain['DB_PORT']}/{plain['DB_DATABASE']}"
+        found["DATABASE_URL"] = f"mysql://{login}@{place}?charset={character_set}"
+    if "REDIS_USERNAME" in plain:
+        found["REDIS_PASSWORD"] = passwords["redis"]
+        login = f"{quote(plain['REDIS_USERNAME'], safe='')}:{quote(passwords['redis'], safe='')}"
+        found["REDIS_URL"] = f"redis://{login}@{plain['REDIS_HOST']}:{plain['REDIS_PORT']}"
+    return found
+
+
+def session_settings(plain: Mapping[str, str], passwords: Mapping[str, str]) -> dict[str, str]:
+    """Where PHP keeps its sessions: with every web server, at the Redis primary."""
+    login = f"auth[]={quote(plain['REDIS_USERNAME'], safe='')}&auth[]={quote(passwords['redis'], safe='')}"
+    prefix = quote(f"{plain['REDIS_PREFIX']}session:", safe="")
+    return {
+        "session.save_handler": "redis",
+        "session.save_path": f"tcp://{plain['REDIS_HOST']}:{plain['REDIS_PORT']}?{login}&prefix={prefix}&timeout=2&read_timeout=2",
+    }
+
+
+def site_user(redis: Mapping[str, t.Any], password: str) -> Values:
+    """A Redis user with all that an application needs, on its own keys."""
+    # What is taken away and given back leaves no trace in the server's own list, so neither stands here.
+    denied = [f"-{command}" for command in DENIED_COMMANDS if command not in redis["commands"]]
+    allowed = [f"+{command}" for command in redis["commands"] if command not in DENIED_COMMANDS]
+    prefix = redis["prefix"]
+    rules = " ".join([f"~{prefix}*", f"&{prefix}*", "+@all", *denied, *allowed])
+    return {"name": redis["user"], "password": password, "rules": rules}
+
+
+def site_account(database: Mapping[str, str], password: str) -> Values:
+    """A MySQL account for a database of its own."""
+    own = {"name": database["name"], "character_set": database["character_set"]}
+    if database["collation"]:
+        own["collation"] = database["collation"]
+    return {"name": database["user"], "password": password, "own_databases": [own]}
+
+
+def _passwords(variables: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
+    return resolve(variables, PASSWORDS) if PASSWORDS in variables else {}
+
+
+def _own(variables: Mapping[str, t.Any], option: str) -> list[t.Any]:
+    return resolve(variables, option) if option in variables else []
+
+
+def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables: Mapping[str, t.Any]) -> list[Values]:
+    """The web server's sites, whole."""
+    passwords = _passwords(variables)
+    said = {values["name"]: values for values in _own(variables, OPTION)}
+    releases = variables.get("webcluster_releases") or {}
+    whole = []
+    for site, values in zip(plan, ours, strict=True):
+        name, plain = site["name"], values["environment"]
+        own = {key: said[name].get(key) or {} for key in SECRET_VALUES}
+        database = site["database"] or {}
+        secret = secret_environment(plain, passwords.get(name, {}), database.get("character_set", ""))
+        sessions = session_settings(plain, passwords[name]) if site["sessions"] == "redis" else {}
+        whole.append(
+            {
+                **values,
+                "environment": {
+                    **plain,
+                    **secret,
+                    **{key: as_text(value) for key, value in own["environment"].items()},
+                },
+                "ini_settings": {**sessions, **own["ini_settings"]},
+                "fpm_settings": own["fpm_settings"],
+                **(releases.get(name) or {}),
+            }
+        )
+    return whole
+
+
+def mysql_accounts(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
+    passwords = _passwords(variables)
+    return [
+        *_own(variables, "mysql_server_application_accounts"),
+        *(site_account(site["database"], passwords[site["name"]]["mysql"]) for site in plan if site["database"]),
+    ]
+
+
+def redis_users(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
+    passwords = _passwords(variables)
+    return [
+        *_own(variables, "redis_server_extra_users"),
+        *(site_user(site["redis"], passwords[site["name"]]["redis"]) for site in plan if site["redis"]),
+    ]
+
+
+ARGUMENTS: dict[str, Callable[[Sequence[PlannedSite], t.Any, Mapping[str, t.Any]], list[Values]]] = {
+    "apache_php_sites": web_arguments,
+    "mysql_server_application_accounts": mysql_accounts,
+    "redis_server_extra_users": redis_users,
+}
+
+
+def site_arguments(
+    topology: Mapping[str, t.Any], option: str, host: str, variables: Mapping[str, t.Any]
+) -> list[Values]:
+    """An argument of a host's role that holds secrets of the sites: the inventory's own part of it, and ours."""
+    return ARGUMENTS[option](topology["sites"], topology["arguments"][host].get(option, []), variables)

@@ -1,0 +1,234 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection and may change at any time.
+"""Whether the sites fit to the rest of the cluster: tiers, accounts, databases, keys, systems and files."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Callable, Iterator, Sequence
+
+from ansible.module_utils.common.yaml import yaml_load
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, demo_is_there
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION, PASSWORDS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
+    ANY,
+    VERSION_PLACE,
+    Site,
+    source_of,
+    unknown_extensions,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
+    ROLES,
+    Settings,
+    resolve,
+    short_list,
+)
+
+# Schemas of the servers themselves, and the canary's.
+SYSTEM_SCHEMAS = ("mysql", "sys", "information_schema", "performance_schema", "ansible_canary")
+# Users that MySQL, MariaDB and Redis have themselves.
+SYSTEM_USERS = (
+    "root",
+    "mysql",
+    "mariadb",
+    "mariadb.sys",
+    "mysql.sys",
+    "mysql.session",
+    "mysql.infoschema",
+    "default",
+    "webcluster-status",
+)
+DEMO = "demo"
+
+Exists = Callable[[str], bool]
+
+
+def agreement_errors(settings: Settings, hosts: Sequence[str]) -> Iterator[str]:
+    """A site is on all web servers, and known to all others."""
+    first = settings.value(hosts[0], OPTION)
+    others = [host for host in hosts[1:] if settings.value(host, OPTION) != first]
+    if others:
+        yield (
+            f"Variable {OPTION} differs between {hosts[0]} and {short_list(others)}; expected the same list for the whole"
+            " cluster: set it in group webcluster."
+        )
+
+
+def source_errors(sites: Sequence[Site], exists: Exists = os.path.exists) -> Iterator[str]:
+    for site in sites:
+        source = source_of(site.source, site.version or VERSION_PLACE)
+        if VERSION_PLACE in source:
+            yield (
+                f"Site {site.name}: source is {source}, but there is no version to put into it; expected one: set version beside"
+                " it, for the first release."
+            )
+        elif source and not os.path.isabs(source):
+            yield (
+                f"Site {site.name}: source is {source}, expected an absolute path on the controller, for example"
+                " {{ inventory_dir }}/shop: correct it."
+            )
+        elif source and not exists(source):
+            yield (
+                f"Site {site.name}: source is {source}, which is not there on the controller; expected a directory or an"
+                " archive: put it there, or correct the path."
+            )
+        elif site.build and source and not os.path.isdir(source):
+            yield (
+                f"Site {site.name}: build is set, and source is {source}, which is no folder; expected one to build in:"
+                " correct source, or remove build."
+            )
+
+
+def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
+    """A site that needs a tier which the inventory does not have."""
+    for key, wanted, what in (
+        ("mysql", [site.name for site in sites if site.database], "database"),
+        ("redis", [site.name for site in sites if site.redis], "redis or sessions in it"),
+    ):
+        if wanted and key not in tiers["engines"]:
+            yield (
+                f"Sites {', '.join(wanted)} want {what}, but this inventory has no {ENGINES[key].title}: add its hosts, or"
+                " remove it from the sites."
+            )
+
+
+def password_errors(settings: Settings, sites: Sequence[Site], host: str) -> Iterator[str]:
+    """Passwords that the sites need and the inventory does not give."""
+    variables = settings.variables(host)
+    given = resolve(variables, PASSWORDS) if PASSWORDS in variables else {}
+    for site in sites:
+        for key, wanted in (("mysql", site.database), ("redis", site.redis)):
+            value = (given.get(site.name) or {}).get(key)
+            if wanted and not (isinstance(value, str) and value):
+                yield (
+                    f"Variable {PASSWORDS} has no {key} password for site {site.name}; expected a text in quotes below"
+                    f" {site.name}: copy group_vars/webcluster/secrets.yml of inventory/lab into your inventory, or set it from a"
+                    " vault."
+                )
+
+
+def _values(settings: Settings, host: str, options: Sequence[str]) -> dict[str, str]:
+    return {str(settings.value(host, option)): option for option in options}
+
+
+def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    """Names that another site, the cluster or the server itself has already."""
+    for key, pairs in (
+        ("mysql", [(site.name, site.database.user) for site in sites if site.database]),
+        ("redis", [(site.name, site.redis.user) for site in sites if site.redis]),
+    ):
+        if key not in tiers["engines"]:
+            continue
+        engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
+        options = [
+            option
+            for who in ("application", "monitor", "replication", "admin")
+            if (option := engine.option(f"{who}_user")) in settings.options
+        ]
+        taken = dict.fromkeys(SYSTEM_USERS, "the server itself") | _values(settings, host, options)
+        for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
+            if option.startswith(engine.role):
+                taken |= {account["name"]: option for account in settings.value(host, option) or []}
+        for site, user in pairs:
+            if user in taken:
+                yield (
+                    f"Site {site}: its {engine.title} user would be {user}, which belongs to {taken[user]}; expected another"
+                    f" name: set {'database' if key == 'mysql' else 'redis'}.user, or rename the site."
+                )
+            taken[user] = f"site {site}"
+
+
+def _names(databases: Sequence[t.Any]) -> list[str]:
+    return [entry if isinstance(entry, str) else str(entry.get("name")) for entry in databases]
+
+
+def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    if "mysql" not in tiers["engines"]:
+        return
+    option = "mysql_server_application_databases"
+    host = tiers["engines"]["mysql"]["primary"]["name"]
+    taken = dict.fromkeys(SYSTEM_SCHEMAS, "the server itself") | dict.fromkeys(
+        _names(settings.value(host, option)), option
+    )
+    for site in sites:
+        if site.database and site.database.name in taken:
+            yield (
+                f"Site {site.name}: its database would be {site.database.name}, which belongs to {taken[site.database.name]};"
+                " expected a database of its own: set database.name, or rename the site."
+            )
+        if site.database:
+            taken[site.database.name] = f"site {site.name}"
+
+
+def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    """Keys that two of them could reach."""
+    if "redis" not in tiers["engines"]:
+        return
+    host = tiers["engines"]["redis"]["primary"]["name"]
+    option = "redis_server_application_keys"
+    found = [(pattern.split("*")[0], option) for pattern in settings.value(host, option) or []]
+    for site in sites:
+        if site.redis is None:
+            continue
+        prefix = site.redis.prefix
+        for other, whose in found:
+            if prefix.startswith(other) or other.startswith(prefix):
+                yield (
+                    f"Site {site.name}: its Redis keys begin with {prefix}, those of {whose} with {other}; expected keys of its"
+                    " own: set redis.prefix, or rename the site."
+                )
+        found.append((prefix, f"site {site.name}"))
+
+
+def demo_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    """The demo, and a directory of one's own, are at every name that no site has."""
+    hosts = [member["name"] for member in tiers["web"]]
+    own = [host for host in hosts if settings.value(host, "apache_php_document_root")]
+    if own:
+        yield (
+            f"Variable apache_php_document_root ({short_list(own)}) is set beside {OPTION}; its PHP would run as Apache's own"
+            " user, who reads all sites; expected a site for it: move it to the list, and remove the variable."
+        )
+    elif any(demo_is_there(settings, tiers, host) for host in hosts):
+        for site in sites:
+            if ANY in site.domains or site.name == DEMO:
+                what = "has the domain *" if ANY in site.domains else "is called demo"
+                yield (
+                    f"Site {site.name} {what}, but the demo application is there; expected one of them: set"
+                    " apache_php_demo_enabled to false in group apache_php, or change the site."
+                )
+
+
+def extension_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    """PHP extensions that the system of a web server does not have."""
+    systems = dict.fromkeys(
+        system_of(settings.variables(host["name"]).get("ansible_facts") or {}) for host in tiers["web"]
+    )
+    for system in systems:
+        path = ROLES / "apache_php" / "vars" / f"{system}.yml"
+        if system and path.is_file():
+            known = yaml_load(path.read_text(encoding="utf-8"))["__apache_php_extensions"]
+            yield from unknown_extensions([site.values for site in sites], known, system.replace("_", " "))
+
+
+def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[str], sites: Sequence[Site]) -> list[str]:
+    """All of it, where there are sites."""
+    found = list(agreement_errors(settings, hosts)) if hosts else []
+    if found or not sites:
+        return found
+    return [
+        *source_errors(sites),
+        *engine_errors(sites, tiers),
+        *password_errors(settings, sites, hosts[0]),
+        *account_errors(settings, tiers, sites),
+        *database_errors(settings, tiers, sites),
+        *prefix_errors(settings, tiers, sites),
+        *demo_errors(settings, tiers, sites),
+        *extension_errors(settings, tiers, sites),
+    ]
