@@ -64,7 +64,7 @@ options:
   server_program:
     description: >-
       Path of the server's program. With it, a server that does not run yet is no error; instead the module fails when its
-      first start would lose the keys of O(data_dir).
+      first start would lose the keys of O(data_dir), or when M(siteops.webcluster.redis_fence) keeps it from starting.
     type: path
 extends_documentation_fragment:
   - siteops.webcluster.redis_login
@@ -132,6 +132,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisError,
     RedisLogin,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.fence import FENCED, is_fenced
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
@@ -166,6 +167,8 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
     except RedisError as error:
         if not params["server_program"] or error.kind not in ("unreachable", "auth", "protocol"):
             raise
+        if is_fenced():
+            raise RefusedError(f"The server at {where(login)} does not run, {FENCED}. Nothing was changed.") from None
         refuse_lost_keys(
             login,
             error,

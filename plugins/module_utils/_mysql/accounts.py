@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     MysqlError,
@@ -269,6 +270,31 @@ def _wanted_password(plugin: str, password: str, known: Sequence[bytes]) -> byte
     """Return the hash of a password: the known one where there is one, for a salt makes another each time."""
     found = (each for each in known if password_hash(plugin, password, each) == each)
     return next(found, b"") or password_hash(plugin, password)
+
+
+def made_by_others(
+    mariadb: bool, users: Iterable[Mapping[str, Any]], present: Mapping[Name, Present], known: Iterable[str]
+) -> list[str]:
+    """Return the accounts under names of ours that we did not make: their owner would lose them."""
+    found = []
+    for user in users:
+        plugin = _plugin(mariadb, user["by_socket"])
+        for name, have in present.items():
+            same = have.plugin == plugin and (
+                user["by_socket"] or _wanted_password(plugin, user["password"], have.passwords) in have.passwords
+            )
+            if name[0] == user["name"] and name[0] not in known and not same:
+                found.append(shown(name))
+    return sorted(found)
+
+
+def taken(others: Sequence[str]) -> str:
+    """The sentence about them."""
+    are = "is an account" if len(others) == 1 else "are accounts"
+    return (
+        f"{', '.join(others)} {are} that somebody else made here; expected names that nobody has: give the cluster's user"
+        " another name, or drop what nobody uses."
+    )
 
 
 def _require(want: Wanted) -> str:

@@ -65,7 +65,7 @@ class MysqlLogin:
 class Client(Protocol):
     """Stays connected between the questions and gives up on one after timeout seconds."""
 
-    timeout: float
+    timeout: float = 15.0
 
     def try_query(self, statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
         """Run the statements as one question; return the row lists up to the first error, and that error."""

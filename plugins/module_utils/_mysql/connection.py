@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
+import typing as t
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.errors import (
     NEEDS_TLS,
@@ -62,7 +63,7 @@ class BoundedConnection(Connection):
             raise no_answer(self._seconds)
         return left
 
-    def _read_packet(self, *args):  # type: ignore[no-untyped-def]
+    def _read_packet(self, *args: t.Any) -> t.Any:
         self._packets_left -= 1
         if self._packets_left < 0:
             raise broken(f"it has more than {MAX_PACKETS} rows")
@@ -101,7 +102,7 @@ class BoundedConnection(Connection):
             raise MysqlError("tls", "TLS is required, but the server does not support it", TLS_FAILED)
         super()._request_authentication()
 
-    def _process_auth(self, plugin_name, auth_packet):  # type: ignore[no-untyped-def]
+    def _process_auth(self, plugin_name: bytes, auth_packet: t.Any) -> t.Any:
         if plugin_name in _CLEAR and not self._secure:
             name = plugin_name.decode("ascii")
             raise MysqlError(

@@ -202,8 +202,10 @@ def _listens_at(server: Server, wanted: Wanted) -> bool:
     return wanted.host in addresses and str(wanted.port) == server.variables.get("port")
 
 
-def refuse_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool) -> str | None:
-    """Say why this server must not be made a replica of this primary, or None."""
+def refuse_replica(
+    server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool, seeded: bool = False
+) -> str | None:
+    """Say why this server must not be made a replica of this primary, or None. seeded: mysql_seed decides about its data."""
     primary = wanted.address
     nothing = "nothing was changed"
     if _listens_at(server, wanted):
@@ -219,7 +221,7 @@ def refuse_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, 
                 f"this server replicates from {channel.address}, not from {primary}; give its real primary, or move it on "
                 f"purpose (allow_repoint of the module mysql_source); {nothing}"
             )
-    found = None if channels else server.content.own
+    found = None if channels or seeded else server.content.own
     if found:
         return (
             f"this server holds {found}, expected an empty server or a copy of {primary}; save and remove its data, or "
@@ -228,9 +230,11 @@ def refuse_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, 
     return None
 
 
-def plan_replica(server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool = False) -> Plan:
+def plan_replica(
+    server: Server, channels: Sequence[Channel], wanted: Wanted, allow_repoint: bool = False, seeded: bool = False
+) -> Plan:
     """Lead the server to replicate from the wanted primary, read only."""
-    plan = Plan(refusal=refuse_replica(server, channels, wanted, allow_repoint))
+    plan = Plan(refusal=refuse_replica(server, channels, wanted, allow_repoint, seeded))
     if plan.refusal:
         return plan
     mariadb = server.is_mariadb
@@ -339,12 +343,3 @@ def plan_primary(server: Server, channels: Sequence[Channel]) -> Plan:
         plan.statements.append(f"SET GLOBAL gtid_slave_pos = {quote(number)}")
         plan.before["logs_begin_after"], plan.after["logs_begin_after"] = "", number
     return plan
-
-
-def read_only_file(server: Server, read_only: bool) -> str:
-    """Return the option file that keeps a server's openness over a restart."""
-    lines = ["# Written by siteops.webcluster.mysql_source: is the server open for writes after a start?", "[mysqld]"]
-    lines.append(f"read_only = {'ON' if read_only else 'OFF'}")
-    if not server.is_mariadb:
-        lines.append(f"super_read_only = {'ON' if read_only else 'OFF'}")
-    return "\n".join(lines) + "\n"

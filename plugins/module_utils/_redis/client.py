@@ -58,7 +58,22 @@ class RedisLogin:
 class Client(Protocol):
     """What those need who ask a server."""
 
-    def command(self, *args: str | bytes) -> Reply: ...
+    def command(self, *args: str) -> Reply: ...
+
+
+class Session(Client, Protocol):
+    """What those need who change a server; login is the one that it took."""
+
+    login: RedisLogin
+
+    def log_in_as(self, login: RedisLogin) -> None: ...
+
+    def info(self, section: str) -> dict[str, str]:
+        """Return the fields of one INFO section."""
+        reply = self.command("INFO", section)
+        if not isinstance(reply, str):
+            raise RedisError("protocol", f"INFO {section} did not answer with a text")
+        return parse_info(reply)
 
 
 # login -> connected socket (or anything with sendall, recv, settimeout, close)
@@ -234,7 +249,7 @@ class Reader:
         raise RedisError("protocol", f"the server's reply is not RESP: it begins with {line[:20]!r}")
 
 
-class RedisClient:
+class RedisClient(Session):
     """One connection, opened at the first command. Use it as a context manager or call close().
 
     others: logins for a server that does not know the given one yet; one without a password for a server that knows no users.
@@ -331,10 +346,3 @@ class RedisClient:
             if isinstance(error, OSError):
                 raise connection_error(error) from None
             raise RedisError("other", f"the connection cannot be opened: {error}") from None
-
-    def info(self, section: str) -> dict[str, str]:
-        """Return the fields of one INFO section."""
-        reply = self.command("INFO", section)
-        if not isinstance(reply, str):
-            raise RedisError("protocol", f"INFO {section} did not answer with a text")
-        return parse_info(reply)

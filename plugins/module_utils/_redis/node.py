@@ -18,6 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisClient,
     RedisError,
     RedisLogin,
+    Session,
 )
 
 # Where a host keeps the login by which its server let its modules in at last, and the names of its users.
@@ -80,14 +81,20 @@ def keep(login: RedisLogin, users: Iterable[str], path: str, check_mode: bool) -
     if not login.password or read_kept(path) == then:
         return False
     if not check_mode:
-        # In the same folder, so that the change is one step; nobody else may read it at any moment.
-        temporary = f"{path}.new"
-        Path(temporary).unlink(missing_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(then), file)
-        os.replace(temporary, path)
+        write_private(Path(path), asdict(then))
     return True
+
+
+def write_private(path: Path, found: Any) -> None:
+    """Write a file as JSON in one step; nobody but root may read it at any moment."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # In the same folder, so that the change is one step.
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(found, file)
+    os.replace(temporary, path)
 
 
 def where(login: RedisLogin) -> str:
@@ -106,7 +113,7 @@ def other_logins(login: RedisLogin, kept: RedisLogin | None) -> list[RedisLogin]
     return [*([kept] if kept else []), replace(login, username=None, password=None)]
 
 
-def config_get(client: RedisClient, name: str) -> str | None:
+def config_get(client: Session, name: str) -> str | None:
     """Return the value of one setting, None when the server does not know it."""
     reply = client.command("CONFIG", "GET", name)
     if isinstance(reply, list):

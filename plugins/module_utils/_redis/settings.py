@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
-    RedisClient,
     RedisError,
     RedisLogin,
+    Session,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
 
@@ -114,7 +114,7 @@ def _events(letters: str) -> frozenset[str]:
     return frozenset(letters.replace("A", "g$lshzxetd"))
 
 
-def only_at_start(client: RedisClient, name: str) -> bool:
+def only_at_start(client: Session, name: str) -> bool:
     """Ask whether a setting can be set at all, by a command that fails as a whole: no server knows its second setting."""
     try:
         client.command("CONFIG", "SET", name, "0", NO_SETTING, "0")
@@ -125,7 +125,7 @@ def only_at_start(client: RedisClient, name: str) -> bool:
     return False
 
 
-def plan_settings(client: RedisClient, wanted: Mapping[str, str], plan: Plan) -> None:
+def plan_settings(client: Session, wanted: Mapping[str, str], plan: Plan) -> None:
     for name, value in wanted.items():
         if name in START_ONLY:
             continue
@@ -156,12 +156,12 @@ def rule_set(rules: list[str]) -> frozenset[str]:
     return frozenset(_ALIASES.get(rule, rule) for rule in rules) - _IMPLIED
 
 
-def live_users(client: RedisClient) -> dict[str, list[str]]:
+def live_users(client: Session) -> dict[str, list[str]]:
     reply = client.command("ACL", "LIST")
     return parse_users("\n".join(str(line) for line in reply) if isinstance(reply, list) else "")
 
 
-def refuse_own_users(client: RedisClient, acl_file: str, names: Sequence[str]) -> None:
+def refuse_own_users(client: Session, acl_file: str, names: Sequence[str]) -> None:
     """Raise where a server that has not got our file yet knows users that the file will not have."""
     if config_get(client, "aclfile") == acl_file:
         return
@@ -205,7 +205,7 @@ def former_users(
     return found
 
 
-def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan, known: Collection[str] | None) -> None:
+def plan_users(client: Session, wanted: Mapping[str, list[str]], plan: Plan, known: Collection[str] | None) -> None:
     plan.live_users = live = live_users(client)
     if known is not None:
         plan.former = former_users(live, wanted, known)
@@ -223,7 +223,7 @@ def plan_users(client: RedisClient, wanted: Mapping[str, list[str]], plan: Plan,
 
 
 def make_plan(
-    client: RedisClient,
+    client: Session,
     settings: Mapping[str, str],
     users: Mapping[str, list[str]] | None,
     known: Collection[str] | None = None,
@@ -258,7 +258,7 @@ def keep_former_users(path: str, former: Mapping[str, list[str]]) -> None:
     temporary.replace(file)
 
 
-def carry_out(client: RedisClient, plan: Plan, login: RedisLogin) -> None:
+def carry_out(client: Session, plan: Plan, login: RedisLogin) -> None:
     """Change all or nothing; what turns out to be another spelling of what was there is no change."""
     given: list[str] = []
     try:
@@ -291,7 +291,7 @@ def carry_out(client: RedisClient, plan: Plan, login: RedisLogin) -> None:
             plan.forget(name)
 
 
-def _give_back(client: RedisClient, names: Sequence[str], users: Mapping[str, list[str]]) -> None:
+def _give_back(client: Session, names: Sequence[str], users: Mapping[str, list[str]]) -> None:
     # The user that lets us in at last.
     for name in reversed(names):
         if name in users:
@@ -300,7 +300,7 @@ def _give_back(client: RedisClient, names: Sequence[str], users: Mapping[str, li
             client.command("ACL", "DELUSER", name)
 
 
-def wait_for_aof(client: RedisClient, timeout: float, sleep: Callable[[float], None] = time.sleep) -> None:
+def wait_for_aof(client: Session, timeout: float, sleep: Callable[[float], None] = time.sleep) -> None:
     """Wait until the append-only file that was just turned on holds all keys; before that a restart would lose them."""
     deadline = time.monotonic() + timeout
     while True:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import Problem
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
-    RedisClient,
     RedisError,
     RedisLogin,
+    Session,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError, config_get
 
@@ -99,7 +99,7 @@ def written_primary(text: str) -> Primary | None:
     return primary
 
 
-def look(client: RedisClient, read_file: Callable[[str], str]) -> Found:
+def look(client: Session, read_file: Callable[[str], str]) -> Found:
     """Read the present state from the server and its configuration file."""
     replication = client.info("replication")
     primary = None
@@ -164,7 +164,7 @@ def _refuse_lost_role(found: Found, wanted: Wanted, server: str) -> None:
         )
 
 
-def carry_out(client: RedisClient, plan: Plan) -> None:
+def carry_out(client: Session, plan: Plan) -> None:
     """Send the commands and let the server write its own configuration file."""
     for command in plan.commands:
         client.command(*command)
@@ -184,7 +184,7 @@ def login_at_primary(login: RedisLogin, primary: Primary, found: Found, wanted: 
     )
 
 
-def primary_problem(client: RedisClient) -> Problem | None:
+def primary_problem(client: Session) -> Problem | None:
     """Log in at the primary as the replication does."""
     login = client.login
     name = f"The primary {login.host}:{login.port}"
