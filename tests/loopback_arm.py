@@ -26,7 +26,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 Json = dict[str, Any]
@@ -379,6 +379,25 @@ GRAPH_TYPES = {
 }
 
 
+class Ledger(Protocol):
+    """The half that makes and removes: tests/loopback_estate.py."""
+
+    def answer(
+        self, method: str, path: str, query: str, body: Json | None, headers: Mapping[str, str], base: str
+    ) -> tuple[int, dict[str, str], Any]: ...
+
+    def of_type(self, kind: str) -> Iterator[Json]: ...
+
+
+# Which lists of a subscription show what a ledger holds.
+HELD_TYPES = {
+    "machines": "Microsoft.Compute/virtualMachines",
+    "nics": "Microsoft.Network/networkInterfaces",
+    "public_ips": "Microsoft.Network/publicIPAddresses",
+    "networks": "Microsoft.Network/virtualNetworks",
+}
+
+
 class LoopbackArm:
     """The server; `faults` may change while it runs, `seen` is what was asked."""
 
@@ -390,6 +409,7 @@ class LoopbackArm:
         versions: Mapping[str, Sequence[str]] | None = None,
         trailing_link: str = "",
         unlisted_nics: int = 0,
+        ledger: Ledger | None = None,
     ) -> None:
         self.estates = {estate.subscription: estate for estate in estates}
         self.pages = {**PAGES, **(pages or {})}
@@ -401,6 +421,8 @@ class LoopbackArm:
         # So many interfaces at the end exist, but are in no list, as if they had been made this moment.
         self.unlisted_nics = unlisted_nics
         self.hidden_subscriptions: list[Json] = []
+        # Takes what is made and removed; the lists then show what it holds.
+        self.ledger = ledger
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
@@ -463,6 +485,9 @@ class LoopbackArm:
         if kind == "subscriptions":
             known = [{"subscriptionId": one, "state": "Enabled"} for one in self.estates]
             return [*known, *self.hidden_subscriptions]
+        if self.ledger and kind in (*HELD_TYPES, "states"):
+            found = list(self.ledger.of_type(HELD_TYPES["machines" if kind == "states" else kind]))
+            return [status(machine, "running") for machine in found] if kind == "states" else found
         estate = self.estates.get(where["subscription"].lower())
         if estate is None:
             return None
@@ -484,7 +509,7 @@ class LoopbackArm:
     def page(self, kind: str, where: Mapping[str, str], path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
         begin = int(query.get("$skiptoken", "0").rsplit("-", 1)[-1])
         key = (kind, path.lower(), str(begin), query.get("api-version", ""))
-        if key not in self._bodies:
+        if key not in self._bodies or self.ledger:
             found = self.entries(kind, where)
             if found is None:
                 code = "ResourceGroupNotFound" if where.get("group") else "SubscriptionNotFound"
@@ -546,8 +571,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle("GET", None)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self._handle("POST", json.loads(body or b"{}"))
+        self._handle("POST", self._body() or {})
+
+    def do_PUT(self) -> None:
+        self._handle("PUT", self._body())
+
+    def do_PATCH(self) -> None:
+        self._handle("PATCH", self._body())
+
+    def do_DELETE(self) -> None:
+        self._handle("DELETE", self._body())
+
+    def _body(self) -> Json | None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body: Json | None = json.loads(sent) if sent else None
+        return body
 
     def _handle(self, method: str, body: Json | None) -> None:
         parts = urlsplit(self.path)
@@ -567,6 +605,9 @@ class _Handler(BaseHTTPRequestHandler):
             kind = "states"
         self.arm.note(Seen(method, kind, path, query, self.headers.get("Authorization", "")))
         time.sleep(self.arm.latency)
+        if self.arm.ledger and (method != "GET" or kind in ("unknown", "nic") or where.get("group")):
+            self._ask_ledger(self.arm.ledger, method, parts.path, parts.query, body)
+            return
         number = int(query.get("$skiptoken", "0").rsplit("-", 1)[-1])
         size = self.arm.pages["network" if kind in ("nics", "public_ips", "networks") else "compute"]
         fault = self.arm.fault(kind, number // size + 1, method)
@@ -575,6 +616,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(fault, status_code, content)
         else:
             self._answer(status_code, content)
+
+    def _ask_ledger(self, ledger: Ledger, method: str, path: str, query: str, body: Json | None) -> None:
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self._answer(401, json.dumps(error("InvalidAuthenticationToken", "The access token is invalid.")).encode())
+            return
+        status_code, headers, answer = ledger.answer(
+            method, path, query, body, dict(self.headers.items()), self.arm.url
+        )
+        self._answer(status_code, b"" if answer is None else json.dumps(answer).encode(), headers)
 
     def _content(
         self, kind: str, where: Mapping[str, str], path: str, query: Mapping[str, str], body: Json | None

@@ -43,11 +43,13 @@ NETWORK_SERVICES = ("network", "scale_set_network")
 
 @dataclass(frozen=True)
 class Call:
-    """One request; with a body it is a POST."""
+    """One request; headers are those beyond the usual ones."""
 
     network: bool
     url: str
     body: Json | None = None
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,33 @@ class Reply:
 
 
 Send = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request ended with, whatever it was: the URL that was asked, and Azure's own word for an error."""
+
+    url: str
+    reply: Reply
+    code: str = ""
+    message: str = ""
+
+    @property
+    def status(self) -> int:
+        return self.reply.status
+
+    @property
+    def bare(self) -> t.Any:
+        """The body as JSON; None where it is none."""
+        return _parsed(self.reply.body)
+
+    @property
+    def content(self) -> Json:
+        """The body, where it is a JSON object."""
+        found = self.bare
+        return found if isinstance(found, dict) else {}
+
+
 # Level (1 is -v, 2 is -vv, ...) and text.
 Note = Callable[[int, str], None]
 
@@ -136,7 +165,7 @@ class Arm:
             following = page.get("nextLink")
             if not following:
                 return
-            url = self._checked_link(listing, str(following))
+            url = self.checked_link(listing, str(following))
             if url in seen or len(seen) >= MOST_PAGES:
                 raise self._odd(listing, url, "points to a page that we had already, the list would never end")
             seen.add(url)
@@ -151,14 +180,8 @@ class Arm:
 
     def _ask(self, listing: Listing, link: str, body: Json | None = None, missing_ok: bool = False) -> Json:
         """One page or resource; a version that this cloud does not know is replaced once."""
-        version = self._versions[listing.service]
-        url = link or self._url(listing, version)
-        reply = self._request(listing, url, body)
-        code, message = error_of(_parsed(reply.body)) if reply.status >= 400 else ("", "")
-        if not link and code.lower() in VERSION_ERRORS and self._learn(listing, version, message):
-            url = self._url(listing, self._versions[listing.service])
-            reply = self._request(listing, url, body)
-            code, message = error_of(_parsed(reply.body)) if reply.status >= 400 else ("", "")
+        answer = self.exchange(listing, "GET" if body is None else "POST", body, link=link)
+        url, reply, code, message = answer.url, answer.reply, answer.code, answer.message
         if missing_ok and reply.status == 404:
             return {}
         if code == NOT_REGISTERED:
@@ -172,23 +195,43 @@ class Arm:
             raise self._odd(listing, url, "is not a JSON object")
         return content
 
-    def _request(self, listing: Listing, url: str, body: Json | None) -> Reply:
+    def exchange(
+        self,
+        listing: Listing,
+        method: str,
+        body: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+        link: str = "",
+        action: str = "",
+    ) -> Answer:
+        """Ask for a page, a resource or one of its actions; a version that this cloud does not know is replaced once."""
+        version = self._versions[listing.service]
+        url = link or self._url(listing, version, action)
+        answer = self._request(url, Call(listing.service in NETWORK_SERVICES, url, body, method, headers or {}))
+        if not link and answer.code.lower() in VERSION_ERRORS and self._learn(listing, version, answer.message):
+            url = self._url(listing, self._versions[listing.service], action)
+            call = Call(listing.service in NETWORK_SERVICES, url, body, method, headers or {})
+            answer = self._request(url, call)
+        return answer
+
+    def _request(self, url: str, call: Call) -> Answer:
         with self._lock:
             self.requests += 1
-        reply = self._send(Call(listing.service in NETWORK_SERVICES, url, body))
+        reply = self._send(call)
         left = "".join(
             f", {name} {value}" for name, value in reply.headers.items() if "ratelimit-remaining" in name.lower()
         )
         self._note(
             3,
-            f"{'GET' if body is None else 'POST'} {short_url(url)}: {reply.status or reply.failure},"
+            f"{call.method} {short_url(url)}: {reply.status or reply.failure},"
             f" {len(reply.body)} bytes, {reply.seconds:.2f} s, tries {reply.tries}{left}",
         )
-        return reply
+        code, message = error_of(_parsed(reply.body)) if reply.status >= 400 else ("", "")
+        return Answer(url, reply, code, message)
 
-    def _url(self, listing: Listing, version: str) -> str:
+    def _url(self, listing: Listing, version: str, action: str = "") -> str:
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in listing.query.items())
-        return f"{self._cloud.endpoint}{listing.path}?{f'{query}&' if query else ''}api-version={version}"
+        return f"{self._cloud.endpoint}{listing.path}{action}?{f'{query}&' if query else ''}api-version={version}"
 
     def _learn(self, listing: Listing, tried: str, message: str) -> bool:
         """Take the newest version that the error offers; False when there is none to try."""
@@ -204,8 +247,8 @@ class Arm:
         )
         return True
 
-    def _checked_link(self, listing: Listing, link: str) -> str:
-        """The next page, never at another host: the token goes with the request.
+    def checked_link(self, listing: Listing, link: str) -> str:
+        """The next page or the state of an operation, never at another host: the token goes with the request.
 
         What is sent is made of the parts that are checked here, so that no other reading of the link can lead elsewhere.
         """

@@ -19,6 +19,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.auth imp
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.clouds import Cloud
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import InventoryError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.retry import (
+    RETRIED,
+    RETRIED_CHANGES,
     ExhaustedError,
     Limits,
     TransientError,
@@ -31,6 +33,9 @@ PACKAGES = {
     "azure.mgmt.compute": "azure-mgmt-compute >= 39",
     "azure.mgmt.network": "azure-mgmt-network >= 33",
 }
+
+
+CHANGING = ("PUT", "PATCH", "DELETE")
 
 
 class MissingPackageError(InventoryError):
@@ -96,7 +101,8 @@ class BoundedRetry:
             return response.http_response.status_code, response.http_response.headers
 
         try:
-            response = persist(once, look, self._limits, time.monotonic, self._sleep)
+            retried = RETRIED_CHANGES if request.http_request.method in CHANGING else RETRIED
+            response = persist(once, look, self._limits, time.monotonic, self._sleep, retried=retried)
         except ExhaustedError as end:
             if isinstance(end.last, TransientError):
                 reply = Reply(0, {}, b"", str(end.last), end.tries, end.seconds)
@@ -140,7 +146,15 @@ def transient(failure: Exception, timeout: float) -> TransientError:
 class Clients:
     """A pair of clients for each thread: their sessions are not made to be shared."""
 
-    def __init__(self, cloud: Cloud, credential: Credential, limits: Limits, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        credential: Credential,
+        limits: Limits,
+        sleep: Callable[[float], None],
+        agent: str = "azure_subnet",
+    ) -> None:
+        self._agent = agent
         self._cloud = cloud
         self._credential = credential
         self._limits = limits
@@ -156,8 +170,9 @@ class Clients:
     def send(self, call: Call) -> Reply:
         begin = time.monotonic()
         rest = importlib.import_module("azure.core.rest")
-        method, content = ("GET", {}) if call.body is None else ("POST", {"json": call.body})
-        request = rest.HttpRequest(method, call.url, headers={"Accept": "application/json"}, **content)
+        content = {} if call.body is None else {"json": call.body}
+        headers = {"Accept": "application/json", **call.headers}
+        request = rest.HttpRequest(call.method, call.url, headers=headers, **content)
         # Streamed, so that the pipeline does not parse the body and leave us to parse it once more.
         # No redirects: lists have none, and a sign-in page of a proxy is no list.
         options: dict[str, t.Any] = {"stream": True, "permit_redirects": False}
@@ -189,7 +204,7 @@ class Clients:
                 retry_policy=retry,
                 connection_timeout=self._limits.timeout,
                 read_timeout=self._limits.timeout,
-                user_agent="siteops.webcluster.azure_subnet",
+                user_agent=f"siteops.webcluster.{self._agent}",
                 # A proxy of the environment must not see what is meant for this machine.
                 use_env_settings=not self._cloud.plain_http,
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import urls
@@ -118,9 +118,11 @@ def resolve(
     scope: str | None = None,
     authority: str | None = None,
     api_versions: Mapping[str, t.Any] | None = None,
+    more_versions: Mapping[str, str] | None = None,
 ) -> Cloud:
-    """The cloud of that name with the parts that the operator gives himself."""
+    """The cloud of that name with the parts that the operator gives himself; `more_versions` are of further services."""
     cloud = named(name)
+    cloud = replace(cloud, api_versions={**cloud.api_versions, **(more_versions or {})})
     if endpoint:
         cloud = replace(cloud, endpoint=checked_url("endpoint", endpoint, loopback_http=True))
     if scope:
@@ -130,14 +132,17 @@ def resolve(
         known = url in {one.authority for one in CLOUDS.values()}
         cloud = replace(cloud, authority=url, own_authority=not known)
     if api_versions:
-        cloud = replace(cloud, api_versions={**cloud.api_versions, **checked_versions(api_versions)})
+        cloud = replace(
+            cloud,
+            api_versions={**cloud.api_versions, **checked_versions(api_versions, [*SERVICES, *(more_versions or {})])},
+        )
     return cloud
 
 
-def checked_versions(versions: Mapping[str, t.Any]) -> dict[str, str]:
+def checked_versions(versions: Mapping[str, t.Any], services: Collection[str] = tuple(SERVICES)) -> dict[str, str]:
     for service, version in versions.items():
-        if service not in SERVICES:
-            raise SettingsError(f"api_versions has '{service}'; expected one of {', '.join(SERVICES)}.")
+        if service not in services:
+            raise SettingsError(f"api_versions has '{service}'; expected one of {', '.join(services)}.")
         if not VERSION.fullmatch(str(version)):
             raise SettingsError(f"api_versions.{service} is '{version}'; expected a date such as 2024-07-01.")
     return {service: str(version) for service, version in versions.items()}

@@ -11,34 +11,23 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import auth, client, graph, lists
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure import graph, lists
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.arm import Arm, Send
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import listed
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.estate import Report
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.join import Record, join
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.parallel import Runner, Task
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.plan import Plan
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.session import Login, session
 
 
 @contextlib.contextmanager
 def connect(plan: Plan, runner: Runner, report: Report) -> Iterator[Send]:
     """The clients of azure-mgmt-*, with a token that they all share."""
-    mode = auth.choose(plan.auth)
-    arm_lists = plan.backend == "arm" and plan.wanted.network
-    client.load(
-        [
-            "azure.core.rest",
-            *(["azure.identity"] if mode != "access_token" else []),
-            "azure.mgmt.compute",
-            *(["azure.mgmt.network"] if arm_lists else []),
-        ]
-    )
-    source = partial(auth.make, plan.auth, mode, plan.cloud)
-    token = auth.SharedToken(plan.auth, mode, plan.cloud, source, report.secrets.append)
-    runner.run([Task("the token", partial(token.get_token, plan.cloud.scope))])
-    clients = client.Clients(plan.cloud, token, plan.limits, runner.sleep)
-    with contextlib.closing(token), contextlib.closing(clients):
-        yield clients.send
+    network = plan.backend == "arm" and plan.wanted.network
+    login = Login(plan.cloud, plan.auth, plan.limits, "azure_subnet", network)
+    with session(login, runner, report.secrets.append) as send:
+        yield send
 
 
 def fetch(

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import random
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 # 409: another operation on the resource is going on.
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
+# Of a conflict about a change the code says whether it passes; whoever changes looks at that.
+RETRIED_CHANGES = RETRIED - {409}
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 
@@ -85,6 +87,7 @@ def persist(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     jitter: Callable[[], float] = random.random,
+    retried: Collection[int] = RETRIED,
 ) -> Answer:
     """Return the first answer that is not worth another try.
 
@@ -99,7 +102,7 @@ def persist(
         try:
             answer = once()
             status, headers = look(answer)
-            if status not in RETRIED:
+            if status not in retried:
                 return answer
             last, told = answer, told_wait(headers)
             again = True

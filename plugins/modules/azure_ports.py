@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: azure_ports
+short_description: Say of each connection that the cluster needs whether Azure's security groups let it through
+version_added: 0.3.0
+description:
+  - Reads three lists of Azure, its security groups, networks and network interfaces, and judges as Azure judges. The first rule that fits
+    decides, at the subnet and at the interface, out of the source and into the target.
+  - Fails when a needed connection is blocked, and names the rule that decides and what to add. Warns of ports that are open to the Internet
+    or to the whole network though nobody needs them.
+  - Without O(flows) the connections are those of the groups of the inventory, C(haproxy), C(apache_php), C(mysql_master) and so on.
+  - It changes nothing, and asks nothing of the machines. A firewall on a machine and rules of a Virtual Network Manager are not looked at.
+  - Runs on the controller. It was proved against a loopback server, never against Azure itself.
+author:
+  - siteops contributors (@siteops)
+requirements:
+  - azure-identity >= 1.27 (not with an access token)
+  - azure-mgmt-compute >= 39
+  - azure-mgmt-network >= 33
+extends_documentation_fragment:
+  - siteops.webcluster.azure_login
+attributes:
+  check_mode:
+    description: Is the same in check mode, since it only reads.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+options:
+  subscription_id:
+    description: Id of the subscription; also E(AZURE_SUBSCRIPTION_ID).
+    type: str
+  resource_group:
+    description: Read only this resource group, for identities without rights on the whole subscription.
+    type: str
+  public_ports:
+    description: Ports that visitors come to; V([80, 443]) with HTTPS.
+    type: list
+    elements: int
+    default: [80]
+  flows:
+    description: The connections, in place of those of the inventory's groups.
+    type: list
+    elements: dict
+    suboptions:
+      source:
+        description: Name of a machine, V(Internet) or V(VirtualNetwork).
+        type: str
+        required: true
+      target:
+        description: Name of a machine.
+        type: str
+        required: true
+      port:
+        description: Port of TCP.
+        type: int
+        required: true
+      purpose:
+        description: What it is for.
+        type: str
+        default: ""
+"""
+
+EXAMPLES = r"""
+- name: Check the ports of the cluster
+  siteops.webcluster.azure_ports:
+    resource_group: webcluster
+
+- name: Check one connection
+  siteops.webcluster.azure_ports:
+    flows:
+      - {source: backup1, target: centosmysql2, port: 3306, purpose: backup}
+"""
+
+RETURN = r"""
+flows:
+  description: Each connection with its verdict.
+  returned: always, once the lists are read
+  type: list
+  elements: dict
+  contains:
+    source:
+      description: Where it comes from.
+      type: str
+    target:
+      description: The machine that it goes to.
+      type: str
+    port:
+      description: The port.
+      type: int
+    purpose:
+      description: What it is for.
+      type: str
+    verdict:
+      description: C(allowed), C(blocked), or C(unknown) where only Azure can judge.
+      type: str
+    group:
+      description: Security group that decides.
+      type: str
+    rule:
+      description: Its rule that decides.
+      type: str
+    priority:
+      description: Priority of that rule.
+      type: int
+    level:
+      description: Whether it stands at the subnet or at the interface, and in which direction.
+      type: str
+    advice:
+      description: What to add, where it is not allowed.
+      type: str
+  sample:
+    - advice: ""
+      group: webcluster-mysql-nsg
+      level: inbound, subnet
+      port: 3306
+      priority: 100
+      purpose: mysql
+      rule: siteops-allow-mysql
+      source: centosweb1
+      target: centosmysql1
+      verdict: allowed
+excess:
+  description: What is open though nobody needs it.
+  returned: always, once the lists are read
+  type: list
+  elements: str
+  sample: []
+"""

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This file is private to the collection and may change at any time.
+"""The tutorial's last warning as a check: is every needed port open, and no other one."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Mapping, Sequence
+
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import listed
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import NEEDS, SUBNET_OF
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.judge import (
+    ALLOWED,
+    BLOCKED,
+    INTERNET,
+    NETWORK,
+    UNKNOWN,
+    Endpoint,
+    Estate,
+    Verdict,
+    judge,
+)
+
+Json = dict[str, t.Any]
+# Ports of the cluster that somebody may have opened by hand.
+SENSITIVE = (22, 80, 443, 3306, 6379, 8404, 9200)
+
+
+class Flow(t.NamedTuple):
+    """A connection that the cluster needs: from a machine or the Internet, to a port of a machine."""
+
+    source: str
+    target: str
+    port: int
+    purpose: str
+
+
+def needed(groups: Mapping[str, Sequence[str]], public_ports: Sequence[int]) -> list[Flow]:
+    """The connections of the tiers, by the groups of the inventory."""
+    tiers: dict[str, list[str]] = {}
+    for group, tier in SUBNET_OF.items():
+        tiers.setdefault(tier, []).extend(groups.get(group) or [])
+    # Without a load balancer visitors come to the web servers themselves.
+    front = "lb" if tiers["lb"] else "web"
+    flows = [Flow(INTERNET, host, port, "visitors") for host in tiers[front] for port in public_ports]
+    for need in NEEDS:
+        sources = [host for source in need.sources for host in tiers[source]]
+        flows += [
+            Flow(source, target, need.port, need.purpose)
+            for target in tiers[need.subnet]
+            for source in dict.fromkeys(sources)
+            if source != target
+        ]
+    return flows
+
+
+def audit(estate: Estate, flows: Sequence[Flow]) -> tuple[list[Json], list[str]]:
+    """Each flow with its verdict, and sentences on what is open though nobody needs it."""
+    rows = []
+    for flow in flows:
+        source, target = _endpoint(estate, flow.source), _endpoint(estate, flow.target)
+        verdict = judge(estate, source, target, flow.port) if source and target else None
+        rows.append(_row(flow, verdict, [flow.source] if source is None else [flow.target]))
+    return rows, list(_excess(estate, flows))
+
+
+def _endpoint(estate: Estate, name: str) -> Endpoint | None:
+    return Endpoint(name) if name in (INTERNET, NETWORK) else estate.endpoints.get(name.lower())
+
+
+def _row(flow: Flow, verdict: Verdict | None, unseen: Sequence[str]) -> Json:
+    if verdict is None:
+        word, group, rule, priority, level = UNKNOWN, "", "", None, ""
+        advice = f"No interface of {listed(unseen)} is in the lists: check subscription_id and resource_group."
+    else:
+        word, group, rule, priority, level = verdict.word, verdict.group, verdict.rule, verdict.priority, verdict.level
+        advice = "" if word == ALLOWED else _advice(flow, verdict)
+    return {
+        **flow._asdict(),
+        "verdict": word,
+        "group": group,
+        "rule": rule,
+        "priority": priority,
+        "level": level,
+        "advice": advice,
+    }
+
+
+def _advice(flow: Flow, verdict: Verdict) -> str:
+    if not verdict.group:
+        return f"Give the subnet of {flow.target} a security group that lets {flow.source} to port {flow.port}."
+    before = f" with a priority below {verdict.priority}" if verdict.priority else ""
+    if verdict.word == BLOCKED:
+        return f"Add to {verdict.group} a rule that lets {flow.source} to port {flow.port} of {flow.target}{before}."
+    return (
+        f"The rule {verdict.rule} of {verdict.group} has a source that only Azure can judge: look at the effective rules of"
+        f" {flow.target} there."
+    )
+
+
+def _excess(estate: Estate, flows: Sequence[Flow]) -> Iterator[str]:
+    """What the Internet or the whole network may do without need."""
+    wanted = {(flow.target.lower(), flow.port) for flow in flows if flow.source == INTERNET}
+    for source, title in ((INTERNET, "the Internet"), (NETWORK, "the whole network")):
+        for port in SENSITIVE:
+            found: dict[str, list[str]] = {}
+            for endpoint in estate.endpoints.values():
+                if (endpoint.name.lower(), port) in wanted:
+                    continue
+                verdict = judge(estate, Endpoint(source), endpoint, port)
+                if verdict.word == ALLOWED:
+                    decided = (
+                        f"the rule {verdict.rule} of {verdict.group}"
+                        if verdict.group
+                        else "the lack of a security group"
+                    )
+                    found.setdefault(decided, []).append(endpoint.name)
+            for decided, names in found.items():
+                yield f"Port {port} of {listed(names)} is open to {title} by {decided}, and nobody needs it: close it."
