@@ -11,11 +11,18 @@ FORMAT ?= table
 ARGS ?=
 BASE ?=
 ROLE ?= haproxy
+TIER ?= web
+AZURE_INVENTORY ?= inventory/azure
+NAME ?=
+LOCATION ?=
+FROM ?=
+AZURE_VARIABLES = $(if $(NAME),-e azure_estate_name=$(NAME)) $(if $(LOCATION),-e azure_estate_location=$(LOCATION)) \
+  $(if $(FROM),-e azure_estate_admin_cidrs=$(FROM))
 # The longest first.
-SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master
+SCENARIOS := replication_status azure site apache_php mysql_replica redis_replica redis_master haproxy mysql_master firewall
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts fault-run rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-status trap-table clean
+.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +39,19 @@ site: venv ## Build the cluster: the lab's eight hosts, or INVENTORY=inventory/a
 
 status: venv ## Look at the whole cluster; fails unless it is healthy; FORMAT=json for machines
 	@python tools/status.py --inventory $(INVENTORY) --format $(FORMAT) $(if $(ARGS),-- $(ARGS))
+
+azure-plan: venv ## Tell what azure-up would make or change in Azure; settings as in docs/azure-estate.md
+	@ansible-playbook -i $(AZURE_INVENTORY) playbooks/azure_plan.yml $(AZURE_VARIABLES) $(ARGS)
+
+azure-up: venv ## Make the machines in Azure: NAME=webcluster LOCATION=westeurope FROM=203.0.113.7/32
+	@ansible-playbook -i $(AZURE_INVENTORY) playbooks/azure_up.yml --diff $(AZURE_VARIABLES) $(ARGS)
+
+azure-down: venv ## Take the machines in Azure away again; asks for the name: NAME=webcluster
+	@ansible-playbook -i $(AZURE_INVENTORY) playbooks/azure_down.yml --diff $(AZURE_VARIABLES) $(ARGS)
+
+azure-check: venv-dev ## Prove azure-up and azure-down against a loopback subscription; bodies by the published schemas where they are at hand
+	@. tools/common.sh; link_collection
+	pytest -q tests/unit/plugins/plugin_utils/azure_estate tests/unit/plugins/plugin_utils/azure_ports tests/unit/plugins/action tests/unit/playbooks/test_azure_estate.py
 
 lab-up: venv ## Start the lab's eight hosts; LAB_RELEASE=12, 13 or sid
 	@lab/lab up --inventory $(INVENTORY)
@@ -54,9 +74,8 @@ lab-image: venv ## Build the lab's image beforehand
 lint: venv-dev ## Every lint, type and documentation check
 	@tools/lint.sh
 
-unit: venv-dev ## Unit tests, with the services' own programs where they can be installed
-	@tools/checkers.sh
-	python -m pytest tests/unit
+unit: venv-dev ## Unit tests, with the services' own programs where they can be installed, and whole playbooks without hosts
+	@tools/lint.sh unit playbooks
 
 mutations: venv-dev ## Break the collection in known places, one at a time, and see that the unit tests notice
 	@python tools/mutations.py
@@ -71,7 +90,7 @@ check: venv-dev ## The fast lane: lint, types, unit tests; under 3 minutes
 check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported controller
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
 	# What reads the text alone finds the same with every controller.
-	VENV=.venv-oldest tools/lint.sh unit-played unit ansible-lint syntax
+	VENV=.venv-oldest tools/lint.sh unit playbooks ansible-lint syntax
 	VENV=.venv-oldest tools/sanity.sh
 
 size: ## Files and lines of plugins/, its tests and roles/; BASE=eb13032 shows what they were there
@@ -82,6 +101,12 @@ lab-check: venv-dev ## Prove on real hosts that labs cannot be mixed up and that
 
 rotate-secrets: venv-dev ## Change every password and user name of the lab's cluster under load: requests and failures of each
 	@python -m tests.error_budget.rotate_secrets --inventory $(INVENTORY)
+
+error-budget: venv-dev ## Update, reload or move a tier of the lab's cluster under load: TIER=web, mysql or redis
+	@python -m tests.error_budget.$(TIER) --inventory $(INVENTORY) $(ARGS)
+
+open-ports: venv-dev ## Knock at every port of the lab's cluster, from outside with nmap and from each tier: who is let in, and who must be
+	@python -m tests.error_budget.open_ports --nmap --inventory $(INVENTORY)
 
 fault-run: venv-dev ## Kill, freeze, stop and misconfigure parts of the lab's cluster under load; each event has an error budget
 	@python -m tests.error_budget.faults --inventory $(INVENTORY) $(ARGS)
@@ -109,13 +134,17 @@ test-full: venv-dev ## Also every role on every release and engine; takes longer
 	for release in 12 sid; do LAB_RELEASE=$$release tools/test.sh --scenarios-only $(SCENARIOS); done
 	REDIS_FLAVOR=valkey tools/test.sh --scenarios-only redis_master redis_replica
 
-bench: bench-converge bench-inventory bench-status ## Every benchmark
+bench: bench-converge bench-inventory bench-azure bench-status ## Every benchmark
 
 bench-converge: venv ## Tasks, CPU by host and module, and wall time of the first and the second converge of a fresh lab
 	@python tests/bench/converge.py $(ARGS)
 
 bench-inventory: venv ## Requests, CPU, memory and time of the Azure inventory, up to 10,000 machines
 	@python tests/bench/inventory.py
+
+bench-azure: venv ## Requests, time and CPU of an estate in Azure, up to 200 machines, with operations of one second
+	@. tools/common.sh; link_collection
+	PYTHONPATH=.ansible/collections python tests/bench/azure_estate.py
 
 bench-status: venv ## CPU and wall time of one look of replication_status beside other modules, and of one HTTP check
 	@python tests/bench/status.py

@@ -52,16 +52,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def ready_podman() -> Podman:
-    with locked("cluster"):
-        ensure_machine()
-        podman = Podman()
-        podman.prepare()
+    ensure_machine()
+    podman = Podman()
+    podman.prepare()
     return podman
 
 
 def take_down(options: argparse.Namespace) -> None:
     """Take down one lab, or all; without podman there is none, only its keys may have stayed."""
-    with locked("cluster"):
+    with locked():
         podman = Podman() if shutil.which("podman") else None
         if podman:
             podman.prepare()
@@ -81,16 +80,15 @@ def take_down(options: argparse.Namespace) -> None:
 
 
 def bring_up(cluster: Cluster, release: str) -> None:
-    podman = ready_podman()
-    image = ensure_image(podman, release)
-    with locked("cluster"):
-        up(cluster, image, podman)
+    with locked():
+        podman = ready_podman()
+        up(cluster, ensure_image(podman, release), podman)
     where = f"ssh -F {cluster.ssh_config} {cluster.hosts[0].name}"
     print(f"lab: {len(cluster.hosts)} hosts of '{cluster.name}' are up with prefix {cluster.prefix}; {where}")
 
 
 def put_in_place(cluster: Cluster, name: str) -> None:
-    with locked("cluster"):
+    with locked():
         podman = Podman()
         podman.prepare()
         replace(cluster, name, podman)
@@ -104,7 +102,8 @@ def main(argv: Sequence[str]) -> int:
     extend_path()
     release = os.environ.get("LAB_RELEASE") or "13"
     if options.action == "image":
-        print(ensure_image(ready_podman(), release))
+        with locked():
+            print(ensure_image(ready_podman(), release))
         return 0
     if options.action == "down":
         take_down(options)

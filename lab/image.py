@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 
 from .command import LabError
-from .machine import cache_root, locked
+from .machine import cache_root
 from .podman import Podman
 
 REPOSITORY = "localhost/webcluster-lab"
@@ -43,9 +43,8 @@ def ensure_image(podman: Podman, release: str) -> str:
     if release not in RELEASES:
         raise LabError(f"LAB_RELEASE is '{release}'; expected one of {', '.join(RELEASES)}.")
     name = image_name(release)
-    with locked(f"image-{release}"):
-        if podman.runner(podman.argv("image", "exists", name), check=False).returncode != 0:
-            build_image(podman, release, name)
+    if podman.runner(podman.argv("image", "exists", name), check=False).returncode != 0:
+        build_image(podman, release, name)
     return name
 
 

@@ -45,10 +45,11 @@ def cache_root() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def locked(what: str) -> Iterator[None]:
-    """One lab command of the machine at a time: two would race for networks and routes, or build an image twice."""
+def locked() -> Iterator[None]:
+    """One lab command of the machine at a time: two would race for networks and routes, build an image twice, or one
+    would give back what the other has just prepared."""
     LOCK_DIR.mkdir(parents=True, exist_ok=True)
-    with (LOCK_DIR / f"webcluster-lab-{what}").open("w") as handle:
+    with (LOCK_DIR / "webcluster-lab").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

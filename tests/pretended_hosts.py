@@ -55,11 +55,22 @@ class Answer:
 
 # What our own modules say when there is nothing to do, where a role asks.
 USUAL = [
-    Answer("preflight", {"missing_packages": [], "findings": []}),
+    Answer("preflight", {"missing_packages": [], "findings": [], "adopts": False}),
     Answer("apache_modules", {"files": []}),
     Answer("configured_service", {"action": "nothing"}),
+    Answer(
+        "firewall_info",
+        {
+            "nftables": True,
+            "loaded": True,
+            "openings": None,
+            "ssh_ports": [22],
+            "connection": {"address": "192.0.2.7", "port": 22},
+            "listening": [{"port": 22, "program": "sshd"}],
+        },
+    ),
     Answer("redis_settings", {"restart": []}),
-    Answer("outdated_services", {"outdated": []}),
+    Answer("outdated_services", {"outdated": [], "waiting": []}),
     Answer("redis_source", {"in_place": True, "reachable": True, "append_only": True}),
     Answer("mysql_source", {"in_place": True, "server_id": 3120, "unlogged": False}),
 ]

@@ -76,9 +76,22 @@ run_steps() { # run each step_NAME, ${JOBS:-2} at a time; show each one's output
       failed+=("$name")
     fi
   done
+  # Once more what they failed of, where nobody has to look for it in thousands of lines.
+  for name in "${failed[@]}"; do
+    why "$logs/$name" | cut -c 1-400 | sed "s/^/$name| /"
+  done
   rm -rf "$logs"
   if [ ${#failed[@]} -gt 0 ]; then
     echo "${0##*/}: failed: ${failed[*]}" >&2
     return 1
+  fi
+}
+
+why() { # the part of a failed step's output that tells the reason: a failed task's result, what pytest found, or the end
+  if grep -qaE '^(fatal|failed|E  |FAILED |ERROR )' "$1"; then
+    grep -aE -A 25 -m 1 '^(fatal|failed): ' "$1" || true
+    grep -aE '^(E  |FAILED |ERROR )' "$1" | head -n 25 || true
+  else
+    tail -n 15 "$1"
   fi
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the checks that need no host: tools/lint.sh [STEP...] (default: all; "check": all and the unit tests).
+# Run the checks that need no host: tools/lint.sh [STEP...] (default: every lint; "check": these and the unit tests).
 # VENV names the virtual environment whose tools are used (default .venv), JOBS how many steps run at once (default 2).
 # Every step runs, even after one has failed; the exit code is 1 if any did.
 set -euo pipefail
@@ -45,18 +45,19 @@ step_syntax() {
   done
 }
 
-# What plays whole roles and playbooks takes as long as all the rest: two steps, side by side.
-played=(tests/unit/playbooks tests/unit/roles tests/unit/bench tests/unit/test_role_examples.py)
-step_unit() { python -m pytest -q tests/unit "${played[@]/#/--ignore=}"; }
-step_unit-played() {
+# Whole playbooks are played by a step of their own, which is not for the fast lane.
+played=(tests/unit/playbooks tests/unit/awx/test_configure.py)
+# One process more than cores: some tests wait for real programs.
+step_unit() {
   tools/checkers.sh
-  python -m pytest -q "${played[@]}"
+  python -m pytest -q -n 3 --dist loadfile tests/unit "${played[@]/#/--ignore=}"
 }
+step_playbooks() { python -m pytest -q -n 3 --dist loadfile "${played[@]}"; }
 
 # The longest first.
 all=(ansible-lint syntax mypy yamllint ruff shellcheck changelog)
 case ${1:-} in
   "") set -- "${all[@]}" ;;
-  check) set -- unit-played unit ansible-lint "${all[@]:1}" ;;
+  check) set -- unit "${all[@]}" ;;
 esac
 run_steps "$@"

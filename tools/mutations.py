@@ -17,6 +17,10 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 APACHE, HAPROXY = "tests/unit/roles/test_apache_php.py", "tests/unit/roles/test_haproxy_render.py"
 MYSQL, REDIS = "tests/unit/roles/test_mysql_server.py", "tests/unit/roles/test_redis_server.py"
 PLAYBOOKS = "tests/unit/playbooks/test_playbooks.py"
+FIREWALL = "tests/unit/roles/test_firewall.py"
+ESTATE = "tests/unit/plugins/plugin_utils/azure_estate/test_run.py"
+ODDITIES = "tests/unit/plugins/plugin_utils/azure_estate/test_oddities.py"
+SITES, SITES_SERVED = "tests/unit/roles/test_apache_sites.py", "tests/unit/roles/test_apache_sites_serve.py"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,76 @@ class Mutation:
 
 
 MUTATIONS = [
+    Mutation(
+        "a site may read everything",
+        "roles/apache_php/templates",
+        "php_admin_value[open_basedir] = {{ site.home }}/:",
+        "php_admin_value[open_basedir] = /:",
+        SITES,
+    ),
+    Mutation(
+        "all sites run as one user",
+        "roles/apache_php/templates",
+        "user = {{ site.user }}",
+        "user = www-data",
+        SITES,
+    ),
+    Mutation(
+        "a site's environment is everybody's to read",
+        "roles/apache_php/vars",
+        "'group': site.user, 'mode': '0640'",
+        "'group': site.user, 'mode': '0644'",
+        SITES,
+    ),
+    Mutation(
+        "links of a site lead everywhere",
+        "roles/apache_php/templates",
+        "Options SymLinksIfOwnerMatch",
+        "Options FollowSymLinks",
+        SITES_SERVED,
+    ),
+    Mutation(
+        "an allowed client gets hidden files below a restricted path",
+        "roles/apache_php/templates",
+        "AuthMerging And",
+        "AuthMerging Off",
+        SITES_SERVED,
+    ),
+    Mutation(
+        "two sites may have one domain",
+        "plugins/plugin_utils",
+        "if len(set(names)) > 1:",
+        "if len(set(names)) > 9:",
+        "tests/unit/plugins/plugin_utils/test_sites.py",
+    ),
+    Mutation(
+        "an archive writes where it wants",
+        "plugins/module_utils",
+        'if not path or path.startswith("/") or plain == ".." or plain.startswith("../")',
+        "if not path",
+        "tests/unit/plugins/module_utils/test_site_archive.py",
+    ),
+    Mutation(
+        "a release is switched before it is whole",
+        "plugins/module_utils",
+        'part = place.releases / f".new-{release}"',
+        "part = place.releases / release",
+        "tests/unit/plugins/modules/test_site_release.py",
+    ),
+    Mutation(
+        "a site's account reaches every database",
+        "roles/mysql_server/vars",
+        "account.databases | default([]) + account.own_databases",
+        "__mysql_server_all_database_names + account.own_databases",
+        "tests/unit/playbooks/test_sites.py",
+    ),
+    Mutation(
+        "a page that is not there counts as healthy",
+        "plugins/module_utils",
+        'if answer.status != site["status"]:',
+        "if answer.status >= 500:",
+        "tests/unit/plugins/module_utils/test_front_door.py",
+    ),
     Mutation("sync_binlog 0", "roles/mysql_server/templates", "sync_binlog = 1", "sync_binlog = 0", MYSQL),
     Mutation(
         "innodb_flush_log_at_trx_commit 2",
@@ -75,6 +149,27 @@ MUTATIONS = [
         "~* +@all",
         REDIS,
     ),
+    Mutation(
+        "the firewall lets in whatever is not named",
+        "roles/firewall/templates",
+        "counter reject with icmpx admin-prohibited",
+        "counter accept",
+        FIREWALL,
+    ),
+    Mutation(
+        "a run may lock itself out",
+        "roles/firewall/vars",
+        "siteops.webcluster.firewall_errors(__firewall_look.connection)",
+        "siteops.webcluster.firewall_errors(none)",
+        FIREWALL,
+    ),
+    Mutation(
+        "databases are open to whoever may ask the web servers",
+        "plugins/plugin_utils",
+        'clients = addresses([*tiers["web"], *everybody])',
+        'clients = addresses([*tiers["web"], *tiers["load_balancers"], *everybody])',
+        "tests/unit/plugins/plugin_utils/test_flows.py",
+    ),
     Mutation("appendonly no", "roles/redis_server", "appendonly: true", "appendonly: false", REDIS),
     Mutation(
         "HAProxy gets Redis' admin password",
@@ -111,6 +206,69 @@ MUTATIONS = [
         '{"topology": _topology.host_errors}',
         "tests/unit/plugins/filter",
     ),
+    Mutation(
+        "an estate takes what is not ours",
+        "plugins/plugin_utils/_azure_estate",
+        "if not is_ours(found, wanted) and not (allowed.adopt and owner(found) is None):",
+        "if False:",
+        ESTATE,
+    ),
+    Mutation(
+        "machines restart unasked",
+        "plugins/plugin_utils/_azure_estate",
+        "if step.restart and not allowed.restart:",
+        "if False:",
+        ESTATE,
+    ),
+    Mutation(
+        "a rule that nobody needs stays open",
+        "plugins/plugin_utils/_azure_estate",
+        "stale = _stale_rules(resource, found)",
+        "stale = []",
+        ESTATE,
+    ),
+    Mutation(
+        "an old etag overwrites another's change",
+        "plugins/plugin_utils/_azure_estate",
+        'etag = None if step.action == CREATE else member(step.found or {}, "etag")',
+        "etag = None",
+        ODDITIES,
+    ),
+    Mutation(
+        "a list that lags behind is believed",
+        "plugins/plugin_utils/_azure_estate",
+        "if identity.lower() not in held}",
+        "if False}",
+        ODDITIES,
+    ),
+    Mutation(
+        "data go with their estate",
+        "plugins/plugin_utils/_azure_estate",
+        "and not delete_data:",
+        "and False:",
+        ESTATE,
+    ),
+    Mutation(
+        "a group of others is removed",
+        "plugins/plugin_utils/_azure_estate",
+        "if not removal.group_is_ours:",
+        "if False:",
+        ESTATE,
+    ),
+    Mutation(
+        "the way of an operation leads to another host",
+        "plugins/plugin_utils/_azure_estate",
+        "link = self._arm.checked_link(listing, link)",
+        "link = str(link)",
+        "tests/unit/plugins/action/test_azure_estate.py",
+    ),
+    Mutation(
+        "a rule of Azure's that only it can judge counts for nothing",
+        "plugins/plugin_utils/_azure_ports",
+        "if other:",
+        "if False:",
+        "tests/unit/plugins/plugin_utils/azure_ports",
+    ),
 ]
 
 
@@ -141,7 +299,8 @@ def failed_tests(tests: list[str], checkout: Path) -> str:
 def copied(folder: str) -> Path:
     """A copy of the checkout without what is not its own."""
     unwanted = shutil.ignore_patterns(".git", ".venv*", ".ansible", ".cache", "__pycache__")
-    return Path(shutil.copytree(CHECKOUT, Path(folder) / "copy", ignore=unwanted))
+    # Links lead back to the checkout itself.
+    return Path(shutil.copytree(CHECKOUT, Path(folder) / "copy", symlinks=True, ignore=unwanted))
 
 
 def main() -> int:

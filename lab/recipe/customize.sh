@@ -22,7 +22,7 @@ chroot "$root" systemctl mask systemd-modules-load.service systemd-udevd.service
 chroot "$root" systemctl enable ssh.service
 # Download, not install: the roles install for real, only without waiting for the mirror.
 rm -f "$root/etc/apt/apt.conf.d/docker-clean"
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086 # a list of packages
 chroot "$root" apt-get -o APT::Install-Recommends=false -y -q --download-only install $PACKAGES
 mkdir -p "$root/var/lib/apt/periodic"
 touch "$root/var/lib/apt/periodic/update-success-stamp"

@@ -70,15 +70,18 @@ class SlowClients:
                     client.close()
 
     def _turn(self, client: socket.socket) -> str | None:
-        """Send a little and look for an answer; nothing while the connection is held."""
+        """Look for an answer, then send a little; nothing while the connection is held."""
         try:
-            if self.begin != SILENT:
-                client.send(b"x" * int(self.bytes_per_second * PAUSE))
             return client.recv(4096).partition(b"\r\n")[0].decode()
         except BlockingIOError:
-            return None
+            pass
         except OSError as error:
             return type(error).__name__
+        if self.begin != SILENT:
+            # Who was refused in the meantime finds the answer at the next turn, although sending fails.
+            with contextlib.suppress(OSError):
+                client.send(b"x" * int(self.bytes_per_second * PAUSE))
+        return None
 
 
 def visits(address: str, path: str, count: int, pause: float = 0.2) -> Counter[str]:

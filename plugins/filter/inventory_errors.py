@@ -40,8 +40,9 @@ _value:
 """
 
 import typing as t
+from collections.abc import Mapping
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _inventory, _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _inventory, _sites, _variables
 
 
 def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
@@ -60,7 +61,14 @@ def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
             hosts, {name: option for of_role in roles.values() for name, option in of_role.items()}
         ),
         *_variables.variable_errors(hosts, roles, playbooks),
+        *_site_errors(hosts, playbooks),
     ]
+
+
+def _site_errors(hosts: Mapping[str, t.Any], playbooks: _variables.Options) -> list[str]:
+    """What is wrong with the sites, as the first host has them; a list of a wrong form was told as a wrong value."""
+    settings = _variables.Settings(hosts, playbooks)
+    return _sites.site_errors(settings.value(next(iter(hosts)), "webcluster_sites") or [])
 
 
 class FilterModule:

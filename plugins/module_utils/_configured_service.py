@@ -55,6 +55,8 @@ class Stamp:
     paths: tuple[str, ...]
     invocation: str = ""
     sum: str = ""
+    # What it takes at a start only.
+    at_start: tuple[str, ...] = ()
 
 
 def show(names: Iterable[str]) -> list[str]:
@@ -132,6 +134,12 @@ def outdated(unit: Unit, stamp: Stamp) -> str:
     return "" if runs(unit, files, stamp) else files.newest
 
 
+def waiting(unit: Unit, stamp: Stamp) -> str:
+    """Return the file that was changed last of those that a running service takes at its next start; empty: it has all."""
+    files = read_files(stamp.at_start)
+    return files.newest if unit.active and files.changed > unit.started else ""
+
+
 def stamp_of(service: str) -> str:
     return os.path.join(STAMPS, f"{service}.json")
 
@@ -139,8 +147,10 @@ def stamp_of(service: str) -> str:
 def read_stamp(path: str) -> Stamp | None:
     """Return the stamp; one that cannot be read is none."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-        return Stamp(tuple(found["paths"]), str(found["invocation"]), str(found["sum"]))
+        found = dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        # A stamp of an older release has no files for a start.
+        at_start = tuple(found.get("at_start", ()))
+        return Stamp(tuple(found["paths"]), str(found["invocation"]), str(found["sum"]), at_start)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

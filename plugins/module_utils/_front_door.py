@@ -5,21 +5,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import secrets
 import socket
 import ssl
-import time
 import typing as t
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._clock import Clock
 
 MAX_BODY = 1024 * 1024
 SERVER_HEADER = "x-served-by"
 # Between two questions while something is still missing.
 PAUSE = 0.25
+# For how long a site may answer otherwise, in seconds: servers may just have read what they serve.
+SITE_WAIT = 3.0
+# Where a web server tells what a site sees of its own, to programs on the same host.
+OWN_VIEW = "/.well-known/webcluster/site"
 
 
 class FrontDoorError(Exception):
@@ -54,7 +61,7 @@ class Answer:
 class Ask(t.Protocol):
     """Sends one request and returns the answer or raises FrontDoorError."""
 
-    def __call__(self, method: str, path: str, data: Mapping[str, str] | None = None) -> Answer: ...
+    def __call__(self, method: str, path: str, data: Mapping[str, str] | None = None, host: str = "") -> Answer: ...
 
 
 @dataclass
@@ -70,6 +77,35 @@ class Reason:
         return {"check": self.check, "severity": self.severity, "message": self.message, "hint": self.hint}
 
 
+class ExpectedCertificate(t.TypedDict):
+    """A host name, and the SHA-256 fingerprints of which one must be shown for it."""
+
+    name: str
+    fingerprints: list[str]
+
+
+class Site(t.TypedDict):
+    """A site, the name it is asked by, and what it answers when it works."""
+
+    name: str
+    # Empty where any name will do.
+    host: str
+    path: str
+    status: int
+    text: str
+    # Empty where any release will do; the site's own view tells it.
+    release: str
+
+
+class SiteLook(t.TypedDict):
+    """What was seen of a site; what is wrong with it, empty when nothing is, and its own view where it was asked for."""
+
+    ok: bool
+    problem: str
+    status: int | None
+    own: dict[str, t.Any]
+
+
 @dataclass
 class Look:
     """Everything that was seen."""
@@ -80,18 +116,12 @@ class Look:
     requests: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     item: dict[str, t.Any] = field(default_factory=dict)
+    sites: dict[str, SiteLook] = field(default_factory=dict)
+    certificates: dict[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return not any(reason.severity == "error" for reason in self.reasons)
-
-
-@dataclass
-class Clock:
-    """Time, replaceable in tests."""
-
-    now: t.Callable[[], float] = time.monotonic
-    sleep: t.Callable[[float], None] = time.sleep
 
 
 def check_url(url: str) -> str:
@@ -114,7 +144,7 @@ class HttpAsk:
     def __init__(self, url: str, timeout: float, validate_certs: bool = True, clock: Clock | None = None) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
-        self._port = parts.port
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._base = parts.path.rstrip("/")
         self._timeout = timeout
         self._clock = clock or Clock()
@@ -125,24 +155,22 @@ class HttpAsk:
                 self._context.check_hostname = False
                 self._context.verify_mode = ssl.CERT_NONE
 
-    def __call__(self, method: str, path: str, data: Mapping[str, str] | None = None) -> Answer:
+    def __call__(self, method: str, path: str, data: Mapping[str, str] | None = None, host: str = "") -> Answer:
         deadline = self._clock.now() + self._timeout
-        if self._context is None:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        else:
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout, context=self._context
-            )
+        connection: http.client.HTTPConnection | None = None
         headers = {
             "Accept": "application/json, text/plain, */*",
             "Connection": "close",
             "User-Agent": "siteops.webcluster front_door",
         }
+        if host:
+            headers["Host"] = host
         body = None
         if data is not None:
             body = json.dumps(data).encode()
             headers["Content-Type"] = "application/json"
         try:
+            connection = self._connect(host or self._host)
             connection.request(method, self._base + path, body=body, headers=headers)
             with connection.getresponse() as response:
                 return Answer(
@@ -153,7 +181,19 @@ class HttpAsk:
         except (http.client.HTTPException, OSError, ValueError) as error:
             raise translate(error) from error
         finally:
-            connection.close()
+            if connection:
+                connection.close()
+
+    def _connect(self, name: str) -> http.client.HTTPConnection:
+        """Connect; over TLS as somebody who asks for that name, whatever the address."""
+        if self._context is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout)
+        with ExitStack() as stack:
+            raw = stack.enter_context(socket.create_connection((self._host, self._port), self._timeout))
+            connection.sock = self._context.wrap_socket(raw, server_hostname=name)
+            stack.pop_all()
+        return connection
 
     def _read(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -364,4 +404,103 @@ def _say(answer: Answer) -> str:
     """Return a short text about an answer that is not the wanted one."""
     error = answer.json().get("error")
     server = f" from {answer.server}" if answer.server else ""
-    return f"status {answer.status}{server}" + (f" ({str(error)[:200].rstrip('.')})" if error else "")
+    said = str(error or "")[:200].rstrip(".")
+    return f"status {answer.status}{_sent_to(answer)}{server}" + (f" ({said})" if said else "")
+
+
+def _sent_to(answer: Answer) -> str:
+    """Where a visitor is sent, such as to HTTPS."""
+    place = answer.headers.get("location", "")[:200]
+    return f", which sends to {place}" if place and 300 <= answer.status < 400 else ""
+
+
+def shown_fingerprint(address: str, port: int, name: str, timeout: float) -> str:
+    """Ask for a name over TLS, whoever has signed its certificate, and return that one's SHA-256 fingerprint."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((address, port), timeout) as raw,
+            context.wrap_socket(raw, server_hostname=name) as connection,
+        ):
+            return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+    except OSError as error:
+        raise translate(error) from error
+
+
+def look_at_certificates(
+    fingerprint: t.Callable[[str], str], look: Look, certificates: Sequence[ExpectedCertificate]
+) -> None:
+    """See for each name whether clients are shown one of the certificates that are meant for it."""
+    for expected in certificates:
+        name = expected["name"]
+        try:
+            found = fingerprint(name)
+            problem = "" if found in expected["fingerprints"] else f"another certificate is shown, {found[:16]}..."
+        except FrontDoorError as error:
+            problem = str(error)
+        look.certificates[name] = problem
+        if problem:
+            look.reasons.append(
+                Reason(
+                    "certificate",
+                    "error",
+                    f"Whoever asks for https://{name} is not shown its certificate: {problem}.",
+                    "Run site.yml, which gives the load balancer the certificates of the inventory.",
+                )
+            )
+
+
+def look_at_sites(ask: Ask, look: Look, sites: Sequence[Site], own_view: bool, wait: float, clock: Clock) -> None:
+    """Ask for each site by its own name; where the web server itself is asked, for what the site sees too."""
+    for site in sites:
+        end = clock.now() + min(wait, SITE_WAIT)
+        while True:
+            found = _look_at_site(ask, site, own_view)
+            if found["ok"] or clock.now() >= end:
+                break
+            clock.sleep(PAUSE)
+        look.sites[site["name"]] = found
+        if not found["ok"]:
+            look.reasons.append(
+                Reason(
+                    "site",
+                    "error",
+                    f"Site {site['name']} does not work: {found['problem']}.",
+                    "Look at its release, and at Apache's and PHP-FPM's logs on the web servers.",
+                )
+            )
+
+
+def _look_at_site(ask: Ask, site: Site, own_view: bool) -> SiteLook:
+    found: SiteLook = {"ok": False, "problem": "", "status": None, "own": {}}
+    try:
+        answer = ask("GET", site["path"], None, site["host"])
+        found["status"] = answer.status
+        if answer.status != site["status"]:
+            found["problem"] = f"{site['path']} answers {answer.status}{_sent_to(answer)}, expected {site['status']}"
+        elif site["text"].encode() not in answer.body:
+            found["problem"] = f"{site['path']} answers without the text {site['text']!r}"
+        if own_view:
+            found["own"], problem = _own_view(ask, site)
+            found["problem"] = "; ".join(filter(None, [found["problem"], problem]))
+    except FrontDoorError as error:
+        found["problem"] = f"{site['path']}: {error}"
+    found["ok"] = not found["problem"]
+    return found
+
+
+def _own_view(ask: Ask, site: Site) -> tuple[dict[str, t.Any], str]:
+    """What the site sees of its databases, as its own users."""
+    answer = ask("GET", OWN_VIEW, None, site["host"])
+    seen = answer.json()
+    if answer.status != 200 or seen.get("site") != site["name"]:
+        return {}, f"its PHP does not answer ({_say(answer)})"
+    if site["release"] not in ("", seen.get("release")):
+        return seen, f"it runs release {seen.get('release') or 'none'}, expected {site['release']}"
+    looks: dict[str, dict[str, t.Any]] = seen.get("looks") or {}
+    wrong = [
+        f"{name} ({str(look.get('error'))[:200].rstrip('.')})" for name, look in looks.items() if not look.get("ok")
+    ]
+    return seen, f"it cannot use {', '.join(wrong)}" if wrong else ""

@@ -12,12 +12,18 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from ansible_collections.siteops.webcluster.plugins.module_utils._sockets import (
+    EVERY_ADDRESS,
+    LISTEN,
+    Holder,
+    holders_of,
+    sockets,
+)
 
 INSTALLED = re.compile(r"^(\S+) .i", re.MULTILINE)
 # What /proc shows of a program's name.
 NAME_LENGTH = 15
-EVERY_ADDRESS = (str(ipaddress.IPv4Address(0)), str(ipaddress.IPv6Address(0)))
 
 
 @dataclass(frozen=True)
@@ -29,17 +35,6 @@ class Listen:
     program: str
     option: str
     address_option: str
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who listens at a port; the name is empty where /proc does not tell."""
-
-    pid: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.name} (pid {self.pid})" if self.name else "another program"
 
 
 Bind = Callable[[str, int], "int | None"]
@@ -67,38 +62,14 @@ def bind_error(address: str, port: int) -> int | None:
     return None
 
 
-def local_address(text: str) -> tuple[str, int]:
-    """Decode an address of /proc/net/tcp or tcp6."""
-    address, _colon, port = text.partition(":")
-    raw = bytes.fromhex(address)
-    words = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
-    if len(words) == 4:
-        return socket.inet_ntop(socket.AF_INET, words), int(port, 16)
-    plain = socket.inet_ntop(socket.AF_INET6, words)
-    return plain[len("::ffff:") :] if plain.startswith("::ffff:") else plain, int(port, 16)
-
-
 def holders(address: str, port: int, proc: str = "/proc") -> list[Holder]:
     """Return who listens at the port, at this address or at all of them."""
-    inodes: set[str] = set()
-    for table in ("tcp", "tcp6"):
-        path = Path(proc, "net", table)
-        lines = path.read_text(encoding="ascii").splitlines()[1:] if path.exists() else []
-        for fields in (line.split() for line in lines):
-            if len(fields) > 9 and fields[3] == "0A":  # LISTEN
-                at, number = local_address(fields[1])
-                if number == port and (at == address or at in EVERY_ADDRESS or address in EVERY_ADDRESS):
-                    inodes.add(fields[9])
-    targets = {f"socket:[{inode}]" for inode in inodes}
-    found = []
-    for process in Path(proc).glob("[0-9]*"):
-        try:
-            if any(str(link.readlink()) in targets for link in Path(process, "fd").iterdir()):
-                name = Path(process, "comm").read_text(encoding="utf-8", errors="replace").strip()
-                found.append(Holder(int(process.name), name))
-        except OSError:  # it ended while we looked, or is not ours to see
-            continue
-    return sorted(found, key=lambda holder: holder.pid)
+    inodes = {
+        found.inode
+        for found in sockets(LISTEN, proc)
+        if found.port == port and (found.address == address or {found.address, address} & set(EVERY_ADDRESS))
+    }
+    return sorted({holder for each in holders_of(inodes, proc).values() for holder in each}, key=lambda each: each.pid)
 
 
 def is_ours(holder: Holder, program: str) -> bool:

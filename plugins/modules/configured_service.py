@@ -39,13 +39,14 @@ options:
       path:
         description:
           - Absolute path. A directory that is missing above it is made.
-          - What lies below C(/etc/sysusers.d) has its users made before the service starts.
+          - What lies below C(/etc/sysusers.d) has its users made before the other files are written, and what lies below
+            C(/etc/tmpfiles.d) its folders before the service starts or reads its files.
         type: path
         required: true
-      content:
+      content: &content
         description: Text of the file.
         type: str
-      secret_content:
+      secret_content: &secret_content
         description: Text of the file, never logged or shown.
         type: str
       owner:
@@ -63,6 +64,39 @@ options:
       validate:
         description: Command that checks a text; C(%s) is the path of a file that holds it.
         type: str
+      at_start:
+        version_added: 0.3.0
+        description:
+          - The service takes this file at its next start only, such as what its unit takes away from its processes. A change of it
+            alone neither reloads nor restarts a service that runs.
+          - What waits for a start is told by M(siteops.webcluster.outdated_services).
+        type: bool
+        default: false
+  owns:
+    version_added: 0.3.0
+    description:
+      - Patterns of paths such as C(/etc/shop/*.conf), all of whose files are in O(files). Others that fit are removed.
+    type: list
+    elements: path
+    default: []
+  goes_with:
+    description:
+      - Files of another service that only make sense together with O(files). They are checked, not written, so that no half of a
+        change is taken where the task of that service would refuse the other half.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path. A file that holds the text already is not checked.
+        type: path
+        required: true
+      content: *content
+      secret_content: *secret_content
+      validate:
+        description: Command that checks the text; C(%s) is the path of a file that holds it.
+        type: str
+        required: true
   reads:
     description: Further files and directories that the service reads, written by other tasks.
     type: list
@@ -97,6 +131,13 @@ written:
   type: list
   elements: str
   sample: [/etc/haproxy/haproxy.cfg]
+removed:
+  description: Files that were removed because of O(owns), or would be in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+  version_added: 0.3.0
 action:
   description: What was done with the service, or would be in check mode; V(tell) is what has yet to be done.
   returned: success
@@ -104,6 +145,7 @@ action:
   choices: [start, reload, restart, tell, nothing]
 """
 
+import glob
 import os
 import tempfile
 import time
@@ -126,6 +168,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._file_tree impo
 
 File = dict[str, t.Any]
 SETTLE_SECONDS = 1.0
+USERS = "/etc/sysusers.d/"
+FOLDERS = "/etc/tmpfiles.d/"
 
 
 class ConfiguredServiceModule(AnsibleModule):
@@ -219,19 +263,41 @@ def look(module: AnsibleModule) -> Unit:
     return parse_unit(command(module, show([module.params["name"]])))
 
 
-def write_differing(module: AnsibleModule, unit: Unit, paths: list[str]) -> list[File]:
+def write_differing(module: AnsibleModule, unit: Unit, unread: Stamp) -> list[File]:
     """Check all texts that differ, then write all of them; return their files."""
     differing = [file for file in module.params["files"] if present_text(file) != text_of(file)]
-    for file in differing:
+    others = [file for file in module.params["goes_with"] if present_text(file) != text_of(file)]
+    for file in [*differing, *others]:
         # Without the unit its package is not there yet, and neither is the checker.
         if file["validate"] and (unit.present or not module.check_mode):
             validate(module, file)
-    if differing and not module.check_mode:
+    if module.check_mode:
+        return differing
+    if any(file["path"] in unread.paths for file in differing):
         # A run that ends before the service has read them must leave no wrong stamp.
-        write_stamp(stamp_of(module.params["name"]), Stamp(tuple(paths)))
-        for file in differing:
+        write_stamp(stamp_of(module.params["name"]), unread)
+    users = [file for file in differing if file["path"].startswith(USERS)]
+    for file in users:
+        write(module, file)
+    # The other files may belong to them.
+    make_known(module, "systemd-sysusers", USERS)
+    for file in differing:
+        if file not in users:
             write(module, file)
     return differing
+
+
+def make_known(module: AnsibleModule, program: str, folder: str) -> None:
+    """Let systemd make the users, or the folders, that files describe."""
+    paths = [file["path"] for file in module.params["files"] if file["path"].startswith(folder)]
+    if paths:
+        command(module, [program, *(["--create"] if folder == FOLDERS else []), *paths])
+
+
+def strangers(module: AnsibleModule) -> list[str]:
+    """Files in the places of ours that are none of ours."""
+    ours = {file["path"] for file in module.params["files"]}
+    return sorted({path for pattern in module.params["owns"] for path in glob.glob(pattern)} - ours)
 
 
 def prepare(module: AnsibleModule, unit: Unit, written: list[str]) -> Unit:
@@ -240,9 +306,7 @@ def prepare(module: AnsibleModule, unit: Unit, written: list[str]) -> Unit:
     if unit.stale or any(path.startswith("/etc/systemd/system/") for path in written):
         command(module, ["systemctl", "daemon-reload"])
         unit = look(module)
-    for file in module.params["files"]:
-        if file["path"].startswith("/etc/sysusers.d/"):
-            command(module, ["systemd-sysusers", file["path"]])
+    make_known(module, "systemd-tmpfiles", FOLDERS)
     if not unit.present:
         module.fail_json(msg=f"There is no service {name} on this host: install its package first.")
     if unit.masked:
@@ -250,7 +314,7 @@ def prepare(module: AnsibleModule, unit: Unit, written: list[str]) -> Unit:
     return unit
 
 
-def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str:
+def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str, at_start: tuple[str, ...]) -> str:
     """See to it that the service is enabled, runs and has read its files; return what was needed."""
     name, on_change = module.params["name"], module.params["on_change"]
     if not unit.enabled:
@@ -267,7 +331,7 @@ def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str
         unit = look(module)
         if not unit.active:
             fail(module, f"{name} ended at its {action}", "")
-    given = Stamp(found.paths, unit.invocation, found.sum)
+    given = Stamp(found.paths, unit.invocation, found.sum, at_start)
     if on_change != "nothing" and known != given:
         write_stamp(stamp, given)
     return action
@@ -276,32 +340,46 @@ def bring_up(module: AnsibleModule, unit: Unit, found: Files, stamp: str) -> str
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Write, then let the service read; return the module's result."""
     files, on_change = module.params["files"], module.params["on_change"]
-    paths = [*(file["path"] for file in files), *module.params["reads"]]
+    paths = [*(file["path"] for file in files if not file["at_start"]), *module.params["reads"]]
+    at_start = tuple(file["path"] for file in files if file["at_start"])
     stamp = stamp_of(module.params["name"])
     unit = look(module)
     before = {file["path"]: describe(file) for file in files}
-    differing = write_differing(module, unit, paths)
+    differing = write_differing(module, unit, Stamp(tuple(paths), at_start=at_start))
     written = [file["path"] for file in differing]
-    changed = bool(differing)
+    removed = strangers(module)
+    changed = bool(differing or removed)
     for file in files:
         if file not in differing:
             changed = set_attributes(module, file, file["path"]) or changed
     if not module.check_mode:
+        for path in removed:
+            os.unlink(path)
         unit = prepare(module, unit, written)
-        action = bring_up(module, unit, read_files(paths), stamp)
-    elif differing and unit.active:
+        action = bring_up(module, unit, read_files(paths), stamp, at_start)
+    elif set(written) & set(paths) and unit.active:
         action = on_change
     else:
         action = decide(unit, read_files(paths), read_stamp(stamp), on_change)
     return {
         "changed": changed or action != "nothing" or not unit.enabled,
         "written": written,
+        "removed": removed,
         "action": action,
         "diff": [before[path] for path in written],
     }
 
 
 def main() -> None:
+    texts = {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str"},
+        "secret_content": {"type": "str", "no_log": True},
+    }
+    one_text = {
+        "required_one_of": [("content", "secret_content")],
+        "mutually_exclusive": [("content", "secret_content")],
+    }
     module = ConfiguredServiceModule(
         argument_spec={
             "name": {"type": "str", "required": True},
@@ -310,16 +388,22 @@ def main() -> None:
                 "elements": "dict",
                 "default": [],
                 "options": {
-                    "path": {"type": "path", "required": True},
-                    "content": {"type": "str"},
-                    "secret_content": {"type": "str", "no_log": True},
+                    **texts,
                     "owner": {"type": "str", "default": "root"},
                     "group": {"type": "str", "default": "root"},
                     "mode": {"type": "str", "default": "0644"},
                     "validate": {"type": "str"},
+                    "at_start": {"type": "bool", "default": False},
                 },
-                "required_one_of": [("content", "secret_content")],
-                "mutually_exclusive": [("content", "secret_content")],
+                **one_text,
+            },
+            "owns": {"type": "list", "elements": "path", "default": []},
+            "goes_with": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {**texts, "validate": {"type": "str", "required": True}},
+                **one_text,
             },
             "reads": {"type": "list", "elements": "path", "default": []},
             "on_change": {"type": "str", "choices": ["reload", "restart", "tell", "nothing"], "default": "reload"},

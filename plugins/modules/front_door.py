@@ -64,6 +64,65 @@ options:
       - Set it to false for a cluster without replica.
     type: bool
     default: true
+  sites:
+    version_added: 0.3.0
+    description: Sites to ask for, each by its own name. A site that answers otherwise for three seconds is an error.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the site.
+        type: str
+        required: true
+      host:
+        description: Host name to ask by; empty for that of O(url).
+        type: str
+        default: ""
+      path:
+        description: Path to ask for.
+        type: str
+        default: /
+      status:
+        description: Status code of a site that works.
+        type: int
+        default: 200
+      text:
+        description: Text that its answer holds.
+        type: str
+        default: ""
+      release:
+        description: Release that it runs; empty for any. It is looked for with O(own_view) only.
+        type: str
+        default: ""
+  own_view:
+    version_added: 0.3.0
+    description:
+      - Also ask what each site sees itself - the release it runs, and MySQL and Redis as its own users.
+      - Web servers of M(siteops.webcluster.site_release) tell it to programs on the same host only, so O(url) has to be C(127.0.0.1).
+    type: bool
+    default: false
+  certificates:
+    version_added: 0.3.0
+    description: Host names that are asked for over HTTPS, each with the certificates of which one must be shown.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Host name.
+        type: str
+        required: true
+      fingerprints:
+        description: SHA-256 fingerprints in hexadecimal, small letters without colons.
+        type: list
+        elements: str
+        required: true
+  https_port:
+    version_added: 0.3.0
+    description: Port on which O(certificates) are asked for, at the host of O(url).
+    type: int
+    default: 443
   validate_certs:
     description: Whether the certificate of an C(https) address must be valid.
     type: bool
@@ -93,6 +152,22 @@ EXAMPLES = r"""
   run_once: true
   register: door
 
+- name: Each site works on this web server, and reaches its data
+  siteops.webcluster.front_door:
+    url: http://127.0.0.1/
+    sites:
+      - name: shop
+        host: shop.example
+        text: Basket
+    own_view: true
+
+- name: Everybody is shown the certificate of today
+  siteops.webcluster.front_door:
+    url: http://10.0.0.52/
+    certificates:
+      - name: www.example.org
+        fingerprints: [2f0c7c7d1d5b8a0e5b0a3a4a2b6f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b]
+
 - name: Show how long replication took
   ansible.builtin.debug:
     msg: "{{ door.item.replica.host }} had the item after {{ door.item.replica.latency_ms }} ms"
@@ -114,7 +189,7 @@ reasons:
     check:
       description: Which check found it.
       type: str
-      choices: [reachable, servers, answers, strangers, item_write, item_replica, item_cache]
+      choices: [reachable, servers, answers, strangers, item_write, item_replica, item_cache, site, certificate]
     severity:
       description: V(error) makes RV(ok) false.
       type: str
@@ -182,6 +257,21 @@ item:
     written_to: centosmysql1
     replica: {seen: true, latency_ms: 9, host: centosmysql2, role: replica}
     cache: {seen: true, latency_ms: 6}
+sites:
+  description:
+    - What was seen of each of O(sites), by name.
+    - C(ok), C(problem) and C(status), and with O(own_view) in C(own) the site's C(release), its C(user), and C(looks) at its data.
+  returned: always
+  type: dict
+  version_added: 0.3.0
+  sample:
+    shop: {ok: true, problem: "", status: 200, own: {}}
+certificates:
+  description: For each name of O(certificates) what is wrong with what is shown, empty when nothing is.
+  returned: always
+  type: dict
+  version_added: 0.3.0
+  sample: {www.example.org: ""}
 url:
   description: Address that was asked.
   returned: always
@@ -190,15 +280,19 @@ url:
 """
 
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._clock import Clock
 from ansible_collections.siteops.webcluster.plugins.module_utils._front_door import (
-    Clock,
     HttpAsk,
     Look,
     check_url,
+    look_at_certificates,
     look_at_item,
     look_at_servers,
+    look_at_sites,
+    shown_fingerprint,
 )
 
 
@@ -212,6 +306,30 @@ def main() -> None:
             "wait": {"type": "float", "default": 15},
             "item_check": {"type": "bool", "default": False},
             "expect_replica": {"type": "bool", "default": True},
+            "sites": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "host": {"type": "str", "default": ""},
+                    "path": {"type": "str", "default": "/"},
+                    "status": {"type": "int", "default": 200},
+                    "text": {"type": "str", "default": ""},
+                    "release": {"type": "str", "default": ""},
+                },
+            },
+            "own_view": {"type": "bool", "default": False},
+            "certificates": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "fingerprints": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+            "https_port": {"type": "int", "default": 443},
             "validate_certs": {"type": "bool", "default": True},
             "fail": {"type": "bool", "default": True},
         },
@@ -233,6 +351,14 @@ def main() -> None:
     look_at_servers(ask, look, options["expect_servers"], options["attempts"], options["wait"], clock)
     if options["item_check"] and look.servers and not module.check_mode:
         look_at_item(ask, look, options["wait"], clock, options["expect_replica"])
+    if look.servers:
+        look_at_sites(ask, look, options["sites"], options["own_view"], options["wait"], clock)
+
+    def fingerprint(name: str) -> str:
+        address = urlsplit(options["url"]).hostname or ""
+        return shown_fingerprint(address, options["https_port"], name, options["timeout"])
+
+    look_at_certificates(fingerprint, look, options["certificates"])
     result: dict[str, t.Any] = {
         "changed": False,
         "ok": look.ok,
@@ -242,6 +368,8 @@ def main() -> None:
         "requests": look.requests,
         "failures": look.failures,
         "item": look.item,
+        "sites": look.sites,
+        "certificates": look.certificates,
         "url": options["url"],
     }
     if options["fail"] and not look.ok:

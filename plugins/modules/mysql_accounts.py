@@ -102,6 +102,13 @@ options:
       - File on the node in which the module keeps the names of its users, so that a user is removed whose name is not given any more.
       - Without it the users of former calls stay.
     type: path
+  take_over:
+    description:
+      - Whether accounts that are there under a name of O(accounts) may be changed, although O(names_file) does not know the name.
+      - One that already lets in as O(accounts) says is no stranger's, it came with a copy of another server for example.
+    type: bool
+    default: true
+    version_added: 0.3.0
   remove_insecure:
     description:
       - Remove accounts without a name, root accounts for other hosts than this one, and a database C(test) that has
@@ -228,6 +235,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "canary_table": {"type": "str", "default": "probe"},
     "keep_former": {"type": "bool", "default": False},
     "names_file": {"type": "path"},
+    "take_over": {"type": "bool", "default": True},
     "remove_insecure": {"type": "bool", "default": False},
     "login_unix_socket": {"type": "path"},
 }
@@ -273,7 +281,8 @@ def input_error(params: dict[str, Any]) -> str | None:
         if name in seen:
             return f"accounts: {name!r} is given twice, expected one entry with all its hosts"
         seen.add(name)
-        if user["by_socket"] and [host.lower() for host in user["hosts"]] != ["localhost"]:
+        # Without hosts it is taken away.
+        if user["by_socket"] and user["hosts"] and [host.lower() for host in user["hosts"]] != ["localhost"]:
             return f"accounts: {name!r} comes by the unix socket, expected hosts to be [localhost]"
         if user["hosts"] and not user["password"] and not user["by_socket"]:
             return f"accounts: {name!r} has no password, expected one for a user with hosts"
@@ -334,6 +343,12 @@ def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, a
         for name, rows in zip(there, answers)
     }
     names = [user["name"] for user in params["accounts"]]
+    if not params["take_over"]:
+        others = accounts.made_by_others(
+            server.is_mariadb, params["accounts"], present, known_names(params["names_file"])
+        )
+        if others:
+            raise MysqlError("exists", accounts.taken(others))
     plan = accounts.plan_accounts(
         server.is_mariadb, names, wanted, present, grants, known_names(params["names_file"]), params["keep_former"]
     )

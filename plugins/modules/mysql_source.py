@@ -73,12 +73,26 @@ options:
     description: Whether a server that replicates from another primary may be moved to this one.
     type: bool
     default: false
+  seeded:
+    description:
+      - Whether M(siteops.webcluster.mysql_seed) decides about data that the server holds, before anything is changed. They are no reason
+        to refuse here then. In check mode only.
+    type: bool
+    default: false
+    version_added: 0.3.0
   read_only_file:
     description:
       - Option file that holds C(read_only) for the next start. An empty text writes none.
       - Both flavors read this folder.
     type: str
     default: /etc/mysql/conf.d/webcluster-read-only.cnf
+  state_folder:
+    description:
+      - Folder in which M(siteops.webcluster.mysql_primary) keeps that a move of the primary has begun.
+      - A server that closed itself for such a move is not opened here.
+    type: path
+    default: /var/lib/webcluster-mysql
+    version_added: 0.3.0
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status without modifying the server.
@@ -150,6 +164,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import server as servers
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import source
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.channels import ask_channels
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     Client,
     MysqlClient,
@@ -157,7 +172,15 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlLogin,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import READ_STATUS
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import (
+    READ_ONLY_FILE,
+    STATE_FOLDER,
+    KeptFiles,
+    read_only_text,
+    read_text,
+    replace_text,
+    unfinished_move,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._primary_login import wait_for_primary
 
 Connect = Callable[[MysqlLogin], Client]
@@ -174,23 +197,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "heartbeat_period": {"type": "float", "default": 5.0},
     "source_timeout": {"type": "int", "default": 0},
     "allow_repoint": {"type": "bool", "default": False},
-    "read_only_file": {"type": "str", "default": "/etc/mysql/conf.d/webcluster-read-only.cnf"},
+    "read_only_file": {"type": "str", "default": READ_ONLY_FILE},
+    "state_folder": {"type": "path", "default": STATE_FOLDER},
+    "seeded": {"type": "bool", "default": False},
     "login_unix_socket": {"type": "path"},
 }
 PASSWORD_LIMIT = 32
-
-
-def read_channels(client: Client, server: servers.Server) -> list[source.Channel]:
-    if server.is_mariadb:
-        path = Path(server.variables.get("datadir", "/var/lib/mysql")) / "master.info"
-        text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else None
-        return source.read_channels(client.query(READ_STATUS)[-1], source.stored_by_mariadb(text))
-    answers, error = client.try_query([*READ_STATUS, source.READ_STORED_MYSQL])
-    # Without the table that has the password the status is still of use.
-    if error and len(answers) < len(READ_STATUS):
-        raise error
-    rows, *stored = answers[len(READ_STATUS) - 1 :]
-    return source.read_channels(rows, source.stored_by_mysql(stored[0] if stored else []))
 
 
 def wanted_primary(params: dict[str, Any]) -> source.Wanted:
@@ -209,14 +221,15 @@ def wanted_primary(params: dict[str, Any]) -> source.Wanted:
 def make_plan(client: Client, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
     """Ask the server and decide. asking: only a refusal is of interest, so a log-in need not be given."""
     server = servers.read_server(*client.query([servers.READ_VARIABLES, READ_SCHEMAS]))
-    channels = read_channels(client, server)
+    channels = ask_channels(client, server)
     if params["state"] == "primary":
-        return server, source.plan_primary(server, channels)
+        refusal = unfinished_move(KeptFiles(folder=Path(params["state_folder"])))
+        return server, source.Plan(refusal=refusal) if refusal else source.plan_primary(server, channels)
     wanted = wanted_primary(params)
     if asking and wanted.user is None:
-        refusal = source.refuse_replica(server, channels, wanted, params["allow_repoint"])
+        refusal = source.refuse_replica(server, channels, wanted, params["allow_repoint"], params["seeded"])
         return server, source.Plan(refusal=refusal)
-    return server, source.plan_replica(server, channels, wanted, params["allow_repoint"])
+    return server, source.plan_replica(server, channels, wanted, params["allow_repoint"], params["seeded"])
 
 
 def keep_read_only(module: AnsibleModule, server: servers.Server, diff: dict[str, dict[str, object]]) -> bool:
@@ -224,19 +237,15 @@ def keep_read_only(module: AnsibleModule, server: servers.Server, diff: dict[str
     if not module.params["read_only_file"]:
         return False
     path = Path(module.params["read_only_file"])
-    text = source.read_only_file(server, module.params["state"] == "replica")
-    present = path.read_text(encoding="utf-8") if path.is_file() else None
+    text = read_only_text(server.is_mariadb, module.params["state"] == "replica")
+    present = read_text(path)
     if present == text:
         return False
     if present is not None:
         diff["before"][str(path)] = present
     diff["after"][str(path)] = text
     if not module.check_mode:
-        # In the same folder, so that the change is one step; the servers read *.cnf only.
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        replace_text(path, text)
     return True
 
 
@@ -300,6 +309,8 @@ def main() -> None:
         required_if=[("state", "replica", ["host"])],
         required_together=[("user", "password")],
     )
+    if module.params["seeded"] and not module.check_mode:
+        module.fail_json(msg="seeded is true, expected it in check mode only: what mysql_seed made needs no exception")
     password = module.params["password"] or ""
     if len(password) > PASSWORD_LIMIT or "\n" in password:
         module.fail_json(msg=f"password has {len(password)} characters, expected one line of at most {PASSWORD_LIMIT}")

@@ -13,6 +13,7 @@ description:
   - Looks at each running service that M(siteops.webcluster.configured_service) or M(siteops.webcluster.redis_settings) has
     configured on this host, and compares what it was given last with what is on disk.
   - Finds a file that a run wrote and could not tell its service of, and one that somebody else has changed since.
+  - Names apart what a service takes at its next start only, which is no mistake and waits for a good moment.
 author:
   - siteops contributors (@siteops)
 attributes:
@@ -38,6 +39,13 @@ outdated:
   type: list
   elements: dict
   sample: [{service: haproxy, file: /etc/haproxy/haproxy.cfg}]
+waiting:
+  description:
+    - Services that run since before a file was written that they take at a start only, each with the file that was changed last.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{service: haproxy, file: /etc/systemd/system/haproxy.service.d/hardening.conf}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -46,6 +54,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._configured_ser
     parse_unit,
     read_stamps,
     show,
+    waiting,
 )
 
 
@@ -54,11 +63,15 @@ def main() -> None:
     stamps = read_stamps()
     # One question for all of them; the answers are in its order, with an empty line between.
     shown = module.run_command(show(stamps), check_rc=True)[1] if stamps else ""
-    found = [
-        {"service": service, "file": outdated(parse_unit(text), stamp)}
-        for (service, stamp), text in zip(stamps.items(), shown.split("\n\n"))
-    ]
-    module.exit_json(changed=False, outdated=[each for each in found if each["file"]])
+    found = [(service, parse_unit(text), stamp) for (service, stamp), text in zip(stamps.items(), shown.split("\n\n"))]
+    looks = {"outdated": outdated, "waiting": waiting}
+    module.exit_json(
+        changed=False,
+        **{
+            key: [{"service": service, "file": file} for service, unit, stamp in found if (file := look(unit, stamp))]
+            for key, look in looks.items()
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -70,6 +70,28 @@ options:
         description: Variable that holds the path, for the sentence.
         type: str
         required: true
+  option_file:
+    version_added: 0.3.0
+    description: An option file of MySQL or MariaDB that is going to be written, among those that are there.
+    type: dict
+    suboptions:
+      path:
+        description: Absolute path of the file.
+        type: path
+        required: true
+      main:
+        description: The file that the server reads first, and that includes the others.
+        type: path
+        default: /etc/mysql/my.cnf
+      decides:
+        description: Options of the server, by the names of its variables, that no file after O(option_file.path) may set.
+        type: list
+        elements: str
+        required: true
+      option:
+        description: Variable that takes further options, for the sentence.
+        type: str
+        required: true
 """
 
 EXAMPLES = r"""
@@ -96,6 +118,11 @@ missing_packages:
   type: list
   elements: str
   sample: [haproxy]
+adopts:
+  description: Whether the server was configured by somebody else, because O(option_file.main) is there and O(option_file.path) is not.
+  returned: always
+  type: bool
+  version_added: 0.3.0
 findings:
   description: What would keep the service from running, one sentence each.
   returned: always
@@ -105,7 +132,10 @@ findings:
     - "Port 80 is already taken by nginx (pid 512): stop that program, or choose another port with haproxy_http_bind_port."
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.option_files import overruling_findings
 from ansible_collections.siteops.webcluster.plugins.module_utils._preflight import (
     Listen,
     directory_findings,
@@ -139,6 +169,15 @@ def main() -> None:
                     "option": {"type": "str", "required": True},
                 },
             },
+            "option_file": {
+                "type": "dict",
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "main": {"type": "path", "default": "/etc/mysql/my.cnf"},
+                    "decides": {"type": "list", "elements": "str", "required": True},
+                    "option": {"type": "str", "required": True},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -157,10 +196,15 @@ def main() -> None:
         for place in module.params["listen"]
     ]
     directories = [(each["path"], each["option"]) for each in module.params["directories"]]
+    findings = listen_findings(places) + directory_findings(directories)
+    file = module.params["option_file"]
+    if file:
+        findings += overruling_findings(file["main"], file["path"], file["decides"], file["option"])
     module.exit_json(
         changed=False,
+        adopts=bool(file) and os.path.exists(file["main"]) and not os.path.exists(file["path"]),
         missing_packages=missing_packages(packages, answer),
-        findings=listen_findings(places) + directory_findings(directories),
+        findings=findings,
     )
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import Ports, proxy_sites, web_sites
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import Site
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
 
 # How many steps site.yml converges in; see wave_of.
 WAVES = 4
+
+USUAL_PORTS = {"http": 80, "https": 443}
 
 Arguments = dict[str, t.Any]
 
@@ -109,23 +113,35 @@ def data_services(settings: Settings, tiers: Tiers, host: str) -> list[dict[str,
 def engine_arguments(settings: Settings, tiers: Tiers, key: str, host: str, address: str) -> Arguments:
     engine, state = ENGINES[key], tiers["engines"][key]
     web = addresses(tiers["web"])
+    askers = [*web, *settings.value(host, "webcluster_monitoring_sources")]
     others = addresses(member for member in members(state) if member["name"] != host)
     arguments: Arguments = {
         engine.option("bind_address"): own_or(settings, host, engine.option("bind_address"), address)
     }
-    for what, known in (("members", others), ("application_hosts", web), ("status_hosts", web)):
+    for what, known in (("members", others), ("application_hosts", web), ("status_hosts", askers)):
         # Redis tells its clients apart by name only.
         if engine.option(what) in settings.options:
             arguments[engine.option(what)] = joined(settings, host, engine.option(what), known)
     if host != state["primary"]["name"]:
         arguments[f"{engine.replica_group}_source_host"] = state["primary"]["address"]
         arguments[f"{engine.replica_group}_source_port"] = state["primary"]["port"]
+        if f"{engine.replica_group}_source_name" in settings.options:
+            arguments[f"{engine.replica_group}_source_name"] = state["primary"]["name"]
     return arguments
 
 
-def url_of(address: str, port: int) -> str:
+def url_of(address: str, port: int, scheme: str = "http") -> str:
     host = f"[{address}]" if ":" in address else address
-    return f"http://{host}{'' if port == 80 else f':{port}'}/"
+    return f"{scheme}://{host}{'' if port == USUAL_PORTS[scheme] else f':{port}'}/"
+
+
+def site_url(settings: Settings, balancer: Member) -> str:
+    """Where a load balancer serves the site: over TLS once it sends its visitors there."""
+    name = balancer["name"]
+    switches = ("haproxy_https_enabled", "haproxy_https_redirect", "haproxy_https_certificates")
+    if all(settings.value(name, switch) for switch in switches):
+        return url_of(balancer["address"], settings.value(name, "haproxy_https_bind_port"), "https")
+    return url_of(balancer["address"], balancer["port"])
 
 
 def statistics_url(settings: Settings, host: str, address: str) -> str:
@@ -134,7 +150,17 @@ def statistics_url(settings: Settings, host: str, address: str) -> str:
     return url_of(bound, settings.value(host, "haproxy_stats_port"))
 
 
-def web_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:
+def data_ports(settings: Settings, host: str) -> Ports:
+    return Ports(
+        **{
+            f"{key}_{what}": int(settings.value(host, f"webcluster_{key}_{what}_port"))
+            for key in ENGINES
+            for what in ("write", "read")
+        }
+    )
+
+
+def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str, address: str) -> Arguments:
     # The process of the data proxy, whatever becomes of the databases behind it.
     proxies = [f"{statistics_url(settings, host, address)}livez"] if tiers["engines"] else []
     arguments: Arguments = {
@@ -144,6 +170,7 @@ def web_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> 
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
         ),
         "apache_php_demo_enabled": settings.value(host, "apache_php_demo_enabled") and demo_is_possible(tiers),
+        "apache_php_sites": web_sites(sites, data_ports(settings, host)),
         **limits(settings, host, "apache_php"),
     }
     for key in DEMO_ENGINES:
@@ -155,9 +182,12 @@ def web_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> 
     return arguments
 
 
-def proxy_arguments(settings: Settings, tiers: Tiers, host: str, address: str, is_lb: bool, is_web: bool) -> Arguments:
+def proxy_arguments(
+    settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str, address: str, is_lb: bool, is_web: bool
+) -> Arguments:
     arguments: Arguments = {
         "haproxy_http_backends": tiers["web"] if is_lb else [],
+        "haproxy_http_sites": proxy_sites(sites) if is_lb else [],
         "haproxy_data_services": data_services(settings, tiers, host) if is_web else [],
         "haproxy_stats_bind_address": own_or(settings, host, "haproxy_stats_bind_address", address),
         **limits(settings, host, "haproxy"),
@@ -199,7 +229,7 @@ def wave_of(tiers: Tiers, host: str, tier: str, first_web: str) -> int:
     return 0
 
 
-def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) -> Arguments:
+def host_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str, address: str) -> Arguments:
     """Every argument of a host's roles but the secrets, which stay where they are."""
     arguments: Arguments = {}
     wanted = tiers_of(tiers, host)
@@ -209,11 +239,13 @@ def host_arguments(settings: Settings, tiers: Tiers, host: str, address: str) ->
     is_web = "apache_php" in wanted
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:
-        arguments |= web_arguments(settings, tiers, host, address)
+        arguments |= web_arguments(settings, tiers, sites, host, address)
     if "haproxy" in wanted:
-        arguments |= proxy_arguments(settings, tiers, host, address, is_lb, is_web)
+        arguments |= proxy_arguments(settings, tiers, sites, host, address, is_lb, is_web)
     return arguments
 
 
-def role_arguments(settings: Settings, tiers: Tiers, known: Mapping[str, str]) -> dict[str, Arguments]:
-    return {host: host_arguments(settings, tiers, host, address) for host, address in known.items()}
+def role_arguments(
+    settings: Settings, tiers: Tiers, sites: Sequence[Site], known: Mapping[str, str]
+) -> dict[str, Arguments]:
+    return {host: host_arguments(settings, tiers, sites, host, address) for host, address in known.items()}

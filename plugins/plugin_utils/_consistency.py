@@ -139,6 +139,8 @@ def ports_of(settings: Settings, tiers: Tiers, host: str) -> Iterator[tuple[str,
             if host in [member["name"] for member in tiers["load_balancers"]]:
                 public = is_everywhere(settings.value(host, "haproxy_http_bind_address"))
                 yield taken("haproxy_http_bind_port", everywhere if public else {"address"})
+                if settings.value(host, "haproxy_https_enabled"):
+                    yield taken("haproxy_https_bind_port", everywhere if public else {"address"})
 
 
 def port_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:

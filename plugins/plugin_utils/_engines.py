@@ -36,6 +36,8 @@ class Engine:
     # Switch and port of the service that tells the data proxies who takes what; without one they ask the server itself.
     status_switch: str = ""
     status_port: str = ""
+    # Where a replica takes a copy of its primary's data; without one it comes over the usual port.
+    copy_port: str = ""
 
     @property
     def groups(self) -> tuple[str, str]:
@@ -59,6 +61,7 @@ ENGINES = {
         promote="on it: STOP REPLICA; RESET REPLICA ALL; SET GLOBAL read_only = OFF",
         status_switch="mysql_server_status_enabled",
         status_port="mysql_server_status_port",
+        copy_port="mysql_replica_seed_port",
     ),
     "redis": Engine(
         title="Redis",
@@ -90,5 +93,7 @@ LIMITS = {
     "request_time_limit": ("haproxy_http_request_time_limit", "apache_php_request_time_limit"),
     "upload_limit_mb": ("haproxy_http_upload_limit_mb", "apache_php_upload_limit_mb"),
 }
+# Options that upgrade a role's packages.
+UPGRADES = ("haproxy_upgrade", "apache_php_upgrade")
 # What the demo application cannot do without.
 DEMO_ENGINES = ("mysql", "redis")

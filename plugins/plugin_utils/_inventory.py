@@ -16,6 +16,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import
     GROUPS,
     LIMITS,
     LOAD_BALANCERS,
+    UPGRADES,
     WEB_SERVERS,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import host_address, shared_errors
@@ -157,15 +158,23 @@ def derived_options(options: Options) -> dict[str, str]:
         "haproxy_http_backends": f"the web servers are the hosts of group {WEB_SERVERS}",
         "haproxy_data_services": "the data servers are the hosts of their groups, the ports webcluster_<engine>_write_port"
         " and webcluster_<engine>_read_port",
+        "haproxy_http_sites": "set webcluster_sites",
+        "apache_php_sites": "set webcluster_sites",
     }
+    # Elsewhere all servers would restart at once.
+    derived |= dict.fromkeys(UPGRADES, "playbooks/rolling_update.yml upgrades, one server after the other")
+    derived["firewall_flows"] = "what the cluster needs follows from its hosts, firewall_openings opens more"
+    derived["firewall_keep_former"] = "site.yml closes ports when everybody has moved"
     for limit, names in LIMITS.items():
         derived |= dict.fromkeys(names, f"set webcluster_{limit}")
     for key, engine in ENGINES.items():
         who = f"the primary is the live one, or on the first day the host of group {engine.primary_group}"
-        for what in ("source_host", "source_port"):
+        for what in ("source_host", "source_port", "source_name"):
             derived[engine.option(what)] = derived[f"{engine.replica_group}_{what}"] = who
         derived[engine.option("keep_former")] = "site.yml keeps former passwords valid until everybody has moved"
         derived[engine.option("source_timeout")] = f"set {engine.replica_group}_timeout"
+        for what in ("seed_port", "allow_reseed"):
+            derived[engine.option(f"source_{what}")] = f"set {engine.replica_group}_{what}"
         for what in ("user", "password"):
             derived[f"haproxy_{key}_monitor_{what}"] = f"set {engine.option(f'monitor_{what}')}"
             derived[f"apache_php_demo_{key}_{what}"] = f"set {engine.option(f'application_{what}')}"

@@ -23,7 +23,7 @@ NOT_INSTALLED = "not_installed"
 
 @dataclass(frozen=True)
 class Server:
-    """What one member said of itself; holds_data is None where nobody can tell, in_logs as replication_status tells it."""
+    """What one member said of itself; holds_data is None where nobody can tell."""
 
     name: str
     role: str = ""
@@ -35,7 +35,6 @@ class Server:
     refused: bool = False
     said: str = ""
     content: str = ""
-    in_logs: bool | None = None
 
     @property
     def answers(self) -> bool:
@@ -104,7 +103,6 @@ def server(name: str, look: Look | None) -> Server:
         refused=look.get("state") == "auth_failed" and not role,
         said="" if role else said_by(look),
         content=_content(look),
-        in_logs=(look.get("data") or {}).get("in_logs"),
     )
 
 
@@ -218,24 +216,11 @@ def _refuse_an_empty_primary(engine: Engine, chosen: Server, others: Sequence[Se
     )
 
 
-def _refuse_to_fill(engine: Engine, chosen: Server, others: Sequence[Server]) -> str | None:
-    """Say which servers would be replicas that lack a part of the data, as the primary's logs do not have it."""
-    empty = [other.name for other in others if other.holds_data is False]
-    if not empty or chosen.in_logs is not False:
-        return None
-    names, them = " and ".join(empty), "it" if len(empty) == 1 else "them"
-    return (
-        f"{engine.title}: {names} {'is' if len(empty) == 1 else 'are'} empty and would replicate from {chosen.name}, but the"
-        f" binary logs of {chosen.name} do not hold all of its data; nothing was changed: fill {them} by hand as the role"
-        f" mysql_replica describes and run again, or leave {them} out with --limit."
-    )
-
-
 def _two_primaries(engine: Engine, live: Sequence[Server]) -> str:
     return (
         f"{engine.title} has {len(live)} primaries, {' and '.join(member.name for member in live)}; expected one: nothing was"
         f" changed. {', '.join(member.holding() for member in live)}. Find out which one has the writes that you want to keep,"
-        " then make the other one its replica."
+        f" then make the other one its replica: rejoin.yml with -e tier={engine.title.lower()} -e to= the other one."
     )
 
 
@@ -257,9 +242,9 @@ def decide(
     members: Sequence[str],
     looks: Mapping[str, Look],
     addresses: Mapping[str, str],
-    set_up: Sequence[str] = (),
+    given_up: Sequence[str] = (),
 ) -> Decision:
-    """Decide for one tier; the first member is the inventory's primary of the first day. set_up: the hosts that a run sets up."""
+    """Decide for one tier; the first member is the inventory's primary of the first day. given_up: whose data may be replaced."""
     servers = [server(name, looks.get(name)) for name in members]
     decision = Decision(primary=members[0])
     decision.errors += [
@@ -277,6 +262,8 @@ def decide(
         for member in servers
         if member.role == "primary" or (member.role == "standalone" and member.holds_data) or member.name in tops
     ]
+    # One whose data the operator gives up is no primary beside another one.
+    live = [member for member in live if member.name not in given_up] or live
     if len(live) > 1:
         decision.primary, decision.decided_by = live[0].name, "live"
         decision.errors.append(_two_primaries(engine, live))
@@ -294,10 +281,6 @@ def decide(
             )
     others = [member for member in servers if member is not chosen]
     silence = None if live else _refuse_to_start_beside_an_emptied_one(engine, servers) or _nobody_says(engine, servers)
-    refusal = (
-        silence
-        or _refuse_an_empty_primary(engine, chosen, others, why)
-        or _refuse_to_fill(engine, chosen, [other for other in others if other.name in set_up])
-    )
+    refusal = silence or _refuse_an_empty_primary(engine, chosen, others, why)
     decision.errors += [refusal] if refusal else []
     return decision

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import EngineState, members
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology, looks_of
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import said_by
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import said_by, short_list
 
 # What the rows of the load balancers and web servers say already.
-ROW_CHECKS = ("reachable", "servers")
+ROW_CHECKS = ("reachable", "servers", "site", "certificate")
 # States that are no reason against health.
 GOOD_STATES = ("serving", "working", "healthy", "not seen")
+# Time enough to have a certificate made by hand; those that renew themselves do so earlier.
+ENDS_SOON = timedelta(days=21)
 COLUMNS = ("server", "tier", "role", "state", "source", "lag", "canary", "detail")
 
 
@@ -197,6 +200,86 @@ def split_rows(
     return rows
 
 
+def site_rows(
+    topology: Topology, doors: Mapping[str, Mapping[str, t.Any]], hosts: Mapping[str, Mapping[str, t.Any]]
+) -> list[Row]:
+    """One row for each site: whether it works through every front door and on every web server, and which release it runs."""
+    on_hosts = {
+        member["name"]: (hosts[member["name"]].get("__webcluster_site_looks") or {}).get("sites") or {}
+        for member in topology["web"]
+        if member["name"] in hosts
+    }
+    # Without a load balancer a door is the web server itself.
+    seen = {
+        **{f"through {name}": door.get("sites") or {} for name, door in doors.items() if name not in on_hosts},
+        **{f"on {name}": looks for name, looks in on_hosts.items() if looks},
+    }
+    rows = []
+    for site in topology["sites"]:
+        name = site["check"]["name"]
+        looks = {where: found[name] for where, found in seen.items() if name in found}
+        wrong: dict[str, list[str]] = {}
+        for where, look in looks.items():
+            if not look.get("ok"):
+                wrong.setdefault(str(look.get("problem")), []).append(where)
+        releases: dict[str, list[str]] = {}
+        for host, found in on_hosts.items():
+            own = (found.get(name) or {}).get("own") or {}
+            if own:
+                releases.setdefault(str(own.get("release") or "none"), []).append(host)
+        versions = ", ".join(f"release {release} on {', '.join(where)}" for release, where in releases.items())
+        if wrong:
+            detail = "; ".join(f"{problem} ({', '.join(where)})" for problem, where in wrong.items())
+            rows.append(plain_row(name, "site", "not serving", f"{detail}."))
+        elif len(releases) > 1:
+            rows.append(
+                plain_row(
+                    name,
+                    "site",
+                    "mixed",
+                    f"{versions}. Run again what was interrupted: release.yml, rollback.yml or site.yml.",
+                )
+            )
+        elif not looks:
+            rows.append(plain_row(name, "site", "not serving", "was not looked at"))
+        else:
+            rows.append(plain_row(name, "site", "serving", versions))
+    return rows
+
+
+def certificate_rows(topology: Topology, doors: Mapping[str, Mapping[str, t.Any]], now: datetime) -> list[Row]:
+    """One row for each name that a front door has a certificate for: whether it is shown, and for how long it is good."""
+    rows: dict[str, Row] = {}
+    for entry in topology["doors"]:
+        shown = (doors.get(entry["name"]) or {}).get("certificates") or {}
+        for certificate in entry["certificates"]:
+            name, ends = certificate["name"], datetime.fromisoformat(certificate["ends"])
+            problem = shown.get(name, "was not looked at")
+            if problem:
+                rows[name] = plain_row(name, "tls", "wrong", f"{problem} (through {entry['name']}). Run site.yml.")
+            elif now >= ends:
+                rows[name] = plain_row(
+                    name, "tls", "ended", f"its certificate ended on {ends:%Y-%m-%d}: give its successor."
+                )
+            else:
+                left = f"{(ends - now).days} days left"
+                rows.setdefault(name, plain_row(name, "tls", "serving", f"until {ends:%Y-%m-%d}, {left}"))
+    return list(rows.values())
+
+
+def ending_certificates(topology: Topology, now: datetime) -> list[str]:
+    """Names whose certificate ends soon, and did not yet."""
+    ends = {
+        one["name"]: datetime.fromisoformat(one["ends"]) for door in topology["doors"] for one in door["certificates"]
+    }
+    return [
+        f"The certificate of {name} ends on {end:%Y-%m-%d}, in {(end - now).days} days: put its successor into the inventory"
+        " and run site.yml."
+        for name, end in ends.items()
+        if timedelta(0) < end - now < ENDS_SOON
+    ]
+
+
 def data_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]]) -> list[Row]:
     """Rows of the data servers, the primary of each engine first."""
     rows = []
@@ -223,6 +306,18 @@ def outdated_services(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
     ]
 
 
+def waiting_services(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
+    """Services that were not restarted for what they take at a start only."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for host, variables in hosts.items():
+        for found in (variables.get("__webcluster_services") or {}).get("waiting") or []:
+            names.setdefault((found["service"], found["file"]), []).append(host)
+    return [
+        f"{service} ({short_list(on)}) takes {file} at its next start: restart it when a moment without it does no harm."
+        for (service, file), on in names.items()
+    ]
+
+
 def unseen_services(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
     """Hosts whose services nobody could look at, though they may serve well."""
     asked = {host: variables.get("__webcluster_services") or {} for host, variables in hosts.items()}
@@ -235,7 +330,9 @@ def unseen_services(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
 
 def render(rows: Sequence[Row], verdict: str) -> str:
     """A plain table that fits a terminal."""
-    cells = [tuple(column.upper() for column in COLUMNS)] + [tuple(str(row[key]) for key in COLUMNS) for row in rows]  # type: ignore[literal-required]
+    cells = [tuple(column.upper() for column in COLUMNS)] + [
+        tuple(str(dict(row)[key]) for key in COLUMNS) for row in rows
+    ]
     widths = [max(len(line[index]) for line in cells) for index in range(len(COLUMNS) - 1)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
@@ -258,7 +355,7 @@ def summary(topology: Topology, url: str, healthy: bool) -> list[str]:
     lines = [f"The site: {url} (answered by {web})" if web else "The site: no web server in this inventory"]
     lines += [] if balanced else ["Load balancer: none in this inventory; visitors come to the web servers themselves"]
     lines += [engine_line(ENGINES[key].title, topology["engines"].get(key)) for key in ENGINES]
-    lines += [f"Statistics: {page} (private address)" for page in topology["statistics"][:1]]
+    lines += [f"Statistics: {page}" for page in topology["statistics"][:1]]
     return [*lines, *topology["notes"], f"Verdict: {'healthy' if healthy else 'not healthy'}"]
 
 
@@ -267,12 +364,16 @@ def cluster_report(
     hostvars: Mapping[str, Mapping[str, t.Any]],
     looks_at_doors: Sequence[Mapping[str, t.Any]],
     elsewhere: Sequence[Mapping[str, t.Any]] = (),
+    now: datetime | None = None,
 ) -> Report:
     """Judge the cluster; healthy only where every part is."""
+    now = now or datetime.now(UTC)
     hosts = {server["host"]: hostvars[server["host"]] for server in topology["servers"]}
     verdicts = looks_of(hosts, ("__webcluster_verdicts",), elsewhere)
     doors = {str(look["__webcluster_door"]["name"]): look for look in looks_at_doors}
     rows = [*front_rows(topology, doors), *data_rows(topology, verdicts), *split_rows(topology, verdicts, doors)]
+    rows += site_rows(topology, doors, hostvars)
+    rows += certificate_rows(topology, doors, now)
     reasons = list(topology["errors"])
     reasons += [f"{row['server']}: {row['state']}, {row['detail']}" for row in rows if row["state"] not in GOOD_STATES]
     for name, door in doors.items():
@@ -281,7 +382,8 @@ def cluster_report(
         ]
     asked = {name: hostvars[name] for name in dict.fromkeys(row["server"] for row in rows) if name in hostvars}
     reasons += outdated_services(asked)
-    notes = [*topology["notes"], *unseen_services(asked)]
+    notes = [*topology["notes"], *waiting_services(asked), *unseen_services(asked)]
+    notes += ending_certificates(topology, now)
     healthy = not reasons
     verdict = (
         "VERDICT healthy" if healthy else "\n".join(["VERDICT not healthy", *(f"  - {reason}" for reason in reasons)])

@@ -18,19 +18,34 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     demo_is_there,
     role_arguments,
     served_as,
+    site_url,
     statistics_url,
     tiers_of,
     url_of,
     wave_of,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import MISSING as NO_CRYPTOGRAPHY
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import NameOfCertificate, shown
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
+    PlannedSite,
+    cluster_sites,
+    planned,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency import (
     consistency_errors,
     consistency_notes,
 )
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, LOAD_BALANCERS, WEB_SERVERS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import (
+    ENGINES,
+    LOAD_BALANCERS,
+    WEB_SERVERS,
+    Engine,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._flows import Flow, flow_errors, flows
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import site_consistency_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options, said_by
 
 
@@ -72,6 +87,11 @@ class Door(t.TypedDict):
     expect_servers: list[str]
     item_check: bool
     expect_replica: bool
+    # A certificate is for a name, so not where it is the address that is asked.
+    validate_certs: bool
+    # What it shows over HTTPS, where it has certificates, and on which port.
+    certificates: list[NameOfCertificate]
+    https_port: int
 
 
 class Topology(Tiers):
@@ -82,9 +102,14 @@ class Topology(Tiers):
     # Tiers of each host in the order in which they are converged, by wave: where one fails, those after it are left alone.
     waves: list[dict[str, list[str]]]
     arguments: dict[str, Arguments]
+    sites: list[PlannedSite]
+    flows: dict[str, list[Flow]]
     servers: list[JudgedServer]
     doors: list[Door]
+    # Where each web server is asked by programs on the same host.
+    own_doors: dict[str, str]
     served_as: dict[str, str]
+    # Each load balancer's page, and who gets there.
     statistics: list[str]
 
 
@@ -132,6 +157,12 @@ def silence(title: str, name: str, look: Mapping[str, t.Any] | None) -> str:
     )
 
 
+def given_up(settings: Settings, engine: Engine, names: Sequence[str]) -> list[str]:
+    """Members whose data the operator lets a copy of the primary's replace."""
+    option = f"{engine.replica_group}_allow_reseed"
+    return [name for name in names if option in settings.options and name in settings.value(name, option)]
+
+
 def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> Iterator[JudgedServer]:
     """Every data server with the role that it must have."""
     for server in servers:
@@ -153,36 +184,62 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
         }
 
 
+def shown_certificates(settings: Settings, balancer: str) -> list[NameOfCertificate]:
+    """What the balancer shows its visitors; unknown where they come in elsewhere, which may have a certificate of its own."""
+    elsewhere = settings.value(balancer, "webcluster_url")
+    if NO_CRYPTOGRAPHY or elsewhere or not settings.value(balancer, "haproxy_https_enabled"):
+        return []
+    return shown(settings.value(balancer, "haproxy_https_certificates"))
+
+
 def doors(settings: Settings, tiers: Tiers) -> list[Door]:
     """The load balancers; without one the web servers themselves, or the one address that the inventory gives."""
     web = [member["name"] for member in tiers["web"]]
     mysql = tiers["engines"].get("mysql")
 
-    def door(name: str, url: str, behind: Sequence[str], sticky: bool = False) -> Door:
+    def door(name: str, given: str, url: str, behind: Sequence[str], sticky: bool = False) -> Door:
         return {
             "name": name,
-            "url": url,
+            "url": given or url,
             "expect_servers": [] if sticky else [served_as(settings, host) for host in behind],
             "item_check": all(demo_is_there(settings, tiers, host) for host in behind),
             "expect_replica": bool(mysql and mysql["replicas"]),
+            "validate_certs": bool(given),
+            "certificates": [],
+            "https_port": 0,
         }
 
     if tiers["load_balancers"]:
         return [
-            door(
-                member["name"],
-                settings.value(member["name"], "webcluster_url") or url_of(member["address"], member["port"]),
-                web,
-                sticky=settings.value(member["name"], "haproxy_http_balance") == "source",
-            )
+            {
+                **door(
+                    member["name"],
+                    settings.value(member["name"], "webcluster_url") or "",
+                    site_url(settings, member),
+                    web,
+                    sticky=settings.value(member["name"], "haproxy_http_balance") == "source",
+                ),
+                "certificates": shown_certificates(settings, member["name"]),
+                "https_port": settings.value(member["name"], "haproxy_https_bind_port"),
+            }
             for member in tiers["load_balancers"]
         ]
     given = settings.value(web[0], "webcluster_url") if web else None
     if given:
-        return [door("front", given, web)]
+        return [door("front", given, "", web)]
     return [
-        door(member["name"], url_of(member["address"], member["port"]), [member["name"]]) for member in tiers["web"]
+        door(member["name"], "", url_of(member["address"], member["port"]), [member["name"]]) for member in tiers["web"]
     ]
+
+
+def statistics_page(settings: Settings, balancer: Member) -> str:
+    """Where a load balancer tells of itself, and to whom."""
+    name = balancer["name"]
+    page = f"{statistics_url(settings, name, balancer['address'])}stats"
+    if not settings.value(name, "firewall_enabled"):
+        return f"{page} (private address)"
+    sources = settings.value(name, "webcluster_monitoring_sources")
+    return f"{page} ({'for ' + ', '.join(sources) if sources else 'closed; webcluster_monitoring_sources opens it'})"
 
 
 def topology(
@@ -221,7 +278,7 @@ def topology(
             for name in names
             if name in must_answer and "state" not in statuses.get(name, {})
         ]
-        decision = decide(engine, names, statuses, addresses, must_answer)
+        decision = decide(engine, names, statuses, addresses, given_up(settings, engine, names))
         errors += decision.errors
         notes += decision.notes
         tiers["engines"][key] = {
@@ -231,7 +288,11 @@ def topology(
             "decided_by": decision.decided_by,
             "disputed": bool(decision.errors),
         }
+    sites = cluster_sites(settings, next(iter(hosts))) if hosts else []
     errors += consistency_errors(settings, tiers)
+    errors += site_consistency_errors(settings, tiers, list(hosts), sites)
+    arguments = role_arguments(settings, tiers, sites, addresses)
+    errors += flow_errors(settings, tiers, arguments)
     notes += consistency_notes(settings, tiers)
     web = [server["name"] for server in tiers["web"]]
     first_web = next((name for name in web if not must_answer or name in must_answer), "")
@@ -249,13 +310,14 @@ def topology(
         "errors": errors,
         "notes": notes,
         "waves": [wave(number) for number in range(WAVES)],
-        "arguments": role_arguments(settings, tiers, addresses),
+        "arguments": arguments,
+        "sites": [planned(site) for site in sites],
+        "flows": flows(settings, tiers, arguments, addresses),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
         "doors": doors(settings, tiers),
+        "own_doors": {server["name"]: url_of("127.0.0.1", server["port"]) for server in tiers["web"]},
         "served_as": {name: served_as(settings, name) for name in web},
-        "statistics": [
-            f"{statistics_url(settings, member['name'], member['address'])}stats" for member in tiers["load_balancers"]
-        ],
+        "statistics": [statistics_page(settings, member) for member in tiers["load_balancers"]],
     }
     # What two names for one machine seem to disagree about is nothing to tell.
     result["errors"] = [*settings.errors, *(address_errors(found) or errors)]

@@ -27,6 +27,9 @@ COMPUTED_WHEN_USED = ("webcluster_secrets",)
 # What argument specs hold and module argument specs do not know.
 DOCUMENTATION_KEYS = ("description", "short_description", "version_added", "required")
 
+# Answers that may be left out: AWX hands an empty one over as nothing at all.
+MAY_BE_EMPTY = ("to", "allow_reseed")
+
 Options = dict[str, dict[str, t.Any]]
 
 
@@ -96,7 +99,7 @@ def value_error(name: str, value: t.Any, option: Mapping[str, t.Any]) -> str | N
     """Say what is wrong with a value, without the value where it is a secret."""
     kind = option.get("type", "str")
     if value is None:
-        return "it is empty, expected a value"
+        return None if name in MAY_BE_EMPTY else "it is empty, expected a value"
     if is_secret(name, option) and kind == "str" and not isinstance(value, str):
         return "expected a text in quotes"
     if kind == "list" and isinstance(value, str):

@@ -23,7 +23,21 @@ SCHEMA = Path(__file__).with_name("schema.json")
 # Types that AWX brings along, with the inputs that a credential of ours cannot do without.
 BUILT_IN_TYPES = {"Machine": ["username", "ssh_key_data"]}
 # Questions that set no option of a role.
-OTHER_QUESTIONS = {"webcluster_confirm": "multiplechoice", "webcluster_url": "text"}
+OTHER_QUESTIONS = {
+    "webcluster_confirm": "multiplechoice",
+    "webcluster_url": "text",
+    # What release.yml and rollback.yml are asked for.
+    "site": "text",
+    "version": "text",
+    "to": "text",
+    "azure_estate_name": "text",
+    "azure_estate_location": "text",
+    "azure_estate_admin_cidrs": "text",
+    "azure_estate_ssh_public_key": "textarea",
+    "azure_estate_confirm": "text",
+    "azure_estate_delete_data": "multiplechoice",
+    "azure_ports_resource_group": "text",
+}
 SURVEY_TYPES = {
     "int": ["integer"],
     "float": ["float", "integer"],

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ CREATE TABLE IF NOT EXISTS kept (id BIGINT UNSIGNED PRIMARY KEY, text VARCHAR(25
 CREATE OR REPLACE TRIGGER keep AFTER INSERT ON items FOR EACH ROW INSERT INTO kept VALUES (NEW.id, NEW.text);
 """
 
+# Takes the values that a program on a host is given, so that no secret stands in a command.
+PROGRAM_HEAD = "import json, os, subprocess, sys\nglobals().update(json.loads(sys.stdin.readline()))\n"
+
 
 class ClusterError(Exception):
     """A sentence that says what failed."""
@@ -55,6 +58,8 @@ class Lab:
     """The lab of an inventory folder, up and converged or not."""
 
     inventory: Path = CHECKOUT / "inventory/lab"
+    # What every playbook is told beside the inventory.
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def command(self, *words: str, stdin: str | None = None, seconds: float = 600) -> subprocess.CompletedProcess[str]:
         """Run a command of the checkout; its exit code is for the caller to judge."""
@@ -73,9 +78,29 @@ class Lab:
 
     def playbook(self, name: str, *options: str, variables: Mapping[str, Any] | None = None) -> tuple[int, str]:
         """Return the exit code and the output of a playbook."""
-        words = ["ansible-playbook", "-i", str(self.inventory), name, *options]
-        done = self.command(*words, *(["-e", json.dumps(variables)] if variables else []), seconds=1200)
+        done = self.command(*self.playbook_words(name, *options, variables=variables), seconds=1200)
         return done.returncode, done.stdout + done.stderr
+
+    def playbook_words(self, name: str, *options: str, variables: Mapping[str, Any] | None = None) -> list[str]:
+        """The command that runs a playbook."""
+        told = {**self.settings, **(variables or {})}
+        words = ["ansible-playbook", "-i", str(self.inventory), name, *options]
+        return [*words, *(["-e", json.dumps(told)] if told else [])]
+
+    def expect(
+        self,
+        name: str,
+        said: Sequence[str],
+        *options: str,
+        fails: bool = False,
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Run a playbook, which must end well or fail, and say this."""
+        code, output = self.playbook(name, *options, variables=variables)
+        words = " ".join(output.split())
+        lacking = [text for text in said if text not in words]
+        if (code != 0) != fails or lacking:
+            raise ClusterError(f"{name} ended with {code}, and did not say {lacking}:\n{output}")
 
     def converge(self, *options: str, variables: Mapping[str, Any] | None = None) -> str:
         """Run site.yml, which must succeed."""
@@ -104,9 +129,7 @@ class Lab:
 
     def run_python(self, host: str, program: str, **values: Any) -> Any:
         """What a program prints as JSON that runs as root on a host; its values, secrets too, go through standard input."""
-        head = "import json, os, subprocess, sys\nglobals().update(json.loads(sys.stdin.readline()))\n"
-        text = f"{json.dumps(values)}\n"
-        return json.loads(self.on(host, "python3", "-c", head + program, stdin=text))
+        return json.loads(self.on(host, "python3", "-c", PROGRAM_HEAD + program, stdin=f"{json.dumps(values)}\n"))
 
     def addresses(self) -> dict[str, str]:
         """The address of each host."""

@@ -13,9 +13,10 @@ import argparse
 import http.client
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .cluster import CHECKOUT, ClusterError, Lab, table
 from .load import Load, failures, longest_outage
@@ -175,6 +176,10 @@ def events(cluster: Cluster) -> list[Event]:
     ]
 
 
+# Lets the n-th event happen under load; returns its line of the table, and what exceeds its budget.
+Run = Callable[[Cluster, Event, int], tuple[list[object], list[str]]]
+
+
 def judge(event: Event, load: Load, kept: set[str]) -> tuple[list[object], list[str]]:
     """Return the event's line of the table, and what exceeds its budget."""
     wrong = []
@@ -214,12 +219,21 @@ def find_cluster(lab: Lab) -> Cluster:
     return Cluster(lab, lab.addresses()[groups["haproxy"][0]], tuple(groups["apache_php"]), members)
 
 
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def play(
+    arguments: Sequence[str],
+    name: str,
+    what: str,
+    head: Sequence[str],
+    events: Callable[[Cluster], Sequence[Event]],
+    run: Run,
+    settings: Mapping[str, Any] | None = None,
+) -> int:
+    """Build the lab's cluster, let the events happen one after the other, and tell what became of them."""
+    parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inventory", type=Path, default=CHECKOUT / "inventory/lab")
     parser.add_argument("--only", default="", help="run the events whose names hold this text")
     options = parser.parse_args(arguments)
-    lab = Lab(options.inventory.resolve())
+    lab = Lab(options.inventory.resolve(), settings or {})
     lines: list[list[object]] = []
     wrong: list[str] = []
     try:
@@ -237,10 +251,10 @@ def main(arguments: Sequence[str]) -> int:
         lab.on(cluster.primary("mysql"), "mysql", "demo", "-e", "DROP TRIGGER keep; DROP TABLE kept")
     except ClusterError as error:
         wrong.append(str(error))
-    print(f"\n{table(HEAD, lines)}\n")
-    print("\n".join(wrong) or "fault-run: every budget was kept.")
+    print(f"\n{table(head, lines)}\n")
+    print("\n".join(wrong) or f"{name}: every budget was kept.")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(play(sys.argv[1:], "fault-run", __doc__, HEAD, events, run))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 # No run asks longer or more than this, whatever it waits for.
 MOST_SECONDS = 1800.0
 MOST_PER_SECOND = 200
+KEPT_RATE = 5
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,18 @@ class Answer:
 
 @dataclass
 class Load:
-    """Reads and writes at a steady rate: with Load("10.0.0.52", reads=20, writes=5) as load: ...; load.answers after."""
+    """Reads and writes at a steady rate: with Load("10.0.0.52", reads=20, writes=5) as load: ...; load.answers after.
+
+    Each comes on a connection of its own; a kept client asks over and over on one that it keeps, KEPT_RATE times a second.
+    """
 
     address: str
     reads: int = 20
     writes: int = 5
+    kept: int = 0
     read_path: str = "/api/items"
+    # The name by which it asks; empty for the address.
+    host: str = ""
     timeout: float = 15.0
     # What its texts begin with; another for each load whose writes are told apart.
     name: str = "load"
@@ -52,11 +59,13 @@ class Load:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Load:
-        if self.reads + self.writes > MOST_PER_SECOND:
-            raise ValueError(f"At most {MOST_PER_SECOND} requests a second; asked for {self.reads + self.writes}.")
+        rate = self.reads + self.writes + self.kept * KEPT_RATE
+        if rate > MOST_PER_SECOND:
+            raise ValueError(f"At most {MOST_PER_SECOND} requests a second; asked for {rate}.")
         self._threads = [threading.Thread(target=self._pace, args=("read", self.reads), daemon=True)] * bool(self.reads)
         if self.writes:
             self._threads.append(threading.Thread(target=self._pace, args=("write", self.writes), daemon=True))
+        self._threads += [threading.Thread(target=self._keep_asking, daemon=True) for _client in range(self.kept)]
         for thread in self._threads:
             thread.start()
         return self
@@ -79,26 +88,39 @@ class Load:
         for thread in pending:
             thread.join()
 
+    def _keep_asking(self) -> None:
+        """Read again and again, a request after the other, on one connection for as long as the server keeps it."""
+        connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
+        end = time.monotonic() + MOST_SECONDS
+        while not self._stop.wait(1 / KEPT_RATE) and time.monotonic() < end:
+            self._ask("read", connection)
+        connection.close()
+
     def _request(self, kind: str) -> None:
+        connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
+        self._ask(kind, connection)
+        connection.close()
+
+    def _ask(self, kind: str, connection: http.client.HTTPConnection) -> None:
         with self._lock:
             self._number += 1
             text = f"{self.name} {self._number}"
         begin = time.monotonic()
         status, reason = 0, ""
-        connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
         try:
+            headers = {"Host": self.host} if self.host else {}
             if kind == "write":
-                body, headers = json.dumps({"text": text}), {"Content-Type": "application/json"}
+                body, headers = json.dumps({"text": text}), {**headers, "Content-Type": "application/json"}
                 connection.request("POST", "/api/items", body=body, headers=headers)
             else:
-                connection.request("GET", self.read_path)
+                connection.request("GET", self.read_path, headers=headers)
             response = connection.getresponse()
             content = response.read()
             status = response.status
             reason = "" if status < 400 else content.decode("utf-8", "replace")[:200]
         except (OSError, http.client.HTTPException) as error:
             reason = f"{type(error).__name__}: {error}"
-        finally:
+            # The next request opens it anew.
             connection.close()
         answer = Answer(kind, begin, time.monotonic() - begin, status, reason, text if kind == "write" else "")
         with self._lock:
@@ -115,6 +137,12 @@ class Load:
 def failures(answers: Sequence[Answer]) -> Counter[str]:
     """How often requests failed in which way."""
     return Counter(f"{answer.status} {answer.reason}".strip() for answer in answers if not answer.good)
+
+
+def milliseconds(answers: Sequence[Answer], share: float) -> int:
+    """How long this share of the requests took at most."""
+    taken = sorted(answer.seconds for answer in answers)
+    return round(taken[min(len(taken) - 1, int(len(taken) * share))] * 1000) if taken else 0
 
 
 def longest_outage(answers: Sequence[Answer]) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.restricted import MOST_EXPOSED, exposure, of_process
 from testinfra.host import Host
 
 Ask = Callable[..., Any]
@@ -23,6 +24,13 @@ def test_both_daemons_run_and_start_at_boot(host: Host, fpm: str) -> None:
     for unit in ("apache2", fpm):
         assert host.service(unit).is_running, host.check_output("journalctl --no-pager --lines 30 --unit %s", unit)
         assert host.service(unit).is_enabled
+
+
+def test_p8_both_do_without_most_rights_and_php_can_send_mail(host: Host, fpm: str) -> None:
+    for unit, no_new_privileges in (("apache2", "1"), (fpm, "0")):
+        assert exposure(host, unit) <= MOST_EXPOSED
+        # A program that sends mail takes the rights of its owner or group.
+        assert (of_process(host, unit, "NoNewPrivs"), of_process(host, unit, "Seccomp")) == (no_new_privileges, "2")
 
 
 def test_apache_uses_the_event_mpm_and_no_php_module(host: Host) -> None:

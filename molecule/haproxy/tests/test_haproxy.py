@@ -10,6 +10,7 @@ import csv
 import http.client
 import io
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ import pytest
 import testinfra
 import yaml
 from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
+from ansible_collections.siteops.webcluster.molecule.utils.restricted import MOST_EXPOSED, exposure, of_process
+from ansible_collections.siteops.webcluster.tests.certificates import issue
 from testinfra.host import Host
 
 SCENARIO = Path(__file__).resolve().parents[1]
@@ -41,6 +44,11 @@ FETCH = (
     "import sys,urllib.request as r; o=r.build_opener(r.ProxyHandler({}));"
     "print(o.open(sys.argv[1],timeout=10).read().decode())"
 )
+
+
+def test_p8_haproxy_does_without_most_rights(host: Host) -> None:
+    assert exposure(host, "haproxy") <= MOST_EXPOSED
+    assert (of_process(host, "haproxy", "NoNewPrivs"), of_process(host, "haproxy", "Seccomp")) == ("1", "2")
 
 
 def stub(name: str) -> Host:
@@ -85,15 +93,24 @@ def states(host: Host, proxy: str) -> dict[str, str]:
     }
 
 
+def connect(tls: bool) -> http.client.HTTPConnection:
+    """A connection to the front end; whom it trusts is no question of these tests."""
+    if not tls:
+        return http.client.HTTPConnection(PUBLIC, 80, timeout=15)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(PUBLIC, 443, timeout=15, context=context)
+
+
 @contextlib.contextmanager
-def visitors(pause: float = 0.05, most: int = 1500) -> Iterator[list[str]]:
+def visitors(pause: float = 0.05, most: int = 1500, tls: bool = False) -> Iterator[list[str]]:
     """Four clients with connections of their own; the list has one line for each request that went wrong."""
     lost: list[str] = []
     done = threading.Event()
     counts = [0] * 4
 
     def visit(number: int) -> None:
-        connection = http.client.HTTPConnection(PUBLIC, 80, timeout=15)
+        connection = connect(tls)
         while counts[number] < most and not done.wait(pause):
             counts[number] += 1
             try:
@@ -241,6 +258,42 @@ def test_options_change_under_load_without_a_lost_request(host: Host) -> None:
     finally:
         play()
     assert get()[0].getheader("Set-Cookie") is None
+
+
+def test_the_first_look_over_tls_is_by_a_placeholder(host: Host) -> None:
+    connection = connect(tls=True)
+    connection.request("GET", "/")
+    assert json.loads(connection.getresponse().read())["host"] in ("web1", "web2")
+    connection.close()
+    assert get()[0].status == 200
+    placeholder = host.file("/etc/haproxy/placeholder.pem")
+    assert (placeholder.user, placeholder.mode) == ("root", 0o600)
+
+
+def test_certificates_are_exchanged_without_a_lost_request(host: Host) -> None:
+    try:
+        with visitors(tls=True, pause=0.2) as lost:
+            for issued in (issue("www.example.org"), issue("www.example.org")):
+                variables = {"haproxy_https_certificates": [issued.variables()]}
+                code, shown = converge("haproxy", variables, "--check", "--diff")
+                assert code == 0, shown
+                assert changes(shown) > 0
+                assert converge("haproxy", variables)[0] == 0
+                own = issued.certificate.strip()
+                assert ssl.get_server_certificate((PUBLIC, 443)).strip() == own
+                [file] = host.check_output("find /etc/haproxy/certificates -type f").splitlines()
+                assert (host.file(file).user, host.file(file).mode) == ("root", 0o600)
+                key = issued.private_key.splitlines()[1]
+                assert key in host.file(file).content_string
+                assert key not in shown + host.check_output("journalctl -b --no-pager")
+        assert lost == []
+        assert changes(converge("haproxy", variables)[1]) == 0
+        assert get(headers={"Host": "www.example.org"})[0].status == 308
+        # Nobody is sent to a certificate of another name.
+        assert get()[0].status == 200
+    finally:
+        play()
+    assert get()[0].status == 200
 
 
 def test_password_is_in_no_output_and_in_no_process_list(host: Host) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.restricted import MOST_EXPOSED, exposure, of_process
 from testinfra.host import Host
 
 # As the servers write it.
@@ -38,6 +39,13 @@ def test_server_runs_and_starts_at_boot(host: Host, mariadb: bool) -> None:
     properties = host.check_output(f"systemctl show --property=After,Restart {service.name}")
     assert "network-online.target" in properties
     assert "Restart=on-failure" in properties
+
+
+def test_p8_it_does_without_most_rights(host: Host, mariadb: bool) -> None:
+    unit = "mariadb" if mariadb else "mysql"
+    assert exposure(host, unit) <= MOST_EXPOSED
+    assert exposure(host, "webcluster-status") <= MOST_EXPOSED
+    assert (of_process(host, unit, "NoNewPrivs"), of_process(host, unit, "Seccomp")) == ("1", "2")
 
 
 def test_it_listens_at_its_address_and_loopback_only(host: Host) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from pathlib import Path
@@ -118,6 +119,30 @@ def test_replica_wrote_nothing_itself(replica: Host) -> None:
         assert f"-{variable(replica, 'server_id')}-" not in variable(replica, "gtid_binlog_state")
     else:
         assert variable(replica, "server_uuid") not in variable(replica, "gtid_executed")
+
+
+def test_replica_was_filled_with_a_copy(replica: Host) -> None:
+    if not is_mariadb(replica):
+        pytest.skip("MySQL is not copied yet")
+    progress = json.loads(replica.file("/var/lib/webcluster-seed/progress.json").content_string)
+    assert progress["step"] == "done"
+    assert progress["received"] > 1_000_000
+    # Nothing of the copy is left but this, for root alone.
+    assert sorted(replica.file("/var/lib/webcluster-seed").listdir()) == ["lock", "progress.json"]
+    assert replica.file("/var/lib/webcluster-seed").mode == 0o700
+    # Debian's start of the server writes these two as root, on a server that was never filled too.
+    theirs = "-name mariadb_upgrade_info -o -name 'debian-*.flag'"
+    foreign = f"-not -user mysql -not '(' {theirs} ')'"
+    assert replica.check_output(f"find /var/lib/mysql -name '.webcluster-seed*' -o {foreign}") == ""
+    # The primary's schemas came with it, as its logs had been purged.
+    assert "ansible_canary" in sql(replica, "SHOW DATABASES")
+
+
+def test_no_key_of_the_copy_is_left(primary: Host) -> None:
+    if not is_mariadb(primary):
+        pytest.skip("MySQL is not copied yet")
+    assert primary.file("/var/lib/webcluster-seed").mode == 0o700
+    assert primary.file("/var/lib/webcluster-seed").listdir() == []
 
 
 def test_replica_goes_on_after_a_restart(replica: Host) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.siteops.webcluster.molecule.utils.asking import PASSWORDS
 from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
+from ansible_collections.siteops.webcluster.molecule.utils.restricted import MOST_EXPOSED, exposure
 from testinfra.host import Host
 
 Ask = Callable[..., str]
@@ -24,6 +25,10 @@ def test_service_runs_and_starts_at_boot(host: Host, flavor: str) -> None:
     assert service.is_running
     assert service.is_enabled
     assert "--include /etc/" in host.check_output(f"systemctl show --property ExecStart {flavor}-server")
+
+
+def test_p8_it_does_without_most_rights(host: Host, flavor: str) -> None:
+    assert exposure(host, f"{flavor}-server") <= MOST_EXPOSED
 
 
 def test_version(host: Host, flavor: str, ask: Ask) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     Reply,
     parse_info,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.fence import FENCED, is_fenced
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
@@ -57,7 +58,7 @@ ABSURD_SECONDS = 10**8
 
 
 class RedisProbe:
-    """Asks one server. installed: whether this host has one."""
+    """Asks one server. installed: whether this host has one; fenced: whether it is kept from starting."""
 
     def __init__(
         self,
@@ -65,11 +66,13 @@ class RedisProbe:
         login_host: str | None,
         connect: Callable[[RedisLogin], RedisClient] = RedisClient,
         installed: Callable[[], bool] | None = None,
+        fenced: Callable[[], bool] | None = None,
     ) -> None:
         self.client = client
         self.login_host = login_host
         self.connect = connect
         self.installed = installed or is_installed
+        self.fenced = fenced or is_fenced
 
     def look(self, canary: Canary | None = None) -> Look:
         user = self.client.login.username
@@ -77,8 +80,11 @@ class RedisProbe:
             snapshot = translate(ask(self.client, user), self.login_host, user)
             explain_link(self.client, snapshot, self.connect)
         except RedisError as error:
-            absent = error.detail in ("refused", "no_socket") and not self.login_host and not self.installed()
-            return Look(failure(error, absent, user))
+            stopped = error.detail in ("refused", "no_socket") and not self.login_host
+            found = failure(error, stopped and not self.installed(), user)
+            return Look(
+                replace(found, hint=f"{FENCED[0].upper()}{FENCED[1:]}.") if stopped and self.fenced() else found
+            )
         return Look(snapshot, self._send(canary, snapshot) if canary else None)
 
     def _send(self, canary: Canary, snapshot: Snapshot) -> CanaryReply:

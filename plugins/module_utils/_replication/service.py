@@ -4,7 +4,8 @@
 """The verdict over HTTP and as a Prometheus text file, from one look a second that everybody shares.
 
 The role mysql_server installs this with the rest of the code; HAProxy asks /primary and /replica for status 200, people
-and Prometheus /status and /metrics. An old look is never served as a good one.
+and Prometheus /status and /metrics. An old look is never served as a good one. /replica is 404 on a primary: no place for
+new readers, and no reason to cut off those that are there.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ NOT_ALONE = ("errant",)
 # States of a replica whose primary is away, and the checks that say so: reads need not die with it.
 LOST_ITS_PRIMARY = ("connecting", "stopped")
 PRIMARY_IS_AWAY = ("io", "heartbeat")
+# Seconds for which a replica that has become the primary is read from, so that all find it in its new place first.
+FOUND_SECONDS = 2.5
+# Seconds for which a primary that has closed is about to become a replica.
+TURN_SECONDS = 5.0
 MOST_CONNECTIONS = 32
 REQUEST_SECONDS = 2.0
 
@@ -132,6 +137,9 @@ class Board:
     newest: Judged | None = None
     looks: int = 0
     last_up_to_date: float | None = None
+    # When the last look began after which reads, or writes, might be sent here.
+    last_readable: float | None = None
+    last_writable: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, begun: float, found: Snapshot | Failure) -> Judged:
@@ -142,6 +150,10 @@ class Board:
             self.looks += 1
             if judged.up_to_date:
                 self.last_up_to_date = begun
+            if judged.replica.healthy:
+                self.last_readable = begun
+            if judged.primary.healthy:
+                self.last_writable = begun
         return judged
 
     def age(self) -> float | None:
@@ -264,12 +276,26 @@ def metrics(board: Board) -> str:
     return "\n".join([*lines, ""])
 
 
+def replica_status(board: Board, judged: Judged) -> int:
+    """Return 200 where readers may come, 404 where they may stay, else 503."""
+    if judged.replica.healthy:
+        return 200
+    if judged.snapshot is None:
+        return 503
+    if judged.primary.healthy:
+        found = board.last_readable is None or judged.begun - board.last_readable > FOUND_SECONDS
+        return 404 if found else 200
+    turns = board.last_writable is not None and judged.begun - board.last_writable <= TURN_SECONDS
+    return 404 if turns else 503
+
+
 def answer(board: Board, path: str) -> tuple[int, str, str]:
     """Return status, content type and body for a path."""
     judged = board.current()
-    if path in ("/primary", "/replica"):
-        verdict = judged.primary if path == "/primary" else judged.replica
-        return 200 if verdict.healthy else 503, "text/plain", sentence(verdict)
+    if path == "/primary":
+        return 200 if judged.primary.healthy else 503, "text/plain", sentence(judged.primary)
+    if path == "/replica":
+        return replica_status(board, judged), "text/plain", sentence(judged.replica)
     if path == "/metrics":
         return 200, "text/plain; version=0.0.4", metrics(board)
     if path == "/status":

@@ -153,7 +153,8 @@ def test_f_web_servers_call_themselves_as_the_inventory_does(tmp_path: Path) -> 
     named = inventory()
     named["webcluster"]["children"]["apache_php"]["hosts"] = {"shop-a": {"ansible_host": "10.0.0.4"}}
     door = Answer("front_door", {**DOOR, "servers": {"shop-a": 3}})
-    run, _said = played("site.yml", named, tmp_path, [door, *answers(HEALTHY, HEALTHY)])
+    told = [door, *answers(HEALTHY, HEALTHY)]
+    run, _said = played("site.yml", named, tmp_path, told, "--tags", "apache_php")
     assert run.code == 0, run.output
     assert 'Header always set X-Served-By "shop-a"' in run.file("shop-a", "apache2.conf").content
     assert run.of("localhost", "front_door")[0]["expect_servers"] == ["shop-a"]

@@ -5,19 +5,12 @@
 
 from __future__ import annotations
 
-import http.client
-import os
-import re
-import socket
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.siteops.webcluster.tests.checkers import need
-from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, play_role
+from ansible_collections.siteops.webcluster.tests.loopback_apache import Apache
 
 # What is given to PHP, which is not there.
 RUN = 503
@@ -70,8 +63,6 @@ PATHS = {
 }
 FOLDERS = ["uploads", "wp-content/uploads", "sites/*/files", "mine"]
 
-Ask = Callable[[str], int]
-
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
@@ -87,45 +78,34 @@ def root() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def ask(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """The status of a path."""
-    need("apache2ctl")
+def apache(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apache]:
     variables = {
-        "apache_php_memory_mb": 1024,
-        "apache_php_demo_enabled": False,
         "apache_php_document_root": str(root),
         "apache_php_upload_folders": FOLDERS,
+        "apache_php_trusted_proxies": ["127.0.0.1"],
+        # What PHP would be told.
+        "apache_php_extra_config": 'Header always set X-Told "%{HTTPS}e"',
     }
-    played = play_role("apache_php", {"web": Case(variables)}, tmp_path_factory.mktemp("role"))
-    assert played.refusal("web") == ""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("apache")
-    config = folder / "apache2.conf"
-    text = re.sub(r"(?m)^Listen .*", f"Listen 127.0.0.1:{port}", played.file("web", "apache2.conf").content)
-    config.write_text(text)
-    places = {f"APACHE_{name}": str(folder) for name in ("RUN_DIR", "LOCK_DIR", "LOG_DIR")}
-    owner = {"APACHE_RUN_USER": "www-data", "APACHE_RUN_GROUP": "www-data", "APACHE_PID_FILE": str(folder / "pid")}
-    words = ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", str(config)]
-    with subprocess.Popen(words, env={**os.environ, **places, **owner}) as apache:
-
-        def status(path: str) -> int:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            try:
-                connection.request("GET", path)
-                return connection.getresponse().status
-            finally:
-                connection.close()
-
-        for _try in range(100):
-            if (folder / "pid").is_file():
-                break
-            time.sleep(0.1)
-        yield status
-        apache.terminate()
+    with Apache(tmp_path_factory.mktemp("apache"), variables) as apache:
+        yield apache
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_b8_nothing_hidden_is_served_and_nothing_uploaded_is_run(ask: Ask, path: str) -> None:
-    assert ask(path) == PATHS[path]
+def test_b8_nothing_hidden_is_served_and_nothing_uploaded_is_run(apache: Apache, path: str) -> None:
+    assert apache.get(path).status == PATHS[path]
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https"}, "on"),
+        ({"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "http"}, "(null)"),
+        ({"X-Forwarded-For": "192.0.2.9"}, "(null)"),
+        # Nobody who is no load balancer.
+        ({"X-Forwarded-Proto": "https"}, "(null)"),
+    ],
+)
+def test_an_application_knows_of_https_as_the_load_balancer_says(
+    apache: Apache, headers: dict[str, str], told: str
+) -> None:
+    assert apache.get("/page.html", **headers).headers["X-Told"] == told

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
 
+SITE, SHOP = issue("www.example.org"), issue("shop.example.org")
 PASSWORD = "p$a s\"s'w\\ö#{rd"
 
 Variables = dict[str, Any]
@@ -59,6 +61,22 @@ GOOD: dict[str, Variables] = {
         "haproxy_http_cookie": "SERVED",
         "haproxy_http_balance": "source",
     },
+    "https_off": {"haproxy_http_backends": web("web1"), "haproxy_https_enabled": False},
+    "https": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_https_certificates": [SITE.variables(), SHOP.variables()],
+        "haproxy_https_bind_port": 8443,
+    },
+    "https_without_redirect": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_https_certificates": [SITE.variables()],
+        "haproxy_https_redirect": False,
+    },
+    "https_without_hsts": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_https_certificates": [SITE.variables()],
+        "haproxy_https_hsts_max_age": 0,
+    },
     "ipv6": {
         "haproxy_http_backends": [{"name": "web1", "address": "fd00::4"}],
         "haproxy_http_bind_address": "::",
@@ -94,12 +112,35 @@ GOOD: dict[str, Variables] = {
             service("mysql_read", 3307, "mysql_replica", check_port=9300),
         ]
     },
+    "json_and_refuse": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_http_log_format": "json",
+        "haproxy_http_client_requests": "50",
+        "haproxy_http_client_requests_action": "refuse",
+        "haproxy_http_security_headers": False,
+    },
     "limits": {
         "haproxy_http_backends": web("web1", "web2"),
         "haproxy_http_request_time_limit": 120,
         "haproxy_http_upload_limit_mb": 3000,
         "haproxy_http_client_connections": 500,
         "haproxy_http_client_bodies": 7,
+    },
+    "sites": {
+        "haproxy_http_backends": web("web1", "web2"),
+        "haproxy_http_sites": [
+            {
+                "name": "shop",
+                "domains": ["shop.example", "*.shop.example"],
+                "request_time_limit": 90,
+                "upload_limit_mb": 15,
+            },
+            {"name": "blog", "domains": ["blog.shop.example"]},
+        ],
+    },
+    "any_site": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_http_sites": [{"name": "shop", "domains": ["*"], "upload_limit_mb": 3000}],
     },
     "redis": REDIS,
     "redis_without_user": {**REDIS, "haproxy_redis_monitor_user": ""},
@@ -127,10 +168,32 @@ BAD: dict[str, tuple[Variables, str]] = {
     "weight": ({"haproxy_http_backends": web("web1", weight=300)}, "A weight between 0 and 256 was expected"),
     "cookie_name": ({**WEB, "haproxy_http_cookie": "a b"}, "haproxy_http_cookie may have letters"),
     "path": ({**WEB, "haproxy_http_check_path": "healthz"}, "haproxy_http_check_path must be a path"),
+    "certificate": (
+        {**WEB, "haproxy_https_certificates": [{**SITE.variables(), "private_key": SHOP.private_key}]},
+        "haproxy_https_certificates, number 1: private_key is not the key of 'CN=www.example.org': give the one",
+    ),
+    "no_key": ({**WEB, "haproxy_https_certificates": [{"certificate": SITE.certificate}]}, "private_key"),
+    "certificates": (
+        {**WEB, "haproxy_https_certificates": [SITE.variables()] * 26},
+        "haproxy_https_certificates has 26 certificates, expected at most 25",
+    ),
+    "requests": ({**WEB, "haproxy_http_client_requests": 0}, "expected in haproxy_http_client_requests: correct it."),
+    "https_port": ({**WEB, "haproxy_https_bind_port": 80}, "use one address and port twice"),
+    "hsts": ({**WEB, "haproxy_https_hsts_max_age": -1}, "haproxy_https_hsts_max_age is -1, expected 0 seconds or more"),
     "stats": ({**WEB, "haproxy_stats_bind_address": "*"}, "haproxy_stats_bind_address is *, which is every address"),
     "timeout": (
         {**WEB, "haproxy_http_request_time_limit": 0},
         "A number above 0 was expected in haproxy_http_request_time_limit: correct it.",
+    ),
+    "domain_twice": (
+        {
+            **WEB,
+            "haproxy_http_sites": [
+                {"name": "shop", "domains": ["a.example"]},
+                {"name": "blog", "domains": ["a.example"]},
+            ],
+        },
+        "Domain a.example is in the sites shop and blog; expected one site for it",
     ),
     "service_twice": (
         {
@@ -184,8 +247,19 @@ def test_haproxy_accepts_the_file_without_a_warning(name: str, run: Run, tmp_pat
     need("haproxy")
     assert run.refusal(name) == ""
     written = run.file(name, "haproxy.cfg")
+    # The unit makes it before the start.
+    state = tmp_path / "server-state"
+    state.write_text("1\n", encoding="utf-8")
+    content = written.content.replace("/run/haproxy/server-state", str(state))
+    # What a task before has brought.
+    content = content.replace("/etc/haproxy/", f"{tmp_path}/")
+    texts = {arguments["path"]: arguments["secret_files"] for arguments in run.of(name, "file_tree")}
+    files = texts.get("/etc/haproxy/certificates") or {"placeholder.pem": SITE.certificate + SITE.private_key}
+    (tmp_path / "certificates").mkdir()
+    for file, text in files.items():
+        (tmp_path / ("" if file == "placeholder.pem" else "certificates") / file).write_text(text, encoding="utf-8")
     # -dW: a warning is an error.
-    asked = check(written.arguments["validate"].replace(" -c ", " -c -dW "), written.content, tmp_path)
+    asked = check(written.arguments["validate"].replace(" -c ", " -c -dW "), content, tmp_path)
     assert asked.returncode == 0, asked.stdout + asked.stderr
 
 
@@ -214,6 +288,43 @@ def test_each_profile_is_left_out_when_it_has_nothing_to_do(config: Callable[[st
     assert "defaults data" not in config("http")
     assert "frontend www" not in config("redis")
     assert "frontend stats" in config("redis")
+
+
+def test_a_site_without_certificate_has_a_placeholder_and_stays_plain(config: Callable[[str], str], run: Run) -> None:
+    front = section(config("http"), "frontend www")
+    assert "bind *:443 ssl crt /etc/haproxy/placeholder.pem alpn h2,http/1.1\n" in front
+    assert "redirect" not in front
+    assert "Strict-Transport-Security" not in front
+    assert [arguments["creates"] for arguments in run.of("http", "command")] == ["/etc/haproxy/placeholder.pem"]
+    assert "openssl" in run.one("http", "preflight")["packages"]
+
+
+def test_own_certificates_are_secret_files_and_visitors_are_sent_to_them(
+    config: Callable[[str], str], run: Run
+) -> None:
+    brought, cleaned = run.of("https", "file_tree")
+    assert brought["keep_unlisted"] is True
+    assert cleaned == {**brought, "keep_unlisted": False}
+    assert (brought["mode"], brought["directory_mode"]) == ("0600", "0700")
+    paths = [f"/etc/haproxy/certificates/{name}" for name in brought["secret_files"]]
+    assert list(brought["secret_files"].values()) == [one.certificate + one.private_key for one in (SITE, SHOP)]
+    front = section(config("https"), "frontend www")
+    assert f"bind *:8443 ssl crt {paths[0]} crt {paths[1]} alpn h2,http/1.1\n" in front
+    assert "redirect prefix https://%[req.hdr(host),host_only]:8443 code 308 if has_certificate !stays_plain\n" in front
+    assert "Strict-Transport-Security max-age=15768000 if { ssl_fc }\n" in front
+    assert "BEGIN PRIVATE KEY" not in config("https")
+    assert "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n" in section(config("https"), "global")
+    assert run.of("https", "command") == []
+    assert "openssl" not in run.one("https", "preflight")["packages"]
+    modules = [call.module for call in run.calls if call.host == "https"]
+    assert modules.index("file_tree") < modules.index("configured_service") < len(modules) - 1
+
+
+def test_redirect_and_hsts_are_settings(config: Callable[[str], str]) -> None:
+    assert "redirect" not in section(config("https_without_redirect"), "frontend www")
+    assert "Strict-Transport-Security" not in config("https_without_redirect") + config("https_without_hsts")
+    assert "redirect" in section(config("https_without_hsts"), "frontend www")
+    assert " ssl" not in config("https_off") + config("redis")
 
 
 def test_http_profile_never_cuts_the_sessions_of_a_failed_server(config: Callable[[str], str]) -> None:
@@ -304,13 +415,20 @@ def test_backup_server_serves_tcp_services(config: Callable[[str], str]) -> None
 def test_mysql_services_go_by_the_live_role(config: Callable[[str], str]) -> None:
     write = section(config("mysql_roles"), "listen mysql_write")
     assert "http-check send meth GET uri /primary\n" in write
-    assert "default-server check port 9200 inter 1s" in write
+    # A primary is found in its place, by one good answer, before it is given up as a replica.
+    assert "default-server check port 9200 inter 500ms fastinter 250ms fall 2 rise 1" in write
+    # Whoever comes in between waits all of this, however soon the old one is found closed; a move's 3 s have room for 1 s of it.
+    assert "tcp-request inspect-delay 1s" in write
     assert "content accept if { nbsrv(mysql_write) eq 1 }" in write
     read = section(config("mysql_roles"), "backend mysql_read")
     assert "http-check send meth GET uri /replica\n" in read
-    assert "default-server check port 9300 inter 1s" in read
+    # Who reads on a connection that it keeps is not cut off by a move.
+    assert "http-check disable-on-404\n" in read
+    assert config("mysql_roles").count("disable-on-404") == 1
+    assert "default-server check port 9300 inter 1s fastinter 700ms fall 2 rise 2" in read
     fallback = section(config("mysql_roles"), "backend mysql_read_primary")
     assert "http-check send meth GET uri /primary\n" in fallback
+    assert "inter 500ms fastinter 250ms fall 2 rise 1" in fallback
     assert "backup" not in config("mysql_roles")
     assert "default_backend mysql_read_primary" in section(config("mysql_roles"), "frontend mysql_read")
     assert "check port" not in config("mysql") + config("redis")
@@ -328,3 +446,32 @@ def test_redis_login_is_a_redis_command_byte_by_byte(config: Callable[[str], str
 def test_numbers_may_be_given_as_text(run: Run) -> None:
     assert run.refusal("texts") == ""
     assert run.file("texts", "haproxy.cfg").content == run.file("numbers", "haproxy.cfg").content
+
+
+def test_a_site_is_told_by_its_most_exact_name_and_has_its_own_limits(run: Run) -> None:
+    front, back = (
+        section(run.file("sites", "haproxy.cfg").content, header) for header in ("frontend www", "backend web")
+    )
+    told = re.findall(r"set-var\(txn.site\) str\((\w+)\) if \{ req.hdr\(host\),field\(1,:\),lower (.*) \}", front)
+    # The last one that fits counts.
+    assert told == [
+        ("shop", "-m end .shop.example"),
+        ("blog", "-m str blog.shop.example"),
+        ("shop", "-m str shop.example"),
+    ]
+    limits = re.findall(r"deny status 413 if .* gt (\d+) \} (.*)$", front, re.MULTILINE)
+    assert limits == [
+        (str(15 * 1024 * 1024), "{ var(txn.site) -m str shop }"),
+        (str(8 * 1024 * 1024), "{ var(txn.site) -m str blog }"),
+        (str(8 * 1024 * 1024), "!{ var(txn.site) -m found }"),
+    ]
+    assert re.findall(r"set-timeout server (\w+) if (.*)$", back, re.MULTILINE) == [
+        ("95s", "{ var(txn.site) -m str shop }"),
+        ("35s", "{ var(txn.site) -m str blog }"),
+    ]
+    assert "hard-stop-after 95s" in run.file("sites", "haproxy.cfg").content
+
+
+def test_a_site_of_every_name_gets_what_no_other_site_has(run: Run) -> None:
+    front = section(run.file("any_site", "haproxy.cfg").content, "frontend www")
+    assert "http-request set-var(txn.site) str(shop) unless { var(txn.site) -m found }" in front

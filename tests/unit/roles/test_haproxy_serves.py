@@ -6,19 +6,14 @@
 from __future__ import annotations
 
 import http.client
-import re
-import socket
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
-from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, play_role
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
 
 Ask = Callable[[str, str], int]
 
@@ -51,12 +46,6 @@ class BrokenWebServer(WebServer):
     status = 503
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The methods of all requests that reached a web server."""
@@ -66,14 +55,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def ports() -> dict[str, int]:
-    return {"site": free_port(), "statistics": free_port()}
-
-
-@pytest.fixture
-def ask(ports: dict[str, int], tmp_path: Path) -> Iterator[Ask]:
-    """Send a request to the balancer, by method and path; a path of the statistics' port begins with its name."""
-    need("haproxy")
+def ask(tmp_path: Path) -> Iterator[Ask]:
+    """Send a request to the balancer, by method and path."""
+    port = free_port()
     with ExitStack() as stack:
         backends = []
         for number, kind in enumerate((WebServer, BrokenWebServer)):
@@ -85,32 +69,22 @@ def ask(ports: dict[str, int], tmp_path: Path) -> Iterator[Ask]:
             "haproxy_http_backends": backends,
             "haproxy_http_balance": "roundrobin",
             "haproxy_http_bind_address": "127.0.0.1",
-            "haproxy_http_bind_port": ports["site"],
-            "haproxy_stats_port": ports["statistics"],
+            "haproxy_http_bind_port": port,
+            "haproxy_stats_port": free_port(),
         }
-        text = play_role("haproxy", {"lb": Case(variables)}, tmp_path).file("lb", "haproxy.cfg").content
-        config = tmp_path / "haproxy.cfg"
-        # What only the service may do, and servers of full weight from the beginning.
-        config.write_text(
-            re.sub(r"(?m)^    (chroot|user|group|stats socket|log /dev) ?.*\n", "", text).replace(" slowstart 10s", "")
-        )
-        haproxy = stack.enter_context(subprocess.Popen(["haproxy", "-db", "-f", str(config)], env={"PATH": PATH}))
-        stack.callback(haproxy.terminate)
+        proxy = Proxy(tmp_path, variables)
+        stack.callback(proxy.stop)
+        for backend in backends:
+            proxy.wait_for(f"web/{backend['name']}", "UP")
 
-        def send(method: str, path: str, port: str = "site") -> int:
-            connection = http.client.HTTPConnection("127.0.0.1", ports[port], timeout=10)
+        def send(method: str, path: str) -> int:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             try:
                 connection.request(method, path)
                 return connection.getresponse().status
             finally:
                 connection.close()
 
-        for _try in range(100):
-            try:
-                send("GET", "/livez", "statistics")
-                break
-            except OSError:
-                time.sleep(0.1)
         yield send
 
 

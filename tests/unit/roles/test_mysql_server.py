@@ -52,6 +52,9 @@ CASES = {
             ],
         }
     ),
+    "adopted": Case(
+        USUAL, answers={"preflight": {"missing_packages": ["python3-pymysql"], "findings": [], "adopts": True}}
+    ),
     "restarted": Case(USUAL, answers={"configured_service": {"action": "tell"}}),
     "alone": Case(
         {
@@ -81,8 +84,31 @@ def options(run: Run, name: str) -> dict[str, str]:
     return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines if re.match(r"\w+\s*=", line))
 
 
+def making(run: Run, name: str) -> dict[str, Any]:
+    """What mysql_accounts was told where it makes accounts."""
+    [made] = [arguments for arguments in run.of(name, "mysql_accounts") if "take_over" not in arguments]
+    return made
+
+
 def accounts(run: Run, name: str) -> dict[str, dict[str, Any]]:
-    return {account["name"]: account for account in run.one(name, "mysql_accounts")["accounts"]}
+    return {account["name"]: account for account in making(run, name)["accounts"]}
+
+
+def test_b4_an_adopted_server_is_asked_for_strangers_before_anything_of_its_own_is_changed(run: Run) -> None:
+    modules = [call.module for call in run.calls if call.host == "adopted"]
+    asked, made = run.of("adopted", "mysql_accounts")
+    assert (asked["take_over"], asked["accounts"]) == (False, made["accounts"])
+    assert "take_over" not in made
+    assert modules.index("mysql_accounts") < modules.index("configured_service")
+
+
+@pytest.mark.parametrize("name", ["debian13", "sid"])
+def test_b4_the_look_knows_the_file_and_what_it_decides(run: Run, name: str) -> None:
+    file = run.one(name, "preflight")["option_file"]
+    assert file["path"] == configuration(run, name).arguments["path"]
+    # Others are switches that the file leaves as they are.
+    switches = {"networking", "grant_tables", "read_only", "super_read_only", "log_replica_updates"}
+    assert set(file["decides"]) - switches <= set(options(run, name))
 
 
 @pytest.mark.parametrize("name", MARIADB)
@@ -185,7 +211,7 @@ def test_monitor_and_status_service_may_look(run: Run, name: str, look: list[dic
 def test_there_are_no_other_accounts(run: Run) -> None:
     for name in set(CASES) - {"shops"}:
         assert set(accounts(run, name)) == {"replication", "app", "monitor", "webcluster-status"}
-        assert run.one(name, "mysql_accounts")["remove_insecure"] is True
+        assert making(run, name)["remove_insecure"] is True
 
 
 def test_a_server_alone_is_open_to_nobody(run: Run) -> None:

@@ -28,6 +28,21 @@ function pool_status(string $socket): string
     return $text;
 }
 
+/** Seconds of the shortest wait, where no pool has anybody for a new page within its limit; 0 where one has. */
+function stuck_seconds(string $pools): float
+{
+    $stuck = [];
+    foreach (explode(' ', $pools) as $pool) {
+        [$socket, $limit] = explode('=', $pool);
+        $seconds = busy_seconds(pool_status($socket));
+        if ($seconds < (int) $limit) {
+            return 0.0;
+        }
+        $stuck[] = $seconds;
+    }
+    return min($stuck);
+}
+
 /** Seconds for which every process has been at the same page; 0 while one is free, or when PHP-FPM tells nothing. */
 function busy_seconds(string $status): float
 {

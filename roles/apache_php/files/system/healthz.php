@@ -26,11 +26,11 @@ header('Content-Type: text/plain; charset=utf-8');
 $extensions = array_filter(['pdo_mysql', 'redis'], static fn (string $name): bool => !extension_loaded($name));
 $urls = json_decode((string) file_get_contents(__DIR__ . '/health.json'), true, 2, JSON_THROW_ON_ERROR);
 $silent = array_filter($urls, static fn (string $url): bool => !answers($url));
-$seconds = busy_seconds(pool_status((string) getenv('WEBCLUSTER_STATUS_SOCKET')));
+$seconds = stuck_seconds((string) getenv('WEBCLUSTER_POOLS'));
 $reasons = [
     ...array_map(static fn (string $name): string => "PHP extension not loaded: $name\n", $extensions),
     ...array_map(static fn (string $url): string => "no answer: $url\n", $silent),
-    ...($seconds < (int) getenv('WEBCLUSTER_STUCK_SECONDS') ? [] : [sprintf("every PHP process busy with one page for %d s\n", $seconds)]),
+    ...($seconds > 0 ? [sprintf("every PHP process busy with one page for %d s\n", $seconds)] : []),
 ];
 if ($reasons !== []) {
     http_response_code(503);

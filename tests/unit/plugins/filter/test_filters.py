@@ -34,6 +34,19 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "{'haproxy': []} | siteops.webcluster.inventory_errors({})",
         lambda found: any("haproxy" in sentence for sentence in found),
     ),
+    "site_errors": (
+        "[{'name': 'shop', 'domains': []}] | siteops.webcluster.site_errors",
+        lambda found: found == ["Site shop has no domain; expected one at least: add it, or remove the site."],
+    ),
+    "site_plan": (
+        "[{'name': 'shop', 'domains': ['*']}] | siteops.webcluster.site_plan('apache_php_sites')",
+        lambda found: found["default"]["user"] == "site-shop",
+    ),
+    "site_arguments": (
+        "{'sites': [], 'arguments': {'r1': {}}} | siteops.webcluster.site_arguments('redis_server_extra_users', 'r1',"
+        " {'redis_server_extra_users': [{'name': 'own'}]})",
+        lambda found: found == [{"name": "own"}],
+    ),
     "data_servers": (
         "groups | siteops.webcluster.data_servers(hostvars)",
         lambda found: {server["host"] for server in found} == {"db1", "db2", "r1", "r2"},
@@ -46,6 +59,80 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "'haproxy' | siteops.webcluster.option_errors({'haproxy_stats_port': 0})",
         lambda found: (
             found == ["Variable haproxy_stats_port has a wrong value: 0 is no port, expected 1 to 65535; correct it."]
+        ),
+    ),
+    "certificate_errors": (
+        "[{'certificate': '', 'private_key': ''}] | siteops.webcluster.certificate_errors('mine')",
+        lambda found: len(found) == 1 and found[0].startswith("mine, number 1: certificate holds no PEM certificate"),
+    ),
+    "certificate_names": (
+        "[] | siteops.webcluster.certificate_names",
+        lambda found: found == [],
+    ),
+    "certificate_files": (
+        "[{'certificate': 'a', 'private_key': 'b'}] | siteops.webcluster.certificate_files",
+        lambda found: list(found.values()) == ["a\nb\n"],
+    ),
+    "firewall_openings": (
+        "[{'port': 80, 'sources': ['10.0.0.4']}] | siteops.webcluster.firewall_openings([{'port': 80, 'sources': ['10.0.0.5']}])",
+        lambda found: found == [{"protocol": "tcp", "port": 80, "sources": ["10.0.0.4/31"], "purpose": ""}],
+    ),
+    "firewall_errors": (
+        "{'mine': [{'port': 22, 'sources': ['10.0.0.4']}]} | siteops.webcluster.firewall_errors({'address': '10.0.0.5', 'port': 22})",
+        lambda found: len(found) == 1 and found[0].startswith("The firewall would leave out 10.0.0.5"),
+    ),
+    "update_plan": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.update_plan(hostvars, [], ['web', 'lb'])",
+        lambda found: found["web"] == ["web"] and found["load_balancers"] == ["lb"],
+    ),
+    "update_errors": (
+        "(groups | siteops.webcluster.topology(hostvars))"
+        " | siteops.webcluster.update_errors([{'item': {'name': 'lb'}}], ['web'], ['web'])",
+        lambda found: len(found) == 1 and found[0].startswith("HAProxy on lb has no server web;"),
+    ),
+    "site_sources": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.site_sources(hostvars, [], ['web'])",
+        lambda found: found == {"pack": [], "build": [], "notes": []},
+    ),
+    "site_releases": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.site_releases(hostvars, [], {})",
+        lambda found: found == {},
+    ),
+    "release_request": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.release_request('shop', '1.4')",
+        lambda found: found["errors"][0].startswith("Site 'shop' is not in webcluster_sites"),
+    ),
+    "release_plan": (
+        "(groups | siteops.webcluster.topology(hostvars))"
+        " | siteops.webcluster.release_plan(hostvars, [], 'shop', ['web'], 5, false, {})",
+        lambda found: found["errors"][0].startswith("Site 'shop' is not in webcluster_sites"),
+    ),
+    "mysql_move_logins": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.mysql_move_logins(hostvars)",
+        lambda found: (
+            set(found) == {"db1", "db2"}
+            and found["db2"]["name"] == "db2"
+            and (found["db2"]["user"], found["db2"]["port"]) == ("replication", 3306)
+        ),
+    ),
+    "mysql_switchover_plan": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.mysql_switchover_plan(hostvars, 'db2')",
+        lambda found: found["errors"][-1].startswith("A planned move needs every server"),
+    ),
+    "mysql_promotion_plan": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.mysql_promotion_plan(hostvars, 'db2', 1.5)",
+        lambda found: found["errors"] == ["MySQL on db2 does not answer: its host cannot be reached."],
+    ),
+    "mysql_rejoin_plan": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.mysql_rejoin_plan(hostvars, 'db1')",
+        lambda found: found["errors"] == ["Expected one primary that db1 could follow: no other server takes writes."],
+    ),
+    "redis_members": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.redis_members("
+        "{'r1': {'redis_server_admin_password': 'one'}, 'r2': {'redis_server_admin_password': 'two'}})",
+        lambda found: (
+            [(member["name"], member["login_password"]) for member in found] == [("r1", "one"), ("r2", "two")]
+            and (found[1]["port"], found[1]["login_user"]) == (6379, "admin")
         ),
     ),
     "cluster_report": (

@@ -7,17 +7,23 @@ from __future__ import annotations
 import http.server
 import json
 import socket
+import ssl
 import threading
 import time
 import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils import _front_door as door
+from ansible_collections.siteops.webcluster.plugins.module_utils._clock import Clock
+from ansible_collections.siteops.webcluster.tests.certificates import issue
+from cryptography.hazmat.primitives.hashes import SHA256
 
 
-class FakeClock(door.Clock):
+class FakeClock(Clock):
     """Time that passes only while somebody sleeps."""
 
     def __init__(self) -> None:
@@ -36,10 +42,12 @@ class FakeAsk:
 
     def __init__(self, answer: t.Callable[[str, str, t.Any], Reply]) -> None:
         self.asked: list[str] = []
+        self.hosts: list[str] = []
         self._answer = answer
 
-    def __call__(self, method: str, path: str, data: t.Any = None) -> door.Answer:
+    def __call__(self, method: str, path: str, data: t.Any = None, host: str = "") -> door.Answer:
         self.asked.append(f"{method} {path}")
+        self.hosts.append(host)
         reply = self._answer(method, path, data)
         if isinstance(reply, door.FrontDoorError):
             raise reply
@@ -381,6 +389,64 @@ def test_a_closed_port_is_classified() -> None:
     assert caught.value.kind == "refused"
 
 
+def test_a_site_is_asked_for_by_its_name_over_tls_too(tmp_path: Path) -> None:
+    names: list[tuple[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            names.append((asked.pop(), self.headers["Host"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_words: object) -> None:
+            """Keep quiet."""
+
+    asked: list[str] = []
+    site = issue("shop.example.org")
+    (tmp_path / "site.pem").write_text(site.certificate + site.private_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "site.pem")
+    context.sni_callback = lambda _socket, name, _context: asked.append(str(name))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"https://localhost:{server.server_port}"
+        ask = door.HttpAsk(url, 5, validate_certs=False)
+        assert ask("GET", "/", None, "shop.example.org").status == 204
+        assert ask("GET", "/").status == 204
+        # A certificate of another name, of nobody we know.
+        with pytest.raises(door.FrontDoorError) as caught:
+            door.HttpAsk(url, 5)("GET", "/", None, "shop.example.org")
+        assert caught.value.kind == "tls"
+        asked.clear()
+        shown = door.shown_fingerprint("localhost", server.server_port, "shop.example.org", 5)
+        assert (shown, asked) == (site.own.fingerprint(SHA256()).hex(), ["shop.example.org"])
+        server.shutdown()
+    assert names == [("shop.example.org", "shop.example.org"), ("localhost", f"localhost:{server.server_port}")]
+
+
+def test_p7_another_certificate_than_the_inventorys_is_an_error() -> None:
+    def fingerprint(name: str) -> str:
+        if name == "closed.example":
+            raise door.FrontDoorError("refused", "connection refused")
+        return "ab" * 32
+
+    look = door.Look()
+    expected: list[door.ExpectedCertificate] = [
+        {"name": "good.example", "fingerprints": ["cd" * 32, "ab" * 32]},
+        {"name": "old.example", "fingerprints": ["cd" * 32]},
+        {"name": "closed.example", "fingerprints": ["cd" * 32]},
+    ]
+    door.look_at_certificates(fingerprint, look, expected)
+    assert look.certificates == {
+        "good.example": "",
+        "old.example": "another certificate is shown, abababababababab...",
+        "closed.example": "connection refused",
+    }
+    assert checks(look) == [("certificate", "error")] * 2
+    assert "Run site.yml" in look.reasons[0].hint
+
+
 def test_plain_http_behind_https_is_classified(url: str) -> None:
     with pytest.raises(door.FrontDoorError) as caught:
         door.HttpAsk(url.replace("http:", "https:"), 1, validate_certs=False)("GET", "/")
@@ -394,3 +460,109 @@ def test_an_unknown_name_is_classified() -> None:
 def test_no_route_is_classified() -> None:
     error = door.translate(OSError(113, "No route to host"))
     assert (error.kind, str(error)) == ("refused", "no connection: No route to host")
+
+
+SHOP: door.Site = {"name": "shop", "host": "shop.example", "path": "/up", "status": 200, "text": "fine", "release": ""}
+
+
+def page(status: int = 200, body: bytes = b"all fine here") -> door.Answer:
+    return door.Answer(status, {"x-served-by": "web1"}, body)
+
+
+def own(**looks: t.Any) -> door.Answer:
+    seen = {"site": "shop", "user": "site-shop", "release": "abc", "looks": looks}
+    return door.Answer(200, {"x-served-by": "web1"}, json.dumps(seen).encode())
+
+
+def look_at_shop(
+    ask: FakeAsk, own_view: bool = False, wait: float = 15, site: door.Site | None = None
+) -> tuple[door.Look, FakeClock]:
+    look, clock = door.Look(), FakeClock()
+    door.look_at_sites(ask, look, [site or SHOP], own_view, wait, clock)
+    return look, clock
+
+
+def test_a_site_is_asked_for_by_its_own_name() -> None:
+    ask = in_turn(page())
+    look, _clock = look_at_shop(ask)
+    assert (look.ok, ask.asked, ask.hosts) == (True, ["GET /up"], ["shop.example"])
+    assert look.sites == {"shop": {"ok": True, "problem": "", "status": 200, "own": {}}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (page(404), "/up answers 404, expected 200"),
+        (page(500), "/up answers 500, expected 200"),
+        (page(302), "/up answers 302, expected 200"),
+        (
+            door.Answer(308, {"location": "https://shop.example/up"}, b""),
+            "/up answers 308, which sends to https://shop.example/up, expected 200",
+        ),
+        (page(body=b"maintenance"), "/up answers without the text 'fine'"),
+        (door.FrontDoorError("refused", "connection refused"), "/up: connection refused"),
+    ],
+)
+def test_a_site_that_answers_otherwise_is_an_error_within_three_seconds(reply: Reply, problem: str) -> None:
+    look, clock = look_at_shop(in_turn(reply))
+    assert (look.ok, look.sites["shop"]["problem"]) == (False, problem)
+    assert checks(look) == [("site", "error")]
+    assert look.reasons[0].message == f"Site shop does not work: {problem}."
+    assert clock.time == pytest.approx(door.SITE_WAIT)
+
+
+def test_a_site_may_need_a_moment() -> None:
+    ask = FakeAsk(lambda *_: page(404 if len(ask.asked) < 3 else 200))
+    assert look_at_shop(ask)[0].ok
+
+
+def test_a_sites_own_view_is_kept() -> None:
+    ask = in_turn(page(), own(mysql_write={"ok": True, "host": "db1", "role": "primary"}))
+    look, _clock = look_at_shop(ask, own_view=True)
+    assert (look.ok, ask.hosts) == (True, ["shop.example", "shop.example"])
+    assert look.sites["shop"]["own"]["release"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (own(mysql_read={"ok": False, "error": "Access denied."}), "it cannot use mysql_read (Access denied)"),
+        (page(503, b""), "its PHP does not answer (status 503 from web1)"),
+        (door.Answer(200, {}, b'{"site": "blog"}'), "its PHP does not answer (status 200)"),
+    ],
+)
+def test_a_site_that_cannot_use_its_data_is_an_error(reply: door.Answer, problem: str) -> None:
+    look, _clock = look_at_shop(in_turn(page(), reply), own_view=True, wait=0)
+    assert (look.ok, look.sites["shop"]["problem"]) == (False, problem)
+
+
+def test_a_site_must_run_the_release_that_is_expected() -> None:
+    def problem(release: str, own_view: bool = True) -> str:
+        site: door.Site = {**SHOP, "release": release}
+        return look_at_shop(in_turn(page(), own()), own_view, 0, site)[0].sites["shop"]["problem"]
+
+    assert (problem("abc"), problem("")) == ("", "")
+    assert problem("def") == "it runs release abc, expected def"
+    # Through a load balancer nobody tells.
+    assert problem("def", own_view=False) == ""
+
+
+def test_the_sites_name_is_sent_to_the_address_that_is_asked() -> None:
+    seen: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Host"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Keep the test's output clean."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ask = door.HttpAsk(f"http://127.0.0.1:{server.server_port}/", 5)
+        ask("GET", "/", None, "shop.example")
+        ask("GET", "/")
+        server.shutdown()
+    assert seen == ["shop.example", f"127.0.0.1:{server.server_port}"]

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Row, Rows
@@ -20,13 +22,13 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source i
     primary_login,
     primary_problem,
     read_channels,
-    read_only_file,
     refuse_replica,
     skipped,
     stored_by_mariadb,
     stored_by_mysql,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import ReplicaStatus
+from ansible_collections.siteops.webcluster.tests.unit.plugins.doubles import MysqlServer
 
 OWN = "ad8f0f69-e65b-11f1-9195-02fc00000001"
 SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
@@ -47,7 +49,7 @@ MYSQL = server("9.7.4-2", read_only="ON", super_read_only="ON", server_uuid=OWN)
 SERVERS = pytest.mark.parametrize("here", [MARIADB, OLD_MARIADB, MYSQL], ids=["11.8", "10.11", "9.7"])
 
 
-def channel(here: Server, password: str | None = "pa'ss", **status: object) -> Channel:
+def channel(here: Server, password: str | None = "pa'ss", **status: Any) -> Channel:
     """Return the channel as it is after plan_replica() was carried out."""
     usual = ReplicaStatus(
         host="10.0.0.20",
@@ -62,7 +64,7 @@ def channel(here: Server, password: str | None = "pa'ss", **status: object) -> C
         io_state="Yes",
         sql_state="Yes",
     )
-    return Channel(replace(usual, **status), Stored(password))  # type: ignore[arg-type]
+    return Channel(replace(usual, **status), Stored(password))
 
 
 def test_an_empty_mariadb_gets_its_primary() -> None:
@@ -121,8 +123,8 @@ def test_no_secret_is_shown(here: Server) -> None:
     ],
     ids=str,
 )
-def test_what_differs_is_set_again(here: Server, change: dict[str, object]) -> None:
-    plan = plan_replica(here, [channel(here, **change)], WANTED)  # type: ignore[arg-type]
+def test_what_differs_is_set_again(here: Server, change: dict[str, Any]) -> None:
+    plan = plan_replica(here, [channel(here, **change)], WANTED)
     assert [statement.split()[0] for statement in plan.statements] == ["STOP", "CHANGE", "START"]
 
 
@@ -214,12 +216,6 @@ def test_an_open_primary_stays() -> None:
     assert plan_primary(server("9.7.4-2", read_only="OFF", super_read_only="OFF"), []).statements == []
 
 
-def test_read_only_survives_a_restart() -> None:
-    assert read_only_file(MARIADB, True).endswith("[mysqld]\nread_only = ON\n")
-    assert read_only_file(MYSQL, True).endswith("read_only = ON\nsuper_read_only = ON\n")
-    assert read_only_file(MYSQL, False).endswith("read_only = OFF\nsuper_read_only = OFF\n")
-
-
 def test_mariadb_rows() -> None:
     rows: Rows = [
         {
@@ -270,17 +266,17 @@ def test_mysql_rows() -> None:
 LOGIN = MysqlLogin("10.0.0.20", user="repl", password="pa'ss")
 
 
-class Primary:
+class Primary(MysqlServer):
     """Answers SHOW GRANTS, or does not let us in."""
 
-    def __init__(self, answer: list[str] | MysqlError) -> None:
-        self.answer = answer
+    def __init__(self, grants: list[str] | MysqlError) -> None:
+        self.grants = grants
 
-    def query(self, statements: list[str]) -> list[Rows]:
+    def answer(self, statements: Sequence[str]) -> list[Rows]:
         assert statements == ["SHOW GRANTS"]
-        if isinstance(self.answer, MysqlError):
-            raise self.answer
-        return [[{"Grants for repl@%": grant} for grant in self.answer]]
+        if isinstance(self.grants, MysqlError):
+            raise self.grants
+        return [[{"Grants for repl@%": grant} for grant in self.grants]]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +292,7 @@ class Primary:
 def test_a_primary_that_does_not_let_us_in_is_described(
     answer: list[str] | MysqlError, text: str, may_heal: bool
 ) -> None:
-    problem = primary_problem(Primary(answer), LOGIN)  # type: ignore[arg-type]
+    problem = primary_problem(Primary(answer), LOGIN)
     assert problem is not None
     assert problem.text.startswith("the primary 10.0.0.20:3306 ")
     assert text in problem.text
@@ -308,7 +304,7 @@ def test_a_primary_that_does_not_let_us_in_is_described(
     ["GRANT REPLICATION SLAVE ON *.* TO `repl`@`10.0.0.21`", "GRANT ALL PRIVILEGES ON *.* TO `repl`@`%`"],
 )
 def test_a_primary_that_lets_us_in_is_no_problem(grant: str) -> None:
-    assert primary_problem(Primary([grant]), LOGIN) is None  # type: ignore[arg-type]
+    assert primary_problem(Primary([grant]), LOGIN) is None
 
 
 @pytest.mark.parametrize(("here", "tls"), [(MARIADB, "required"), (OLD_MARIADB, "disabled"), (MYSQL, "required")])
@@ -317,26 +313,26 @@ def test_the_primary_is_asked_the_way_the_replication_goes(here: Server, tls: st
     assert primary_login(MYSQL, replace(WANTED, tls="disabled")).tls == "auto"
 
 
-class Logs:
+class Logs(MysqlServer):
     """A primary whose binary logs hold transactions of some servers."""
 
     def __init__(self, state: str) -> None:
         self.state = state
 
-    def query(self, _statements: list[str]) -> list[Rows]:
+    def answer(self, _statements: Sequence[str]) -> list[Rows]:
         return [[{"state": self.state}]]
 
 
 def test_a2_an_empty_server_does_not_skip_what_was_written_under_its_number() -> None:
-    said = skipped(Logs("0-3-5,0-2-376"), MARIADB, WANTED)  # type: ignore[arg-type]
+    said = skipped(Logs("0-3-5,0-2-376"), MARIADB, WANTED)
     assert said == (
         "the binary logs of the primary 10.0.0.20:3306 hold transactions under server_id 2, which is this server's, so it would"
         " skip them: give it a number that no server had"
     )
     # Nothing of its own in the logs; it has data already, and goes on where it was; MySQL does not tell.
-    assert skipped(Logs("0-22-5,2-3-2"), MARIADB, WANTED) is None  # type: ignore[arg-type]
-    assert skipped(Logs("0-2-5"), server("11.8.6-MariaDB", gtid_slave_pos="0-3-1"), WANTED) is None  # type: ignore[arg-type]
-    assert skipped(Logs("0-2-5"), MYSQL, WANTED) is None  # type: ignore[arg-type]
+    assert skipped(Logs("0-22-5,2-3-2"), MARIADB, WANTED) is None
+    assert skipped(Logs("0-2-5"), server("11.8.6-MariaDB", gtid_slave_pos="0-3-1"), WANTED) is None
+    assert skipped(Logs("0-2-5"), MYSQL, WANTED) is None
 
 
 def adopted(**variables: str) -> Server:

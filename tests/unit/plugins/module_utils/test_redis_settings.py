@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin, Session
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     Plan,
@@ -50,7 +50,7 @@ ADMIN = RedisLogin(username="admin", password="new admin")
 START_ONLY = ("aclfile", "databases")
 
 
-class FakeServer:
+class FakeServer(Session):
     """Keeps settings as a server does: memory in bytes, some only at the start, all of a command or none."""
 
     def __init__(self, settings: dict[str, str], users: list[str] | None = None) -> None:
@@ -58,17 +58,17 @@ class FakeServer:
         self.users = list(users or [])
         self.sent: list[tuple[str, ...]] = []
         self.persistence: list[dict[str, str]] = []
-        # As whom we are logged in.
-        self.user = "admin"
+        self.login = RedisLogin("127.0.0.1", username="admin")
 
     def log_in_as(self, login: RedisLogin) -> None:
         rules = parse_users("\n".join(self.users))[login.username or ""]
         assert password_rule(login.password or "") in rules
-        self.user = login.username or ""
+        self.login = login
 
     def command(self, *args: str) -> Any:
-        if self.user != "admin" and "+@all" not in parse_users("\n".join(self.users))[self.user]:
-            raise RedisError("noperm", f"NOPERM User {self.user} has no permissions to run the command")
+        user = self.login.username or ""
+        if user != "admin" and "+@all" not in parse_users("\n".join(self.users))[user]:
+            raise RedisError("noperm", f"NOPERM User {user} has no permissions to run the command")
         if args[:2] == ("CONFIG", "GET"):
             return [args[2], self.settings[args[2]]] if args[2] in self.settings else []
         if args == ("ACL", "LIST"):
@@ -106,9 +106,9 @@ def bring(
 ) -> Plan:
     """Do what the module does; without a text the users are to stay as they are."""
     users = parse_users("\n".join(server.users) if text is None else text)
-    plan = make_plan(server, settings or {}, users, known)  # type: ignore[arg-type]
+    plan = make_plan(server, settings or {}, users, known)
     if not check_mode:
-        carry_out(server, plan, ADMIN)  # type: ignore[arg-type]
+        carry_out(server, plan, ADMIN)
     return plan
 
 
@@ -204,7 +204,7 @@ def test_another_spelling_of_what_is_there_is_no_change() -> None:
     server = FakeServer({"maxmemory": "31457280"})
     server.settings["loglevel"] = "notice"
     plan = Plan({"loglevel": "notice"}, {}, {"loglevel": "notice"}, before={"loglevel": "a"}, after={"loglevel": "b"})
-    carry_out(server, plan, ADMIN)  # type: ignore[arg-type]
+    carry_out(server, plan, ADMIN)
     assert (plan.before, plan.after) == ({}, {})
 
 
@@ -254,11 +254,11 @@ def test_append_only_file_is_complete_before_a_restart() -> None:
         {"aof_rewrite_in_progress": "0", "aof_rewrite_scheduled": "0", "aof_last_bgrewrite_status": "ok"},
     ]
     naps: list[float] = []
-    wait_for_aof(server, 60, naps.append)  # type: ignore[arg-type]
+    wait_for_aof(server, 60, naps.append)
     assert len(naps) == 2
     server.persistence = [{"aof_rewrite_in_progress": "0", "aof_last_bgrewrite_status": "err"}]
     with pytest.raises(RefusedError, match="not restarted"):
-        wait_for_aof(server, 0, naps.append)  # type: ignore[arg-type]
+        wait_for_aof(server, 0, naps.append)
 
 
 FORMER_APP = f"user app on {OTHER} ~demo:* resetchannels &demo:* +@all -@dangerous"
@@ -323,10 +323,10 @@ def test_b3_a_restart_keeps_what_is_still_valid(tmp_path: Path) -> None:
 def test_b3_another_admin_takes_over_before_the_one_that_let_us_in_goes(entered_as: str) -> None:
     everything = "~* &* +@all"
     server = FakeServer({}, [LIST_81[0], LIST_81[2], f"user {entered_as} on nopass {everything}"])
-    server.user = entered_as
+    server.login = RedisLogin("127.0.0.1", username=entered_as)
     text = f"{FILE}user admin on {password_rule('new admin')} {everything}\n"
     bring(server, text=text)
-    assert server.user == "admin"
+    assert server.login.username == "admin"
     assert server.sent[0][:3] == ("ACL", "SETUSER", "admin")
     assert {name: rule_set(rules) for name, rules in parse_users("\n".join(server.users)).items()} == {
         name: rule_set(rules) for name, rules in parse_users(text).items()
@@ -339,14 +339,14 @@ def test_b4_users_of_a_servers_own_are_named_before_its_file_takes_them_away() -
     with pytest.raises(
         RefusedError, match=r"ACL users of its own, cron, which /etc/redis/our\.acl would not have. Nothing"
     ):
-        refuse_own_users(adopted, "/etc/redis/our.acl", ours)  # type: ignore[arg-type]
-    refuse_own_users(adopted, "/etc/redis/our.acl", [*ours, "cron"])  # type: ignore[arg-type]
+        refuse_own_users(adopted, "/etc/redis/our.acl", ours)
+    refuse_own_users(adopted, "/etc/redis/our.acl", [*ours, "cron"])
     # Once the file is ours, a user beside it is drift.
-    refuse_own_users(FakeServer({"aclfile": "/etc/redis/our.acl"}, others), "/etc/redis/our.acl", ours)  # type: ignore[arg-type]
+    refuse_own_users(FakeServer({"aclfile": "/etc/redis/our.acl"}, others), "/etc/redis/our.acl", ours)
     assert adopted.sent == []
 
 
 def test_b4_settings_alone_leave_the_users_alone() -> None:
     server = FakeServer({"appendonly": "no"}, ["user default on nopass ~* +@all"])
-    plan = make_plan(server, {"appendonly": "yes"}, None)  # type: ignore[arg-type]
+    plan = make_plan(server, {"appendonly": "yes"}, None)
     assert (plan.settings, plan.users, plan.stale) == ({"appendonly": "yes"}, {}, [])

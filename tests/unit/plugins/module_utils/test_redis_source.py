@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin, Session
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import (
     Found,
@@ -50,7 +50,7 @@ def plan(found: Found, wanted: Wanted) -> Plan:
     return decide(found, wanted, "127.0.0.1:6379", no_names)
 
 
-class FakeClient:
+class FakeClient(Session):
     """Answers from a table; an exception in it is raised."""
 
     def __init__(self, replies: dict[tuple[str, ...], Any]) -> None:
@@ -64,6 +64,9 @@ class FakeClient:
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+    def log_in_as(self, login: RedisLogin) -> None:
+        self.login = login
 
     def info(self, section: str) -> dict[str, str]:
         reply = self.command("INFO", section)
@@ -180,12 +183,12 @@ def test_look_reads_role_login_and_file() -> None:
             ("CONFIG", "GET", "appendonly"): ["appendonly", "yes"],
         }
     )
-    assert look(client, lambda _path: "replicaof 10.0.0.36 6379\n") == REPLICA  # type: ignore[arg-type]
+    assert look(client, lambda _path: "replicaof 10.0.0.36 6379\n") == REPLICA
 
 
 def test_commands_are_sent_in_order_and_the_file_is_written_last() -> None:
     client = FakeClient({})
-    carry_out(client, Plan((("REPLICAOF", "10.0.0.36", "6379"),), rewrite=True))  # type: ignore[arg-type]
+    carry_out(client, Plan((("REPLICAOF", "10.0.0.36", "6379"),), rewrite=True))
     assert client.sent == [("REPLICAOF", "10.0.0.36", "6379"), ("CONFIG", "REWRITE")]
 
 
@@ -199,7 +202,7 @@ def test_commands_are_sent_in_order_and_the_file_is_written_last() -> None:
     ],
 )
 def test_primary_that_lets_nobody_in_is_described(error: RedisError, text: str, may_heal: bool) -> None:
-    problem = primary_problem(FakeClient({("PING",): error}))  # type: ignore[arg-type]
+    problem = primary_problem(FakeClient({("PING",): error}))
     assert problem is not None
     assert text in problem.text
     assert "secret" not in problem.text
@@ -207,7 +210,7 @@ def test_primary_that_lets_nobody_in_is_described(error: RedisError, text: str, 
 
 
 def test_primary_that_lets_us_in_is_no_problem() -> None:
-    assert primary_problem(FakeClient({})) is None  # type: ignore[arg-type]
+    assert primary_problem(FakeClient({})) is None
 
 
 @pytest.mark.parametrize(

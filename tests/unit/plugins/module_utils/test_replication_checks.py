@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -399,6 +400,16 @@ def test_a_missing_redis_is_told_from_a_stopped_one() -> None:
         assert isinstance(found, Failure)
         assert found.value == value
     assert redis.is_installed() in (True, False)
+
+
+def test_a_redis_that_is_kept_from_starting_says_how_it_comes_back() -> None:
+    client: Any = FakeRedis({"INFO": RedisError("unreachable", "refused", "refused")})
+    for login_host, fenced, wanted in ((None, True, True), (None, False, False), ("10.0.0.36", True, False)):
+        probe = redis.RedisProbe(client, login_host, installed=lambda: True, fenced=partial(bool, fenced))
+        found = probe.look().found
+        assert isinstance(found, Failure)
+        assert found.value == "refused"
+        assert ("rejoin.yml" in str(found.hint)) is wanted
 
 
 def test_probes_ask_and_translate() -> None:

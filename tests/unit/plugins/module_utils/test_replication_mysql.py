@@ -35,6 +35,7 @@ from ansible_collections.siteops.webcluster.tests.replication_cases import (
     rows,
     translate,
 )
+from ansible_collections.siteops.webcluster.tests.unit.plugins.doubles import MysqlServer, RefusingServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,14 +139,14 @@ def test_a2_whether_the_logs_hold_everything(variables: Raw, first_log: Rows, in
     assert translate({**rows(**variables), "schemas": nothing, "first_log": first_log}).in_logs is None
 
 
-class Logs:
+class Logs(MysqlServer):
     """A server with binary logs, each with its first events."""
 
     def __init__(self, *logs: list[Row]) -> None:
         self.logs = logs
         self.asked: list[str] = []
 
-    def query(self, statements: Sequence[str]) -> list[Rows]:
+    def answer(self, statements: Sequence[str]) -> list[Rows]:
         self.asked += statements
         if statements == ["SHOW BINARY LOGS"]:
             return [[{"Log_name": f"binlog.{number}"} for number in range(len(self.logs))]]
@@ -157,12 +158,12 @@ class Logs:
 def test_a2_the_first_transaction_may_be_in_a_later_log() -> None:
     logs = Logs([GTID_LIST], [GTID_LIST], [GTID_LIST, FIRST], [FIRST])
     answers = mysql.Answers({"first_log": [dict(GTID_LIST)]})
-    mysql.go_on_to_the_first_transaction(logs, answers)  # type: ignore[arg-type]
+    mysql.go_on_to_the_first_transaction(logs, answers)
     assert answers.rows["first_log"][-1] == FIRST
     assert len(logs.asked) == 3
     # Nothing more is asked where it is known, or where the login may not look.
     for rows_ in ([FIRST], []):
-        mysql.go_on_to_the_first_transaction(logs, mysql.Answers({"first_log": [dict(row) for row in rows_]}))  # type: ignore[arg-type]
+        mysql.go_on_to_the_first_transaction(logs, mysql.Answers({"first_log": [dict(row) for row in rows_]}))
     assert len(logs.asked) == 3
 
 
@@ -403,21 +404,8 @@ def test_flavor_is_a_word_not_a_number() -> None:
     assert mysql.flavor_of("5.5.5-10.4.1-MariaDB", None) == "mariadb"
 
 
-class Nobody:
-    """A server that let us in as somebody who may not look; it counts how often we took leave."""
-
-    timeout = 5.0
-    left = 0
-
-    def try_query(self, _statements: Sequence[str]) -> tuple[list[Rows], MysqlError | None]:
-        return [], MysqlError("privilege", "Access denied; you need the SLAVE MONITOR privilege", 1227)
-
-    def close(self) -> None:
-        self.left += 1
-
-
 def test_a2_who_may_not_look_comes_again_as_the_account_that_there_is_by_then() -> None:
-    client = Nobody()
-    probe = mysql.MysqlProbe(client, questions=mysql.QUESTIONS[:1])  # type: ignore[arg-type]
+    client = RefusingServer(MysqlError("privilege", "Access denied; you need the SLAVE MONITOR privilege", 1227))
+    probe = mysql.MysqlProbe(client, questions=mysql.QUESTIONS[:1])
     assert isinstance(probe.look().found, Failure)
-    assert client.left == 1
+    assert client.closed == 1

@@ -71,7 +71,7 @@ class Systemd:
             return (1, "", f"{path}: line 1 is bad") if bad else (0, "", "")
         if command[0] == "journalctl":
             return 0, "cannot listen\n", ""
-        if command[0] == "systemd-sysusers":
+        if command[0] in ("systemd-sysusers", "systemd-tmpfiles"):
             self.calls.append(" ".join(command))
             return 0, "", ""
         verb = command[1]
@@ -105,6 +105,7 @@ def systemd(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sy
 
 
 Run = t.Callable[..., dict[str, t.Any]]
+Outdated = t.Callable[..., list[dict[str, str]]]
 
 
 @pytest.fixture
@@ -125,22 +126,17 @@ def run(systemd: Systemd, config: Path, capsys: pytest.CaptureFixture[str]) -> R
 
 
 @pytest.fixture
-def outdated(
-    systemd: Systemd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> t.Callable[[], list[dict[str, str]]]:
+def outdated(systemd: Systemd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Outdated:
     """What status says of the services of this host."""
     monkeypatch.setattr(outdated_services.AnsibleModule, "run_command", systemd.run)
 
-    def look() -> list[dict[str, str]]:
+    def look(key: str = "outdated") -> list[dict[str, str]]:
         with patch_module_args({}), pytest.raises(SystemExit):
             outdated_services.main()
-        found: list[dict[str, str]] = json.loads(capsys.readouterr().out)["outdated"]
+        found: list[dict[str, str]] = json.loads(capsys.readouterr().out)[key]
         return found
 
     return look
-
-
-Outdated = t.Callable[[], list[dict[str, str]]]
 
 
 def test_b5_a_service_that_has_read_its_files_is_not_named(run: Run, outdated: Outdated, systemd: Systemd) -> None:
@@ -279,6 +275,20 @@ def test_a_refused_text_changes_nothing(run: Run, systemd: Systemd, config: Path
     assert run("bad\n", check=True)["failed"]
 
 
+def test_b9_no_half_of_a_change_is_taken_where_another_service_refuses_the_other(
+    run: Run, systemd: Systemd, config: Path, tmp_path: Path
+) -> None:
+    run()
+    path = tmp_path / "other.conf"
+    other = {"path": str(path), "content": "bad\n", "validate": "checker %s"}
+    result = run("two\n", goes_with=[other])
+    assert result["msg"] == f"{path} failed to validate, nothing was changed: {path}: line 1 is bad"
+    assert (config.read_text(), systemd.calls) == ("one\n", [])
+    result = run("two\n", goes_with=[{**other, "content": "good\n"}])
+    assert result["written"] == [str(config)]
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("present", [True, False])
 def test_check_mode_changes_nothing(run: Run, systemd: Systemd, config: Path, present: bool) -> None:
     systemd.present = present
@@ -293,6 +303,39 @@ def test_check_mode_tells_what_would_be_done(run: Run, systemd: Systemd) -> None
     assert run("two\n", check=True)["action"] == "reload"
     result = run(check=True)
     assert (result["changed"], result["action"], systemd.calls) == (False, "nothing", [])
+
+
+def restricted(config: Path, drop_in: str, text: str = "one\n") -> list[dict[str, t.Any]]:
+    """The service's file, and one that it takes at its next start."""
+    usual = {"owner": ME, "group": GROUP}
+    unit = {"path": f"{config}.d", "content": drop_in, "at_start": True}
+    return [{"path": str(config), "content": text, **usual}, {**unit, **usual}]
+
+
+@pytest.mark.parametrize("how", ["reload", "restart", "tell"])
+def test_p8_what_waits_for_a_start_neither_reloads_nor_restarts(
+    run: Run, outdated: Outdated, systemd: Systemd, config: Path, how: str
+) -> None:
+    assert run(files=restricted(config, "a\n"), on_change=how)["action"] == "start"
+    assert outdated("waiting") == []
+    assert run(files=restricted(config, "b\n"), on_change=how, check=True)["action"] == "nothing"
+    changed = run(files=restricted(config, "b\n"), on_change=how)
+    assert (changed["changed"], changed["action"], systemd.calls) == (True, "nothing", [])
+    assert not run(files=restricted(config, "b\n"), on_change=how)["changed"]
+    assert outdated() == []
+    assert outdated("waiting") == [{"service": "service", "file": f"{config}.d"}]
+    systemd.start()
+    assert outdated("waiting") == []
+
+
+def test_p8_a_text_that_changes_with_it_is_read_at_once(
+    run: Run, outdated: Outdated, systemd: Systemd, config: Path
+) -> None:
+    run(files=restricted(config, "a\n"))
+    assert run(files=restricted(config, "b\n", "two\n"))["action"] == "reload"
+    assert systemd.read == "two\n"
+    # A reload gave it the text, and not what waits for a start.
+    assert outdated("waiting") == [{"service": "service", "file": f"{config}.d"}]
 
 
 def test_secret_text_is_never_shown(run: Run) -> None:
@@ -324,6 +367,50 @@ def test_users_are_made_before_the_start(run: Run, systemd: Systemd, monkeypatch
     assert systemd.calls == ["systemd-sysusers /etc/sysusers.d/web.conf", "start"]
     run(files=[{"path": "/etc/sysusers.d/web.conf", "content": "u web"}], check=True)
     assert systemd.calls == []
+
+
+def test_users_come_before_files_that_are_theirs_and_folders_before_the_start(
+    run: Run, systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configured_service, "USERS", f"{tmp_path}/sysusers.d/")
+    monkeypatch.setattr(configured_service, "FOLDERS", f"{tmp_path}/tmpfiles.d/")
+    own = tmp_path / "own.env"
+    files = [
+        {"path": str(path), "content": "one\n", "owner": ME, "group": GROUP}
+        for path in (own, tmp_path / "tmpfiles.d/web.conf", tmp_path / "sysusers.d/web.conf")
+    ]
+    seen: list[bool] = []
+    played = systemd.run
+
+    def look(_module: object, command: str | list[str], **more: object) -> Answer:
+        if command[0] == "systemd-sysusers":
+            seen.append(own.exists())
+        return played(command, **more)
+
+    monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", look)
+    run(files=files)
+    assert seen == [False]
+    assert systemd.calls == [
+        f"systemd-sysusers {tmp_path}/sysusers.d/web.conf",
+        f"systemd-tmpfiles --create {tmp_path}/tmpfiles.d/web.conf",
+        "start",
+    ]
+    assert run(files=files)["changed"] is False
+
+
+def test_files_that_are_no_longer_ours_are_removed_where_all_are_ours(
+    run: Run, systemd: Systemd, config: Path, tmp_path: Path
+) -> None:
+    run()
+    left, other = config.with_name("left.conf"), config.with_name("other.txt")
+    left.write_text("x")
+    other.write_text("x")
+    checked = run(owns=[f"{config.parent}/*.conf"], check=True)
+    assert (checked["changed"], checked["removed"], left.exists()) == (True, [str(left)], True)
+    result = run(owns=[f"{config.parent}/*.conf"])
+    assert (result["changed"], result["removed"], systemd.calls) == (True, [str(left)], [])
+    assert (left.exists(), other.exists(), config.exists()) == (False, True, True)
+    assert run(owns=[f"{config.parent}/*.conf", f"{tmp_path}/none/*"])["changed"] is False
 
 
 def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Systemd) -> None:

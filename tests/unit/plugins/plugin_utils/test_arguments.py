@@ -83,6 +83,7 @@ def test_the_usual_cluster() -> None:
         "mysql_server_status_hosts": ["10.0.0.4", "10.0.0.5"],
         "mysql_replica_source_host": "10.0.0.20",
         "mysql_replica_source_port": 3306,
+        "mysql_replica_source_name": "db1",
     }
     assert result["arguments"]["r1"] == {"redis_server_bind_address": "10.0.0.36"}
     assert result["arguments"]["lb"] == {
@@ -90,6 +91,7 @@ def test_the_usual_cluster() -> None:
             {"name": "web1", "address": "10.0.0.4", "port": 80},
             {"name": "web2", "address": "10.0.0.5", "port": 80},
         ],
+        "haproxy_http_sites": [],
         "haproxy_data_services": [],
         "haproxy_stats_bind_address": "10.0.0.52",
         "haproxy_http_request_time_limit": 30,

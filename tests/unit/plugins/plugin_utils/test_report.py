@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import UTC, datetime
 
 from ansible_collections.siteops.webcluster.plugins.module_utils import _front_door
+from ansible_collections.siteops.webcluster.plugins.module_utils._clock import Clock
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _report, _topology
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import groups, looks, topology
 
@@ -72,7 +74,7 @@ def test_healthy_only_where_every_part_is() -> None:
         "The site: http://10.0.0.52/ (answered by web1, web2)",
         "MySQL: db1 -> db2",
         "Redis: r1 -> r2",
-        "Statistics: http://10.0.0.52:8404/stats (private address)",
+        "Statistics: http://10.0.0.52:8404/stats (closed; webcluster_monitoring_sources opens it)",
         "Verdict: healthy",
     ]
 
@@ -95,6 +97,15 @@ def test_b5_a_service_that_runs_an_older_configuration_is_named() -> None:
     assert not result["healthy"]
     assert result["reasons"] == [
         "web1: haproxy has not been given /etc/haproxy/haproxy.cfg as it is now and runs an older configuration. Run site.yml."
+    ]
+
+
+def test_p8_a_service_that_waits_for_its_next_start_is_noted() -> None:
+    waiting = {"waiting": [{"service": "apache2", "file": "/etc/hardening.conf"}]}
+    result = report(services={"web1": waiting, "web2": waiting, "db1": {"waiting": []}})
+    assert result["healthy"]
+    assert result["notes"] == [
+        "apache2 (web1, web2) takes /etc/hardening.conf at its next start: restart it when a moment without it does no harm."
     ]
 
 
@@ -169,11 +180,12 @@ def test_a_dead_load_balancer_tells_why() -> None:
 
 
 def test_an_item_that_does_not_arrive_is_a_reason() -> None:
-    def refuse(method: str, path: str, data: t.Mapping[str, str] | None = None) -> t.NoReturn:
-        raise _front_door.FrontDoorError("refused", f"{method} {path} with {data is not None and 'data'} was refused")
+    def refuse(method: str, path: str, data: t.Mapping[str, str] | None = None, host: str = "") -> t.NoReturn:
+        asked = f"{host}{method} {path} with {data is not None and 'data'}"
+        raise _front_door.FrontDoorError("refused", f"{asked} was refused")
 
     look = _front_door.Look()
-    _front_door.look_at_item(refuse, look, 0, _front_door.Clock())
+    _front_door.look_at_item(refuse, look, 0, Clock())
     result = report(door={"reasons": [reason.as_dict() for reason in look.reasons]})
     assert not result["healthy"]
     assert result["reasons"][0].startswith(
@@ -243,3 +255,91 @@ def test_data_servers_alone_are_a_cluster() -> None:
     )
     assert result["summary"][0] == "The site: no web server in this inventory"
     assert result["url"] == ""
+
+
+WITH_SITE = topology(
+    groups(mysql_replica=["db2"]), (), webcluster={"webcluster_sites": [{"name": "shop", "domains": ["shop.example"]}]}
+)
+WORKS: dict[str, t.Any] = {"ok": True, "problem": "", "status": 200, "own": {"release": "abc"}}
+
+
+def site_report(door: dict[str, t.Any] | None = None, **on: dict[str, t.Any]) -> _report.Report:
+    """The report of a cluster with one site, as the front door and each web server see it."""
+    hostvars: dict[str, dict[str, t.Any]] = {
+        host: {"__webcluster_verdicts": looks(engine, host, usual)} for host, (engine, usual) in VERDICTS.items()
+    }
+    for host in ("web1", "web2"):
+        hostvars[host] = {"__webcluster_site_looks": {"sites": {"shop": {**WORKS, **on.get(host, {})}}}}
+    seen = {**DOOR, "sites": {"shop": {**WORKS, "own": {}, **(door or {})}}}
+    return _report.cluster_report(WITH_SITE, hostvars, [seen])
+
+
+def test_a_site_that_works_everywhere_is_serving_one_release() -> None:
+    result = site_report()
+    assert result["healthy"]
+    assert row(result, "shop")["state"] == "serving"
+    assert row(result, "shop")["detail"] == "release abc on web1, web2"
+
+
+def test_a_site_that_answers_otherwise_somewhere_is_not_healthy() -> None:
+    broken = {"ok": False, "problem": "/ answers 404, expected 200"}
+    result = site_report(broken, web2=broken)
+    assert not result["healthy"]
+    assert result["reasons"] == ["shop: not serving, / answers 404, expected 200 (through lb, on web2)."]
+
+
+def test_two_releases_of_a_site_are_not_healthy() -> None:
+    result = site_report(web2={"own": {"release": "def"}})
+    assert not result["healthy"]
+    assert row(result, "shop")["state"] == "mixed"
+    assert result["reasons"] == [
+        "shop: mixed, release abc on web1, release def on web2. Run again what was interrupted: release.yml, rollback.yml or site.yml."
+    ]
+
+
+def test_a_site_that_nobody_asked_for_is_not_healthy() -> None:
+    hostvars = {
+        host: {"__webcluster_verdicts": looks(engine, host, usual)} for host, (engine, usual) in VERDICTS.items()
+    }
+    result = _report.cluster_report(WITH_SITE, hostvars, [DOOR])
+    assert "shop: not serving, was not looked at" in result["reasons"]
+
+
+def certified(problem: str | None, now: str) -> _report.Report:
+    """The report of a cluster whose balancer has a certificate until the end of the year."""
+    of = topology(groups(mysql_replica=["db2"]))
+    of["doors"][0]["certificates"] = [
+        {"name": "www.example.org", "fingerprints": ["ab"], "ends": "2026-12-31T00:00:00+00:00"}
+    ]
+    hostvars = {
+        host: {"__webcluster_verdicts": looks(engine, host, usual)} for host, (engine, usual) in VERDICTS.items()
+    }
+    seen = DOOR if problem is None else {**DOOR, "certificates": {"www.example.org": problem}}
+    return _report.cluster_report(of, hostvars, [seen], now=datetime.fromisoformat(now).replace(tzinfo=UTC))
+
+
+def test_p7_status_says_until_when_a_certificate_is_good() -> None:
+    result = certified("", "2026-11-30")
+    assert (result["healthy"], result["notes"]) == (True, [])
+    assert row(result, "www.example.org")["detail"] == "until 2026-12-31, 31 days left"
+
+
+def test_p7_a_certificate_that_ends_soon_is_noted_and_one_that_ended_is_a_reason() -> None:
+    soon = certified("", "2026-12-20")
+    assert soon["healthy"]
+    assert soon["notes"] == [
+        "The certificate of www.example.org ends on 2026-12-31, in 11 days: put its successor into the inventory and run site.yml."
+    ]
+    late = certified("", "2026-12-31")
+    assert late["notes"] == []
+    assert late["reasons"] == ["www.example.org: ended, its certificate ended on 2026-12-31: give its successor."]
+
+
+def test_p7_a_certificate_that_is_not_shown_is_a_reason_once() -> None:
+    wrong = certified("another certificate is shown, 00aa...", "2026-11-30")
+    assert wrong["reasons"] == [
+        "www.example.org: wrong, another certificate is shown, 00aa... (through lb). Run site.yml."
+    ]
+    assert certified(None, "2026-11-30")["reasons"] == [
+        "www.example.org: wrong, was not looked at (through lb). Run site.yml."
+    ]

@@ -8,6 +8,8 @@ import typing as t
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _topology
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import shown
+from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
     groups,
     hostvars,
@@ -119,11 +121,43 @@ def test_visitors_come_in_through_the_load_balancers() -> None:
             "expect_servers": ["web1", "web2"],
             "item_check": True,
             "expect_replica": True,
+            "validate_certs": False,
+            "certificates": [],
+            "https_port": 443,
         }
     ]
     moved = topology(lb={"haproxy_http_bind_port": 8080}, web1={"apache_php_server_name": "blue"})["doors"][0]
     assert (moved["url"], moved["expect_servers"]) == ("http://10.0.0.52:8080/", ["blue", "web2"])
-    assert topology(lb={"webcluster_url": "https://www.example.org/"})["doors"][0]["url"] == "https://www.example.org/"
+    given = topology(lb={"webcluster_url": "https://www.example.org/"})["doors"][0]
+    assert (given["url"], given["validate_certs"]) == ("https://www.example.org/", True)
+
+
+def test_visitors_come_in_over_tls_where_they_are_sent_there() -> None:
+    own: dict[str, t.Any] = {"haproxy_https_certificates": [{"certificate": "text", "private_key": "text"}]}
+
+    def url(**more: t.Any) -> str:
+        return str(topology(lb={**own, **more})["doors"][0]["url"])
+
+    assert url() == "https://10.0.0.52/"
+    assert url(haproxy_https_bind_port=8443) == "https://10.0.0.52:8443/"
+    assert url(haproxy_https_redirect=False) == "http://10.0.0.52/"
+    assert url(haproxy_https_enabled=False) == "http://10.0.0.52/"
+
+
+def test_p7_visitors_are_shown_the_certificates_of_the_inventory() -> None:
+    issued = issue("www.example.org")
+    own: dict[str, t.Any] = {"haproxy_https_certificates": [issued.variables()], "haproxy_https_bind_port": 8443}
+    door = topology(lb=own)["doors"][0]
+    assert (door["certificates"], door["https_port"]) == (shown([issued.variables()]), 8443)
+    assert door["certificates"][0]["name"] == "www.example.org"
+    for otherwise in ({"haproxy_https_enabled": False}, {"webcluster_url": "https://cdn.example.org/"}):
+        assert topology(lb={**own, **otherwise})["doors"][0]["certificates"] == []
+
+
+def test_http_and_https_have_a_port_each() -> None:
+    errors = topology(lb={"haproxy_https_bind_port": 80})["errors"]
+    assert any("haproxy_http_bind_port and haproxy_https_bind_port are both 80" in error for error in errors)
+    assert topology(lb={"haproxy_https_bind_port": 80, "haproxy_https_enabled": False})["errors"] == []
 
 
 def test_a_visitor_who_sticks_to_one_server_meets_no_other() -> None:
@@ -163,6 +197,14 @@ def test_an_item_needs_no_replica_where_there_is_none() -> None:
 
 
 def test_statistics_are_where_the_inventory_put_them() -> None:
-    assert topology()["statistics"] == ["http://10.0.0.52:8404/stats"]
+    closed = "closed; webcluster_monitoring_sources opens it"
+    assert topology()["statistics"] == [f"http://10.0.0.52:8404/stats ({closed})"]
     moved = topology(lb={"haproxy_stats_bind_address": "10.9.9.9", "haproxy_stats_port": 8500})
-    assert moved["statistics"] == ["http://10.9.9.9:8500/stats"]
+    assert moved["statistics"] == [f"http://10.9.9.9:8500/stats ({closed})"]
+
+
+def test_whoever_gets_to_the_statistics_is_told() -> None:
+    page = "http://10.0.0.52:8404/stats"
+    watched = topology(lb={"webcluster_monitoring_sources": ["10.9.0.0/24", "10.9.1.7"]})
+    assert watched["statistics"] == [f"{page} (for 10.9.0.0/24, 10.9.1.7)"]
+    assert topology(lb={"firewall_enabled": False})["statistics"] == [f"{page} (private address)"]

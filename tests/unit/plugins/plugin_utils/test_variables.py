@@ -55,12 +55,18 @@ def test_what_begins_with_webcluster_is_an_option_of_the_playbooks() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["to", "allow_reseed"])
+def test_what_is_left_empty_in_awx_is_no_wrong_value(name: str) -> None:
+    assert errors(web1={name: None}) == []
+
+
 def test_every_option_of_the_playbooks_is_typed_and_described() -> None:
     text = (_variables.PLAYBOOKS / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
     options = yaml.safe_load(text)["argument_specs"]["main"]["options"]
-    assert all(
-        name.startswith("webcluster_") and option["type"] and option["description"] for name, option in options.items()
-    )
+    # What people type behind -e is short.
+    typed = {"tier", "to", "accept_data_loss", "allow_reseed"}
+    assert {name for name in options if not name.startswith("webcluster_")} == typed
+    assert all(option["type"] and option["description"] for option in options.values())
 
 
 @pytest.mark.parametrize(

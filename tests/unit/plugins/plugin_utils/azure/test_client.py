@@ -102,8 +102,7 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch: pytest.Mon
 
 def test_an_old_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     old = types.ModuleType("azure.mgmt.compute")
-    old.__version__ = "33.0.0"  # type: ignore[attr-defined]
-    old.ComputeManagementClient = lambda **_options: object()  # type: ignore[attr-defined]
+    vars(old).update(__version__="33.0.0", ComputeManagementClient=lambda **_options: object())
     monkeypatch.setitem(sys.modules, "azure.mgmt.compute", old)
     clients = client.Clients(clouds.resolve("public"), Recorder(), ONCE, no_sleep)
     with pytest.raises(client.MissingPackageError) as failure:

@@ -318,7 +318,9 @@ def test_hosts_of_one_subnet_see_the_same_names() -> None:
 
 
 def test_without_network_the_record_has_the_machine_only() -> None:
-    (record,) = join(Estate({"k": read.machine({"id": "/subscriptions/s/resourceGroups/G/x/m"})}), network=False)  # type: ignore[dict-item]
+    machine = read.machine({"id": "/subscriptions/s/resourceGroups/G/x/m"})
+    assert machine is not None
+    (record,) = join(Estate({"k": machine}), network=False)
     assert record["name"] == "m"
     assert record["resource_group"] == "G"
     assert {key: record[key] for key in NETWORK_FACTS} == NETWORK_FACTS

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Update the lab's web servers and load balancer, and release a site, under a steady load; no request may fail and no acknowledged
+write be lost.
+
+Most reads come on connections that clients keep. The exit code is 1 when a request failed, or an update did not do what
+it has to.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .cluster import ClusterError
+from .faults import Cluster, Event, judge, nothing, play
+from .load import Load, milliseconds
+from .releases import HOST, Shop
+
+# Reads and writes a second on new connections, and clients that keep theirs.
+READS, WRITES, CLIENTS = 5, 3, 2
+# Seconds of load before an event and after it.
+BEFORE, AFTER = 3.0, 5.0
+RELOADS = 20
+HEAD = ("event", "seconds", "requests", "failed", "p50", "p99", "lost", "budget")
+PLAYBOOK = "playbooks/rolling_update.yml"
+# Makes newer packages out of the present ones, and offers them to apt: newer.sh MARK [LINE OF A PREINST] PACKAGE...
+NEWER = r"""
+set -eu
+mark=$1 preinst=$2; shift 2
+rm -rf /srv/newer /etc/apt/sources.list.d/newer.list
+apt-get update -qq
+mkdir -p /srv/newer && cd /srv/newer
+for package in "$@"; do
+  apt-get download -qq "$package=$(apt-cache madison "$package" | awk 'NR == 1 {print $3}')"
+  dpkg-deb -R "$package"_*.deb tree
+  rm "$package"_*.deb
+  sed -i "s/^Version: .*/&+newer$mark/" tree/DEBIAN/control
+  if [ -n "$preinst" ]; then printf '#!/bin/sh\n%s\n' "$preinst" >tree/DEBIAN/preinst; chmod 755 tree/DEBIAN/preinst; fi
+  dpkg-deb -b tree "$package.deb" >/dev/null
+  rm -r tree
+  { dpkg-deb -f "$package.deb"; printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$package.deb" \
+    "$(stat -c %s "$package.deb")" "$(sha256sum "$package.deb" | cut -d ' ' -f 1)"; } >>Packages
+done
+echo 'deb [trusted=yes] file:/srv/newer ./' >/etc/apt/sources.list.d/newer.list
+apt-get update -qq
+"""
+NO_NEWER = "rm -rf /srv/newer /etc/apt/sources.list.d/newer.list; apt-get update -qq"
+
+
+def balancer(cluster: Cluster) -> str:
+    return cluster.lab.groups()["haproxy"][0]
+
+
+def hosts(cluster: Cluster) -> tuple[str, ...]:
+    """Who is updated, in this order."""
+    return (*cluster.web, balancer(cluster))
+
+
+def packages(cluster: Cluster, host: str) -> list[str]:
+    return ["apache2", cluster.fpm(), "haproxy"] if host in cluster.web else ["haproxy"]
+
+
+def offer(cluster: Cluster, host: str, mark: str, preinst: str = "") -> None:
+    """Let a host's apt know newer packages of what it runs."""
+    cluster.on(host, "sh", "-c", NEWER, "newer", mark, preinst, *packages(cluster, host))
+
+
+def versions(cluster: Cluster, host: str) -> list[str]:
+    return cluster.lab.on(host, "dpkg-query", "--show", *packages(cluster, host)).splitlines()
+
+
+def update(cluster: Cluster, said: Sequence[str], fails: bool = False, **variables: object) -> None:
+    """Run the playbook, which must end well or fail, and say this."""
+    cluster.lab.expect(PLAYBOOK, said, fails=fails, variables=variables)
+
+
+def expect_newer(cluster: Cluster, mark: str) -> None:
+    for host in hosts(cluster):
+        old = [line for line in versions(cluster, host) if not line.endswith(f"+newer{mark}")]
+        if old:
+            raise ClusterError(f"{host} still has {', '.join(old)}; expected newer{mark}.")
+
+
+def next_mark() -> str:
+    """Newer than whatever an earlier event, or an earlier run in this lab, has left."""
+    return str(int(time.time()))
+
+
+def upgrade(cluster: Cluster) -> None:
+    """Every web server and the load balancer get newer packages."""
+    mark = next_mark()
+    for host in hosts(cluster):
+        offer(cluster, host, mark)
+    update(cluster, [f"Order: {', then '.join(hosts(cluster))}.", "VERDICT healthy"])
+    expect_newer(cluster, mark)
+
+
+def upgrade_and_fail(cluster: Cluster) -> None:
+    """A package that cannot be installed on the second web server ends the run there; mended, the run begins there."""
+    first, second, third = cluster.web
+    mark = next_mark()
+    for host in hosts(cluster):
+        offer(cluster, host, mark, "exit 1" if host == second else "")
+    refused = f"{second} could not be updated: Upgrade Apache and PHP:"
+    update(cluster, [refused, "It stays drained, the others serve."], fails=True)
+    for host in (third, balancer(cluster)):
+        if any(line.endswith(f"+newer{mark}") for line in versions(cluster, host)):
+            raise ClusterError(f"{host} was updated after {second} had failed.")
+    offer(cluster, second, mark)
+    update(cluster, [f"Order: {second}, then {first}, then {third}, then {balancer(cluster)}.", "VERDICT healthy"])
+    expect_newer(cluster, mark)
+
+
+def configure(cluster: Cluster) -> None:
+    """A changed setting reaches every web server, and goes again."""
+    for line in ("# changed", ""):
+        update(cluster, ["VERDICT healthy"], apache_php_extra_config=line, webcluster_update_packages=False)
+
+
+def reload_often(cluster: Cluster) -> None:
+    for _number in range(RELOADS):
+        cluster.on(balancer(cluster), "systemctl", "reload", "haproxy")
+
+
+def forget_newer(cluster: Cluster) -> None:
+    for host in hosts(cluster):
+        cluster.on(host, "sh", "-c", NO_NEWER)
+
+
+UPDATES = (
+    Event(f"{RELOADS} reloads of the load balancer", reload_often, nothing),
+    Event("rolling update, newer packages", upgrade, forget_newer),
+    Event("rolling update that fails, and again", upgrade_and_fail, forget_newer),
+    Event("rolling update, configuration", configure, nothing),
+)
+
+
+def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list[str]]:
+    """Let an event happen under load; return its line of the table, and what exceeds its budget."""
+    cluster.wait_until_whole()
+    begin = time.monotonic()
+    with (
+        Load(cluster.door, reads=READS, writes=WRITES, kept=CLIENTS, name=f"web {number} item") as load,
+        Load(cluster.door, reads=READS, writes=0, kept=CLIENTS, read_path="/", host=HOST) as shop,
+    ):
+        time.sleep(BEFORE)
+        event.act(cluster)
+        time.sleep(AFTER)
+    seconds = time.monotonic() - begin
+    event.mend(cluster)
+    cluster.wait_until_whole()
+    kept = cluster.kept()
+    load.answers += shop.answers
+    _line, wrong = judge(event, load, kept)
+    failed = sum(not answer.good for answer in load.answers)
+    times = [f"{milliseconds(load.answers, share)} ms" for share in (0.5, 0.99)]
+    lost = len(load.acknowledged() - kept)
+    counts = (f"{seconds:.0f}", len(load.answers), failed, *times, lost)
+    return [event.name, *counts, "exceeded" if wrong else "kept"], wrong
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Shop(Path(folder))
+        events = (*UPDATES, *shop.events())
+        sys.exit(play(sys.argv[1:], "error-budget", __doc__, HEAD, lambda _cluster: events, run, shop.settings))

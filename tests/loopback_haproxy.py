@@ -1,0 +1,107 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real HAProxy on loopback, with the files of the role, as its unit runs it."""
+
+from __future__ import annotations
+
+import csv
+import re
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Variables, play_role
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Proxy:
+    """HAProxy as the unit runs it, with its files in a folder."""
+
+    def __init__(self, folder: Path, variables: Variables) -> None:
+        need("haproxy")
+        need("socat")
+        # Without certificates of its own it needs one that the host makes.
+        usual = {"haproxy_https_enabled": bool(variables.get("haproxy_https_certificates"))}
+        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
+        for arguments in run.of("lb", "file_tree"):
+            for name, text in arguments["secret_files"].items():
+                (folder / name).write_text(text, encoding="utf-8")
+        names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
+        config, unit, program = (run.file("lb", name).content for name in names)
+        self.folder = folder
+        config = re.sub(r"(?m)^    (chroot|user|group|log /dev) ?.*\n", "", config)
+        # The socket belongs to a user of the host.
+        config = re.sub(r"admin\.sock .*", "admin.sock level admin", config)
+        self.config = folder / "haproxy.cfg"
+        self.config.write_text(self.here(config), encoding="utf-8")
+        self.unit = unit
+        path = folder / "save-server-state"
+        path.write_text(program, encoding="utf-8")
+        path.chmod(0o755)
+        for prepare in self.commands("ExecStartPre"):
+            subprocess.run(["sh", "-c", prepare], check=True)
+        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
+        self.process = subprocess.Popen(command, env={"PATH": PATH})
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def here(self, text: str) -> str:
+        return re.sub("/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates", str(self.folder), text)
+
+    def commands(self, kind: str) -> list[str]:
+        found = [line.removeprefix("-") for line in re.findall(rf"(?m)^{kind}=(.+)$", self.unit)]
+        return [self.here(command) for command in found]
+
+    def reload(self) -> None:
+        environment = {
+            "PATH": PATH,
+            "CONFIG": str(self.config),
+            "EXTRAOPTS": "",
+            "MAINPID": str(self.process.pid),
+        }
+        before = self.process_id()
+        for command in self.commands("ExecReload"):
+            subprocess.run(["sh", "-c", command], check=True, env=environment)
+        while self.process_id() in ("", before):
+            time.sleep(0.01)
+
+    def ask(self, question: str) -> str:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.folder / "admin.sock"))
+            connection.sendall(f"{question}\n".encode())
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    def process_id(self) -> str:
+        """Who answers: a reload starts another process."""
+        with suppress(OSError):
+            return str(re.findall(r"(?m)^Pid: (\d+)$", self.ask("show info"))[0])
+        return ""
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """The statistics of each server, by backend and server."""
+        lines = [line for line in self.ask("show stat").removeprefix("# ").splitlines() if line]
+        rows = [row for row in csv.DictReader(lines) if row["svname"] not in ("FRONTEND", "BACKEND")]
+        return {f"{row['pxname']}/{row['svname']}": row for row in rows}
+
+    def states(self) -> dict[str, str]:
+        """The status of each server, by backend and server."""
+        return {path: row["status"] for path, row in self.rows().items()}
+
+    def wait_for(self, name: str, state: str) -> None:
+        for _try in range(100):
+            with suppress(OSError):
+                if self.states().get(name, "").startswith(state):
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"{name} is not {state}: {self.states()}")

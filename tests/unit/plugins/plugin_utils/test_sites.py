@@ -1,0 +1,193 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a list of sites says: names, defaults, and every sentence about what is wrong."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.siteops.webcluster.plugins.filter import site_errors as site_errors_filter
+from ansible_collections.siteops.webcluster.plugins.filter import site_plan
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _sites, _variables
+
+Values = dict[str, t.Any]
+
+
+def site(name: str = "shop", *domains: str, **more: t.Any) -> Values:
+    return {"name": name, "domains": list(domains or (f"{name}.example",)), **more}
+
+
+def validated(*sites: Values) -> list[Values]:
+    """The sites with the defaults of the playbooks' spec."""
+    options = _variables.read_options(_variables.PLAYBOOKS)
+    settings = _variables.Settings({"web": {"webcluster_sites": list(sites)}}, options)
+    found: list[Values] = settings.value("web", "webcluster_sites")
+    assert settings.errors == []
+    return found
+
+
+def read(**more: t.Any) -> _sites.Site:
+    return _sites.read_site(validated(site(**more))[0], 30, 8)
+
+
+def test_a_site_of_one_line_has_every_default() -> None:
+    found = read()
+    assert (found.name, found.domains, found.source) == ("shop", ("shop.example",), "")
+    assert (found.request_time_limit, found.upload_limit_mb) == (30, 8)
+    assert (found.database, found.redis, found.sessions) == (None, None, "files")
+    assert found.health == _sites.Health("/", 200, "")
+    assert found.values["front_controller"] == "index.php"
+
+
+def test_one_word_is_enough_for_a_database_for_keys_and_for_sessions() -> None:
+    assert read(database={}).database == _sites.Database("shop", "shop", "utf8mb4", "")
+    assert read(redis={}).redis == _sites.Redis("shop", "shop:", ())
+    assert read(sessions="redis").redis == _sites.Redis("shop", "shop:", ())
+
+
+def test_what_is_said_of_a_site_counts() -> None:
+    found = read(
+        request_time_limit=40,
+        upload_limit_mb=15,
+        database={"name": "store", "user": "clerk", "character_set": "latin1", "collation": "latin1_bin"},
+        redis={"user": "cache", "prefix": "s:", "commands": ["eval"]},
+        health_path="/up",
+        health_status=204,
+        health_text="fine",
+    )
+    assert (found.request_time_limit, found.upload_limit_mb) == (40, 15)
+    assert found.database == _sites.Database("store", "clerk", "latin1", "latin1_bin")
+    assert found.redis == _sites.Redis("cache", "s:", ("eval",))
+    assert found.health == _sites.Health("/up", 204, "fine")
+
+
+@pytest.mark.parametrize(
+    ("domains", "name"),
+    [(["*", "*.shop.example"], "www.shop.example"), (["*.a.example", "b.example"], "b.example"), (["*"], "")],
+)
+def test_the_verdict_asks_by_a_name_that_leads_to_the_site(domains: list[str], name: str) -> None:
+    assert _sites.asked_as(domains) == name
+
+
+def test_the_most_exact_name_comes_first() -> None:
+    wide, exact, any_name = (
+        site("wide", "*.example", "*.shop.example"),
+        site("exact", "b.shop.example"),
+        site("all", "*"),
+    )
+    found = _sites.faces([wide, any_name, exact])
+    assert [(face["site"]["name"], face["domains"]) for face in found] == [
+        ("exact", ["b.shop.example"]),
+        ("wide", ["*.shop.example"]),
+        ("wide", ["*.example"]),
+    ]
+    assert _sites.default_site([wide, any_name]) is any_name
+
+
+# What is wrong, and what the sentence must say.
+BAD: dict[str, tuple[list[Values], str]] = {
+    "two sites with one domain": (
+        [site("shop", "a.example"), site("blog", "A.example")],
+        "Domain a.example is in the sites shop and blog; expected one site for it",
+    ),
+    "a domain twice": ([site("shop", "a.example", "a.example")], "Site shop names its domain a.example twice"),
+    "a site twice": ([site("shop"), site("shop", "b.example")], "Site shop is in the list twice"),
+    "no domain": ([{"name": "shop", "domains": []}], "Site shop has no domain; expected one at least"),
+    "hyphen": ([site("my-shop", "a.example")], "A site is called 'my-shop'; expected 1 to 24 small letters"),
+    "too long": ([site("a" * 25)], "expected 1 to 24 small letters, digits and '_', a letter first"),
+    "digit first": ([site("1shop")], "A site is called '1shop'"),
+    "line break": ([site("shop\n", "a.example")], "A site is called 'shop\\n'"),
+    "capitals": ([site("shop", "Shop.example")], "Site shop: domains holds Shop.example, expected host names in small"),
+    "port": ([site("shop", "a.example:80")], "Site shop: domains holds a.example:80"),
+    "star inside": ([site("shop", "a.*.example")], "Site shop: domains holds a.*.example"),
+    "public": ([site(public="../etc")], "Site shop: public holds ../etc, expected a folder of the code"),
+    "front": ([site(front_controller="/index.php")], "Site shop: front_controller holds /index.php"),
+    "shared": ([site(shared_folders=["up", "a/../.."])], "Site shop: shared_folders holds a/../.., expected folders"),
+    "shared within shared": (
+        [site(shared_folders=["a", "a/b"])],
+        "shared_folders holds a/b, expected none within another",
+    ),
+    "extension": ([site(php_extensions=["g d"])], "Site shop: php_extensions holds g d, expected names such as gd"),
+    "variable": ([site(environment={"A-B": 1})], "Site shop: environment holds A-B, expected names of letters"),
+    "value": ([site(environment={"KEY": "a\nb"})], "Site shop: environment.KEY holds a line break"),
+    "value of PHP-FPM's own": (
+        [site(environment={"KEY": "$2y$10$abc"})],
+        "or another control character, begins with $",
+    ),
+    "list value": ([site(environment={"KEY": ["a"]})], "Site shop: environment.KEY is no text"),
+    "pool": (
+        [site(fpm_settings={"user": "root"})],
+        "Site shop: fpm_settings holds user, expected none of those that keep",
+    ),
+    "socket": ([site(fpm_settings={"listen.mode": "0666"})], "Site shop: fpm_settings holds listen.mode"),
+    "restricted": (
+        [site(restricted_paths=[{"path": "admin", "from": ["10.0.0.9"]}])],
+        "Site shop: restricted_paths holds admin, expected paths such as /admin",
+    ),
+    "network": (
+        [site(restricted_paths=[{"path": "/admin", "from": ["10.0.0.9/24"]}])],
+        "Site shop: restricted_paths holds 10.0.0.9/24, expected addresses",
+    ),
+    "time": ([site(request_time_limit=0)], "Site shop: request_time_limit holds 0, expected a number from 1 to 86400"),
+    "status": ([site(health_status=99)], "Site shop: health_status holds 99, expected a number from 100 to 599"),
+    "health": ([site(health_path="up")], "Site shop: health_path holds up, expected a path such as /up"),
+    "schema": ([site(database={"name": "a b"})], "Site shop: database.name holds a b, expected 1 to 64 letters"),
+    "account": ([site(database={"user": "u" * 33})], "Site shop: database.user holds uuu"),
+    "set": (
+        [site(database={"character_set": "a;b"})],
+        "Site shop: database.character_set holds a;b, expected one word",
+    ),
+    "prefix": ([site(redis={"prefix": "a*"})], "Site shop: redis.prefix holds a*, expected letters, digits"),
+    "command": ([site(redis={"commands": ["+eval"]})], "Site shop: redis.commands holds +eval, expected commands"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence(name: str) -> None:
+    sites, words = BAD[name]
+    found = _sites.site_errors(sites)
+    assert [sentence for sentence in found if words in sentence]
+    assert all(sentence.endswith(".") and "\n" not in sentence for sentence in found)
+
+
+def test_a_secret_is_not_told() -> None:
+    [found] = _sites.site_errors([site(environment={"KEY": "se\ncret"})])
+    assert "se" not in found.removeprefix("Site shop: environment.KEY holds a line break").split("expected")[1].split()
+    assert "cret" not in found
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        site("shop", "shop.example", "*.shop.example", "10.0.0.52", "localhost"),
+        site("a", "*"),
+        site(
+            public="web/public",
+            shared_folders=["storage", "wp-content/uploads"],
+            environment={"APP_ENV": "production", "DEBUG": False, "N": 1, "QUOTED": "it's"},
+            restricted_paths=[{"path": "/admin", "from": ["10.0.0.0/24", "fd00::1"]}],
+            redis={"prefix": "{shop}:", "commands": ["eval", "@scripting", "config|get"]},
+        ),
+    ],
+)
+def test_good_input_is_accepted(good: Values) -> None:
+    assert _sites.site_errors(validated(good)) == []
+
+
+def test_an_unknown_extension_is_named_with_what_was_meant() -> None:
+    found = site_errors_filter.site_errors(
+        [site(php_extensions=["gd", "mbstrin", "nosuch"])], ["gd", "mbstring"], "Debian 13"
+    )
+    assert found == [
+        "Site shop: Debian 13 has no PHP extension mbstrin; did you mean mbstring?",
+        "Site shop: Debian 13 has no PHP extension nosuch: correct it, or remove it.",
+    ]
+
+
+def test_a_roles_sites_get_its_defaults() -> None:
+    found = site_plan.site_plan([site("shop", "*", upload_limit_mb="15")], "haproxy_http_sites")
+    assert found["sites"] == [{"name": "shop", "domains": ["*"], "request_time_limit": 30, "upload_limit_mb": 15}]
+    assert found["default"]["name"] == "shop"
+    assert found["faces"] == []
