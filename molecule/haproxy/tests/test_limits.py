@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import testinfra
@@ -18,6 +19,11 @@ from ansible_collections.siteops.webcluster.molecule.utils.slow_clients import H
 from testinfra.host import Host
 
 PUBLIC = "10.94.1.4"
+# Prints what the running HAProxy answers to a command.
+ASK = (
+    "import socket,sys; s=socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect('/run/haproxy/admin.sock');"
+    "s.sendall(sys.argv[1].encode()+b'\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
+)
 LIMITS = {"haproxy_http_request_time_limit": 2, "haproxy_http_client_connections": 60, "haproxy_http_client_bodies": 10}
 
 
@@ -49,13 +55,27 @@ def limited() -> Iterator[None]:
     assert code == 0, output
 
 
+def wait_for(holds: Callable[[], bool]) -> None:
+    """Give it ten seconds; whoever asks asserts what came of it."""
+    end = time.monotonic() + 10
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.2)
+
+
 @pytest.mark.usefixtures("limited")
-def test_b6_one_client_gets_its_share_of_connections_and_bodies_only() -> None:
+def test_b6_one_client_gets_its_share_of_connections_and_bodies_only(host: Host) -> None:
+    def all_are_gone() -> bool:
+        table = host.check_output("python3 -c %s %s", ASK, "show table client_connections")
+        return not re.search(r"conn_cur=[1-9]", table)
+
     with SlowClients(PUBLIC, 80, SILENT, 0) as many:
-        time.sleep(2)
-        assert len(many.answers) == 20
+        wait_for(lambda: len(many.answers) == 20)
+        assert Counter(many.answers) == {"ConnectionResetError": 20}
+    # HAProxy counts a connection until it has seen its end.
+    wait_for(all_are_gone)
+    assert all_are_gone()
     with SlowClients(PUBLIC, 30, body("/slow"), 600) as bodies:
-        time.sleep(2)
+        wait_for(lambda: len(bodies.answers) == 20)
         assert Counter(bodies.answers) == {"HTTP/1.1 429 Too Many Requests": 20}
         assert visits(PUBLIC, "/", 5) == {"200": 5}
 
