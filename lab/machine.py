@@ -19,6 +19,7 @@ NEED_DISK_MB = 3000
 RUN_DIR = pathlib.Path("/run/wclab")
 LOCK_DIR = pathlib.Path("/run/lock")
 SETTINGS = pathlib.Path("/proc/sys")
+INSTALL = pathlib.Path(__file__).resolve().parents[1] / "tools/apt.sh"
 # Forwarding is podman's wish; the usual 128 inotify instances are enough for a dozen hosts only, those after them boot degraded.
 KERNEL = {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 4096}
 NEEDED_COMMANDS = {
@@ -73,9 +74,7 @@ def ensure_machine(runner: Runner = run) -> None:
         if not shutil.which("apt-get"):
             raise LabError(f"The lab needs {', '.join(lacking)} and can install them with apt only: install them.")
         print(f"lab: installing {' '.join(lacking)}", file=sys.stderr)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking]
-        runner(["apt-get", "update", "-qq"])
-        runner(["env", "DEBIAN_FRONTEND=noninteractive", *install])
+        runner([str(INSTALL), *lacking])
     for place in (pathlib.Path("/var/lib"), cache_root()):
         place.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(place).free // 1_000_000

@@ -39,7 +39,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   exit 0
 fi
 # Only a machine of CI may lose a package for them, such as MySQL's server, which shuts MariaDB's out.
-options=(-y -qq --no-install-recommends -o DPkg::Lock::Timeout=300)
+options=()
 if [ -z "${CI:-}" ]; then options+=(--no-remove); fi
 
 if [ -e "$policy" ]; then mv "$policy" "$policy.kept"; fi
@@ -47,8 +47,7 @@ trap finish EXIT
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 0755 "$policy"
 echo "checkers.sh: installing ${packages[*]} (once)"
-apt-get update -qq
-if ! DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${packages[@]}" >/dev/null; then
+if ! "${0%/*}/apt.sh" "${options[@]}" "${packages[@]}"; then
   echo "checkers.sh: ${packages[*]} cannot be installed here; the unit tests that need them are skipped, in CI they fail." >&2
   exit 0
 fi

@@ -87,11 +87,12 @@ run_steps() { # run each step_NAME, ${JOBS:-2} at a time; show each one's output
   fi
 }
 
-why() { # the part of a failed step's output that tells the reason: a failed task's result, what pytest found, or the end
-  if grep -qaE '^(fatal|failed|E  |FAILED |ERROR )' "$1"; then
-    grep -aE -A 25 -m 1 '^(fatal|failed): ' "$1" || true
-    grep -aE '^(E  |FAILED |ERROR )' "$1" | head -n 25 || true
+why() { # the few lines of a failed step's output that tell the reason: what pytest found, the last failed task, or the end
+  if grep -qaE '^(FAILED |ERROR )[^ ]+\.py' "$1"; then
+    grep -aE '^(E   |FAILED |ERROR )' "$1" | head -n 12
+  elif grep -qaE '^(fatal|failed): ' "$1"; then
+    tac "$1" | grep -aE -B 12 -m 1 '^(fatal|failed): ' | tac
   else
-    tail -n 15 "$1"
+    tail -n 12 "$1"
   fi
 }

@@ -35,8 +35,7 @@ echo "Containerfile: $(wc -l <"$work/context/Containerfile") lines; installs $wa
 
 echo "== a bare system with these dependencies"
 if ! command -v mmdebstrap >/dev/null; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mmdebstrap >/dev/null
+  tools/apt.sh mmdebstrap
 fi
 mmdebstrap --quiet --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
   --include="python3,python3-venv,ca-certificates,$(IFS=,; echo "${system[*]}")" trixie "$root"

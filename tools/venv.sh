@@ -14,8 +14,7 @@ if [ -e "$stamp" ] || [ -e "${stamp/requirements-/requirements-dev-}" ]; then ex
 case $python in
   newest | oldest | 3.*)
     if ! tools/find-python.sh "$python" >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-      apt-get update -qq
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv >/dev/null
+      tools/apt.sh python3 python3-venv
     fi
     python=$(tools/find-python.sh "$python")
     ;;
