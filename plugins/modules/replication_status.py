@@ -632,6 +632,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import KeptFiles
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisClient, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import kept_login, other_logins, read_kept
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import at_rest
@@ -826,7 +827,8 @@ def probe(engine: str, login: dict[str, Any], channel: str | None = None) -> Pro
         file = login.get("login_file")
         others = other_logins(given, kept_login(given, read_kept(file))) if file else []
         return RedisProbe(RedisClient(given, others=others), login["login_host"])
-    return MysqlProbe(MysqlClient(mysql_login(login)), channel)
+    here = not login["login_host"]
+    return MysqlProbe(MysqlClient(mysql_login(login)), channel, files=KeptFiles() if here else None)
 
 
 def main() -> None:

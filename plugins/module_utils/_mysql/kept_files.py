@@ -67,12 +67,18 @@ class KeptFiles:
         (self.folder / name).unlink(missing_ok=True)
 
 
+def handing_over(files: KeptFiles) -> str | None:
+    """Return the host for which this server has closed itself, while that move has not ended."""
+    to = files.read(MOVE).get("to")
+    return str(to) if to else None
+
+
 def unfinished_move(files: KeptFiles) -> str | None:
     """Say that this server has closed itself for another one, or None."""
-    move = files.read(MOVE)
-    if not move:
+    to = handing_over(files)
+    if not to:
         return None
     return (
-        f"this server closed itself for writes to hand over to {move.get('to')}, and that has not ended; end it first, by"
+        f"this server closed itself for writes to hand over to {to}, and that has not ended; end it first, by"
         f" switchover.yml with the same -e to=, or take it back with -e to= this server; nothing was changed"
     )

@@ -479,10 +479,18 @@ def read_only(case: Case) -> Result:
     if is_replica:
         finding = Finding("writable_replica", "this replica accepts writes", case.statements.close())
     elif actual:
-        finding = Finding("broken", "this primary is read-only", f"{case.statements.open()} where it is the primary.")
+        finding = _closed_primary(case)
     else:
         finding = Finding("writable_replica", "this server accepts writes", case.statements.close())
     return Result(False, actual, expected, [finding])
+
+
+def _closed_primary(case: Case) -> Finding:
+    to = case.snapshot.handing_over
+    if to:
+        message = f"this primary is read-only: it closed itself to hand over to {to}, and that has not ended"
+        return Finding("broken", message, f"End it: playbooks/switchover.yml -e tier=mysql -e to={to}")
+    return Finding("broken", "this primary is read-only", f"{case.statements.open()} where it is the primary.")
 
 
 def _writers(case: Case) -> Iterable[Finding]:

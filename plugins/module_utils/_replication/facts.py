@@ -126,7 +126,8 @@ class Snapshot:
     that read_only does not stop. absent_channel: a sentence on the channel that was asked for and is not there. member_of: the
     cluster that the server belongs to, where that is not replication from a primary. in_logs: whether the binary logs hold all that
     the server holds, from its first transaction on. addresses: its own ones. lenient:
-    settings by which a replica skips errors or conflicts.
+    settings by which a replica skips errors or conflicts. handing_over: the host for which a primary has closed itself in a
+    switchover that has not ended; known on its own host only.
     """
 
     engine: str
@@ -158,6 +159,7 @@ class Snapshot:
     absent_channel: str | None = None
     member_of: str | None = None
     addresses: list[str] = field(default_factory=list)
+    handing_over: str | None = None
     binary_log: bool | None = None
     logs_replicated: bool | None = None
     semi_sync: bool | None = None

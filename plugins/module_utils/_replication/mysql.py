@@ -25,6 +25,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     quote,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import KeptFiles, handing_over
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
     READ_STATUS,
@@ -63,7 +64,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.st
 
 
 class MysqlProbe:
-    """Asks one server. channel: only this one is judged. patient: as of Heartbeats."""
+    """Asks one server. channel: only this one is judged. patient: as of Heartbeats. files: those of the server's host, on it."""
 
     def __init__(
         self,
@@ -72,12 +73,14 @@ class MysqlProbe:
         questions: Sequence[Question] | None = None,
         clock: Callable[[], float] = time.monotonic,
         patient: bool = False,
+        files: KeptFiles | None = None,
     ) -> None:
         self.client = client
         self.channel = channel
         self.questions = QUESTIONS if questions is None else questions
         self.clock = clock
         self.heartbeats = Heartbeats(patient)
+        self.files = files
 
     def look(self, canary: Canary | None = None) -> Look:
         answers = Answers()
@@ -92,6 +95,10 @@ class MysqlProbe:
             go_on_to_the_first_transaction(self.client, answers)
         reply = self._send(canary, answers) if canary else None
         snapshot = translate(answers, self.channel)
+        if self.files:
+            # Who is not root is not told.
+            with contextlib.suppress(PermissionError):
+                snapshot.handing_over = handing_over(self.files)
         self.heartbeats.listen(snapshot, self.clock())
         return Look(snapshot, reply)
 

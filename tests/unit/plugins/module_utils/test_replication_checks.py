@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import MOVE, KeptFiles
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql, redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.checks import Result
@@ -419,3 +421,19 @@ def test_probes_ask_and_translate() -> None:
     assert isinstance(mysql.MysqlProbe(asker).look().found, Snapshot)
     asker = FakeMysql({"VERSION": MysqlError("auth", "no", 1045)})
     assert isinstance(mysql.MysqlProbe(asker).look().found, Failure)
+
+
+def test_a_primary_that_closed_itself_for_a_switchover_is_not_opened_by_hand(tmp_path: Path) -> None:
+    files = KeptFiles(folder=tmp_path)
+    files.write(MOVE, {"to": "db2"})
+    closed: Any = FakeMysql({})
+    for kept, message, hint in (
+        (files, "it closed itself to hand over to db2", "End it: playbooks/switchover.yml -e tier=mysql -e to=db2"),
+        (None, "this primary is read-only", "SET GLOBAL read_only = 0 where it is the primary."),
+    ):
+        found = mysql.MysqlProbe(closed, files=kept).look().found
+        assert isinstance(found, Snapshot)
+        found.read_only, found.dialect, found.channels = True, "mariadb", []
+        finding = judged(found, role="primary").findings[0]
+        assert message in finding.message
+        assert finding.hint == hint
