@@ -13,6 +13,7 @@ import socket
 import ssl
 import typing as t
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ MAX_BODY = 1024 * 1024
 SERVER_HEADER = "x-served-by"
 # Between two questions while something is still missing.
 PAUSE = 0.25
+# Questions at the same time, once asking one by one has not found every server.
+AT_ONCE = 16
 # For how long a site may answer otherwise, in seconds: servers may just have read what they serve.
 SITE_WAIT = 3.0
 # Where a web server tells what a site sees of its own, to programs on the same host.
@@ -237,30 +240,38 @@ def translate(error: Exception) -> FrontDoorError:
 def look_at_servers(ask: Ask, look: Look, expect: Sequence[str], attempts: int, wait: float, clock: Clock) -> None:
     """Ask until every expected server has answered: at least `attempts` times, and on until `wait` seconds are over."""
     end = clock.now() + wait
-    while True:
-        look.requests += 1
-        problem = ""
-        try:
-            answer = ask("GET", "/healthz")
-        except FrontDoorError as error:
-            problem = str(error)
-        else:
-            if answer.status != 200:
-                problem = f"status {answer.status}"
-            elif not answer.server:
-                problem = "no header X-Served-By"
-            else:
-                look.servers[answer.server] = look.servers.get(answer.server, 0) + 1
-        if problem:
-            look.failures[problem] = look.failures.get(problem, 0) + 1
-        look.missing = sorted(set(expect) - set(look.servers))
-        done = bool(look.servers) and not look.missing
-        # When the time is over, a failure ends the look: requests that hang must not add up.
-        if done or (clock.now() >= end and (problem or look.requests >= attempts)):
-            break
-        if problem or look.requests >= attempts:
-            clock.sleep(PAUSE)
+    problem = ""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        while True:
+            # Whoever is busy with a long request gets no other one while somebody is free: then let all have some.
+            at_once = AT_ONCE if look.requests >= attempts and not problem else 1
+            problem = ""
+            for server, wrong in threads.map(lambda _number: _ask_who_answers(ask), range(at_once)):
+                look.requests += 1
+                if wrong:
+                    problem = wrong
+                    look.failures[wrong] = look.failures.get(wrong, 0) + 1
+                else:
+                    look.servers[server] = look.servers.get(server, 0) + 1
+            look.missing = sorted(set(expect) - set(look.servers))
+            done = bool(look.servers) and not look.missing
+            # When the time is over, a failure ends the look: requests that hang must not add up.
+            if done or (clock.now() >= end and (problem or look.requests >= attempts)):
+                break
+            if problem or look.requests >= attempts:
+                clock.sleep(PAUSE)
     _judge_servers(look, expect)
+
+
+def _ask_who_answers(ask: Ask) -> tuple[str, str]:
+    """The name of the web server that has answered well, or else what was wrong."""
+    try:
+        answer = ask("GET", "/healthz")
+    except FrontDoorError as error:
+        return "", str(error)
+    if answer.status != 200:
+        return "", f"status {answer.status}"
+    return answer.server, "" if answer.server else "no header X-Served-By"
 
 
 def _judge_servers(look: Look, expect: Sequence[str]) -> None:

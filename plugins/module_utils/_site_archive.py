@@ -11,8 +11,11 @@ import hashlib
 import io
 import os
 import posixpath
+import shutil
 import stat
 import tarfile
+import tempfile
+import typing as t
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -200,11 +203,22 @@ def pack(source: Path, leave_out: Sequence[str], place: Callable[[str], Path], w
             entries = [entry for entry in zip_entries(zipped) if not is_left_out(entry.path, leave_out)]
             return _pack(check_entries(entries), place, write)
     try:
-        with tarfile.open(source) as archive:
-            entries = [entry for entry in tar_entries(archive) if not is_left_out(entry.path, leave_out)]
-            return _pack(check_entries(entries), place, write)
+        with tempfile.TemporaryFile() as plain:
+            _decompress(source, plain)
+            with tarfile.open(fileobj=plain, mode="r:") as archive:
+                entries = [entry for entry in tar_entries(archive) if not is_left_out(entry.path, leave_out)]
+                return _pack(check_entries(entries), place, write)
     except tarfile.ReadError as error:
         raise ArchiveError("it is neither a folder nor an archive in tar or zip form") from error
+
+
+def _decompress(source: Path, plain: t.IO[bytes]) -> None:
+    """Write an archive without its compression: files are read by path, and going back in a compressed one begins it anew."""
+    with tarfile.open(source) as archive:
+        packed = t.cast("t.IO[bytes]", archive.fileobj)
+        packed.seek(0)
+        shutil.copyfileobj(packed, plain)
+    plain.seek(0)
 
 
 def _pack(entries: Sequence[Entry], place: Callable[[str], Path], write: bool) -> Packed:

@@ -129,6 +129,7 @@ def unpack(archive: Path, place: Place, release: str) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700)
     with tarfile.open(archive) as packed:
+        times = {member.name: member.mtime for member in packed}
         for entry in check_entries(tar_entries(packed)):
             path = part / entry.path
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,8 +140,7 @@ def unpack(archive: Path, place: Place, release: str) -> None:
             else:
                 path.write_bytes(entry.read())
                 path.chmod(PROGRAM_MODE if entry.executable else FILE_MODE)
-                member = packed.getmember(entry.path)
-                os.utime(path, (member.mtime, member.mtime))
+                os.utime(path, (times[entry.path], times[entry.path]))
     for folder in place.shared_folders:
         share(place, part, folder)
     own(part, -1, place.readers, FOLDER_MODE)

@@ -96,6 +96,23 @@ def test_waits_for_a_server_that_comes_late() -> None:
     assert look.ok
 
 
+def test_finds_a_server_that_is_busy_with_a_long_request() -> None:
+    """The load balancer gives the next request to who has the fewest, the one that is free."""
+    under_way = threading.Semaphore(1)
+
+    def least_busy(*_asked: object) -> door.Answer:
+        if not under_way.acquire(blocking=False):
+            return good("busy")
+        time.sleep(0.05)
+        under_way.release()
+        return good("free")
+
+    look, clock = door.Look(), FakeClock()
+    door.look_at_servers(FakeAsk(least_busy), look, ["free", "busy"], 3, 15, clock)
+    assert look.ok
+    assert clock.time < 1
+
+
 def test_asks_often_enough_even_without_waiting() -> None:
     look = door.Look()
     door.look_at_servers(in_turn(good("a")), look, ["a", "b"], 30, 0, FakeClock())
