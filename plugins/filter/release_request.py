@@ -21,7 +21,7 @@ options:
     type: str
     required: true
   version:
-    description: Version that takes the place of C({version}) in the site's source; otherwise only its name in the log.
+    description: Version that takes the place of C({version}) in the site's source, or that git checks out; otherwise only its name in the log.
     type: str
     default: ""
   source:
@@ -41,7 +41,7 @@ _value:
   description:
     - C(errors) are sentences about what makes it impossible, C(version) is what it is called.
     - C(pack) is what M(siteops.webcluster.site_archive) gets as C(sites), C(build) what is run before, with C(name), C(command) and
-      C(folder).
+      C(folder), C(checkout) what git checks out before that, with C(name), C(url), C(key_file), C(version) and C(folder).
   type: dict
 """
 

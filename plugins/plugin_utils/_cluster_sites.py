@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
+    Git,
     Site,
     as_text,
     asked_as,
+    checkout_of,
     home_of,
     read_site,
 )
@@ -45,10 +47,19 @@ DENIED_COMMANDS = ("@dangerous", "@scripting", "scan", "randomkey", "client|trac
 Values = dict[str, t.Any]
 
 
+class Repository(t.TypedDict):
+    """What git reads a site's code from, and the folder on the controller in which it checks it out."""
+
+    url: str
+    key_file: str
+    folder: str
+
+
 class Code(t.TypedDict):
     """Where the code of a site comes from; source is empty where it comes by other ways, and may have a place for a version."""
 
     source: str
+    git: Repository | None
     version: str
     exclude: list[str]
     build: str
@@ -89,12 +100,17 @@ def cluster_sites(settings: Settings, host: str) -> list[Site]:
     return [read_site(values, *limits) for values in settings.value(host, OPTION) or []]
 
 
+def repository(name: str, git: Git) -> Repository:
+    return {"url": git.url, "key_file": git.key_file, "folder": checkout_of(name, git.url)}
+
+
 def planned(site: Site) -> PlannedSite:
     return {
         "name": site.name,
         "domains": list(site.domains),
         "code": {
             "source": site.source,
+            "git": repository(site.name, site.git) if site.git else None,
             "version": site.version,
             "exclude": list(site.exclude),
             "build": site.build,

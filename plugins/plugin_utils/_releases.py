@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ansible.module_utils.common.yaml import yaml_load
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import PlannedSite
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import Code, PlannedSite
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
-    VERSION,
+    GIT_OWN,
     VERSION_PLACE,
     placed,
     source_of,
+    version_form,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
@@ -62,34 +63,49 @@ def held(known: Known) -> Values:
     return max(found, key=lambda look: float(look["released"].get("at", 0)), default={})
 
 
-class Sources(t.TypedDict):
-    """What is packed for a run of the whole cluster, what is built before, and what is told of the rest."""
+class Packing(t.TypedDict):
+    """What is packed, what is built in it before, and what git checks out before that."""
 
     pack: list[Values]
     build: list[Values]
+    checkout: list[Values]
+
+
+def add_code(packing: Packing, name: str, code: Code, version: str, source: str = "", **more: str) -> None:
+    """Add the code of a site to what is packed; a source that is given goes before that of its entry."""
+    git = None if source else code["git"]
+    folder = git["folder"] if git else source or source_of(code["source"], version)
+    exclude = list(dict.fromkeys([*code["exclude"], *([GIT_OWN] if git else [])]))
+    packing["pack"].append({"name": name, "source": folder, "exclude": exclude, **more})
+    # A checkout holds nothing that was built in it before.
+    if code["build"] and (git or not more):
+        packing["build"].append({"name": name, "command": code["build"], "folder": folder})
+    if git:
+        packing["checkout"].append({"name": name, "version": version, **git})
+
+
+class Sources(Packing):
+    """What is packed for a run of the whole cluster, and what is told of the rest."""
+
     notes: list[str]
 
 
 def site_sources(topology: Topology, hostvars: Hosts, elsewhere: Looks, run: Sequence[str]) -> Sources:
     """Say what has to be packed so that each web server of a run gets its release."""
-    found: Sources = {"pack": [], "build": [], "notes": []}
+    found: Sources = {"pack": [], "build": [], "checkout": [], "notes": []}
     known = known_by_site(topology, hostvars, elsewhere)
     hosts = [member["name"] for member in topology["web"] if member["name"] in run]
     for site in topology["sites"]:
         name, code = site["name"], site["code"]
         kept = held(known[name])
         version = kept.get("version") or code["version"]
-        entry = {"name": name, "source": source_of(code["source"], version), "exclude": code["exclude"]}
         if kept:
             found["notes"].append(held_note(name, kept))
             lacking = [host for host in hosts if kept["noted"] not in known[name].get(host, {}).get("releases", [])]
             if lacking:
-                found["pack"].append({**entry, "release": kept["noted"]})
-        elif code["source"]:
-            found["pack"].append(entry)
-            found["build"] += (
-                [{"name": name, "command": code["build"], "folder": entry["source"]}] if code["build"] else []
-            )
+                add_code(found, name, code, version, release=kept["noted"])
+        elif code["source"] or code["git"]:
+            add_code(found, name, code, version)
     return found
 
 
@@ -124,21 +140,19 @@ def site_releases(
     return found
 
 
-class Request(t.TypedDict):
+class Request(Packing):
     """A release that is asked for, before its code is packed."""
 
     errors: list[str]
     site: str
     version: str
-    pack: list[Values]
-    build: list[Values]
 
 
 def release_request(
     topology: Topology, site: str, version: str = "", source: str = "", exists: Exists = os.path.exists
 ) -> Request:
     """Find the code of a release, or say why there is none."""
-    found: Request = {"errors": [], "site": site, "version": version, "pack": [], "build": []}
+    found: Request = {"errors": [], "site": site, "version": version, "pack": [], "build": [], "checkout": []}
     planned = _planned(topology, site)
     if planned is None:
         found["errors"].append(unknown_site(topology, site))
@@ -146,13 +160,14 @@ def release_request(
     code = planned["code"]
     version = found["version"] = version or ("" if source else code["version"])
     path = source or source_of(code["source"], version or VERSION_PLACE)
-    if version and not VERSION.match(version):
-        found["errors"].append(
-            f"version is {version!r}, expected letters, digits and any of ._+-, such as 1.4: correct it."
-        )
+    form, expected = version_form(code["git"] and not source)
+    if version and not form.match(version):
+        found["errors"].append(f"version is {version!r}, expected {expected}: correct it.")
+    elif code["git"] and not source:
+        add_code(found, site, code, version)
     elif not path:
         found["errors"].append(
-            f"Site {site} has no source; expected one: give -e source=PATH, or set source in its entry of webcluster_sites."
+            f"Site {site} has no source; expected one: give -e source=PATH, or set source or git in its entry of webcluster_sites."
         )
     elif VERSION_PLACE in path:
         found["errors"].append(
@@ -170,8 +185,7 @@ def release_request(
             " remove build."
         )
     else:
-        found["pack"] = [{"name": site, "source": path, "exclude": code["exclude"]}]
-        found["build"] = [{"name": site, "command": code["build"], "folder": path}] if code["build"] else []
+        add_code(found, site, code, version, path)
     return found
 
 

@@ -63,7 +63,17 @@ def agreement_errors(settings: Settings, hosts: Sequence[str]) -> Iterator[str]:
 def source_errors(sites: Sequence[Site], exists: Exists = os.path.exists) -> Iterator[str]:
     for site in sites:
         source = source_of(site.source, site.version or VERSION_PLACE)
-        if VERSION_PLACE in source:
+        key_file = site.git.key_file if site.git else ""
+        if source and site.git:
+            yield f"Site {site.name} has both source and git; expected one place for its code: remove the other one."
+        elif site.git and not site.version:
+            yield f"Site {site.name}: git is set without version; expected a tag, branch or commit: set version beside it."
+        elif key_file and not (os.path.isabs(key_file) and exists(key_file)):
+            yield (
+                f"Site {site.name}: git.key_file is {key_file}, which is no absolute path of something on the controller; expected"
+                " the private SSH key for the repository: put it there, or correct the path."
+            )
+        elif VERSION_PLACE in source:
             yield (
                 f"Site {site.name}: source is {source}, but there is no version to put into it; expected one: set version beside"
                 " it, for the first release."

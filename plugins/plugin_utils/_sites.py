@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 import typing as t
@@ -35,6 +36,22 @@ PREFIX = re.compile(r"[A-Za-z0-9_:.{}-]+\Z")
 # What takes the place of a version in the path of a source, and what may take it.
 VERSION_PLACE = "{version}"
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")
+VERSION_FORM = "letters, digits and any of ._+-, such as 1.4"
+# A tag, a branch or a commit.
+GIT_VERSION = re.compile(r"(?!.*(//|\.\.))[A-Za-z0-9]([A-Za-z0-9._+@/-]{0,126}[A-Za-z0-9_+@-])?\Z")
+GIT_VERSION_FORM = "a tag, branch or commit such as v1.4"
+# Where git may read; a login in it would stand in argument lists, and a helper's word is a program.
+GIT_HOST = r"[A-Za-z0-9.-]+|\[[0-9a-f:.]+\]"
+GIT_PATH = r"[^\s?#@\\]+"
+GIT_URL = re.compile(
+    rf"(https?|git)://({GIT_HOST})(:\d+)?/{GIT_PATH}\Z"
+    rf"|ssh://([A-Za-z0-9._-]+@)?({GIT_HOST})(:\d+)?/{GIT_PATH}\Z"
+    rf"|[A-Za-z0-9._-]+@({GIT_HOST}):{GIT_PATH}\Z"
+    rf"|(file://)?/{GIT_PATH}\Z"
+)
+# Of a checkout, this is no part of the code.
+GIT_OWN = ".git"
+CHECKOUTS = "~/.cache/siteops.webcluster/git"
 # What separates the sites from each other, and what the health check reads.
 OWN_POOL_SETTINGS = ("user", "group", "listen", "chroot", "prefix", "pm.status_path", "pm.status_listen")
 
@@ -70,6 +87,14 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Git:
+    """The repository that holds a site's code, and the key that opens it; empty where git finds its own."""
+
+    url: str
+    key_file: str
+
+
+@dataclass(frozen=True)
 class Site:
     """One application of the cluster: what each tier has to know of it."""
 
@@ -77,6 +102,8 @@ class Site:
     domains: tuple[str, ...]
     # Where its code lies on the controller; VERSION_PLACE in it stands for a version.
     source: str
+    # Or in which repository; the version is a tag, a branch or a commit of it.
+    git: Git | None
     version: str
     exclude: tuple[str, ...]
     # Commands: one in the source before it is packed, one in a new release before it is live.
@@ -95,13 +122,14 @@ class Site:
 def read_site(values: SiteValues, request_time_limit: int, upload_limit_mb: int) -> Site:
     """Read an entry whose values were validated; the limits are those of sites that have none of their own."""
     name = values["name"]
-    database, redis = values.get("database"), values.get("redis")
+    database, redis, git = values.get("database"), values.get("redis"), values.get("git")
     if redis is None and values["sessions"] == "redis":
         redis = {}
     return Site(
         name=name,
         domains=tuple(values["domains"]),
         source=values.get("source") or "",
+        git=None if git is None else Git(url=git["url"], key_file=git.get("key_file") or ""),
         version=values.get("version") or "",
         exclude=tuple(values["exclude"]),
         build=values.get("build") or "",
@@ -139,6 +167,16 @@ def asked_as(domains: Sequence[str]) -> str:
 def source_of(source: str, version: str) -> str:
     """Where the code of a version lies; a source without a place for it has one version at a time."""
     return source.replace(VERSION_PLACE, version)
+
+
+def version_form(git: object) -> tuple[re.Pattern[str], str]:
+    """What a version of a site may be, and how that is said."""
+    return (GIT_VERSION, GIT_VERSION_FORM) if git else (VERSION, VERSION_FORM)
+
+
+def checkout_of(name: str, url: str) -> str:
+    """The folder on the controller in which a site's repository is checked out."""
+    return f"{CHECKOUTS}/{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
 def home_of(name: str) -> str:
@@ -206,7 +244,7 @@ def _form_findings(site: SiteValues) -> Iterator[tuple[str, str, str]]:
         "public": (FOLDER, "a folder of the code such as public, or nothing"),
         "front_controller": (FOLDER, "a file of the public folder such as index.php, or nothing"),
         "health_path": (URL_PATH, "a path such as /up"),
-        "version": (VERSION, "letters, digits and any of ._+-, such as 1.4"),
+        "version": version_form(site.get("git")),
     }
     several = {
         "domains": (
@@ -266,6 +304,23 @@ def _account_findings(site: SiteValues) -> Iterator[tuple[str, str, str]]:
         yield "redis.commands", ", ".join(wrong), "commands such as eval, or categories such as @scripting"
 
 
+def _git_findings(site: SiteValues) -> Iterator[str]:
+    """An address that git cannot read, or that tells a login; then it is not told."""
+    url = (site.get("git") or {}).get("url")
+    if url is None or GIT_URL.match(url):
+        return
+    if re.match(r"(https?|git)://[^/]*@|ssh://[^/@]*:[^/]*@|[^?]*\?", url):
+        yield (
+            "git.url holds a login or what may be one (not shown), and would be seen in argument lists; expected an address without:"
+            " give the login to git on the controller (a credential helper, ~/.netrc or an SSH key), and remove it from the address."
+        )
+    else:
+        yield (
+            f"git.url holds {url}, expected a repository such as https://code.example/shop.git, git@code.example:shop.git or an"
+            " absolute path: correct it."
+        )
+
+
 def _environment_findings(site: SiteValues) -> Iterator[str]:
     """Values that no file of settings can hold; they are not told, since they may be secrets."""
     for name, value in (site.get("environment") or {}).items():
@@ -307,5 +362,7 @@ def site_errors(sites: Sequence[SiteValues]) -> list[str]:
             errors.append(f"Site {site['name']} has no domain; expected one at least: add it, or remove the site.")
         for option, found, expected in (*_form_findings(site), *_number_findings(site), *_account_findings(site)):
             errors.append(f"Site {site['name']}: {option} holds {found}, expected {expected}: correct it.")
-        errors += [f"Site {site['name']}: {finding}" for finding in _environment_findings(site)]
+        errors += [
+            f"Site {site['name']}: {finding}" for finding in (*_git_findings(site), *_environment_findings(site))
+        ]
     return errors

@@ -57,6 +57,35 @@ def play(playbook: Path, folder: Path, told: list[Answer], *options: str, **aske
     return run_playbook(playbook, inventory, [*told, *everybody], folder, "--forks", "5", *extra, *options)
 
 
+def play_git(playbook: Path, folder: Path, told: list[Answer], *options: str, **asked: str) -> Run:
+    """The same with a site whose code git has."""
+    inventory: dict[str, Any] = copy.deepcopy(INVENTORY)
+    site = {"name": "shop", "domains": ["shop.example"], "version": "v1", "git": {"url": "https://code.example/shop"}}
+    inventory["webcluster"]["vars"] |= {"webcluster_sites": [site], "apache_php_memory_mb": 1024}
+    door = {"reasons": [], "servers": {"web1": 1, "web2": 1}, "url": "http://10.0.0.52/", "sites": {}}
+    everybody = [Answer("site_archive", PACKED), Answer("front_door", door), *answers(HEALTHY, HEALTHY)]
+    return run_playbook(
+        playbook, inventory, [*told, *everybody], folder, "--forks", "5", "-e", json.dumps(asked), *options
+    )
+
+
+def test_git_is_asked_for_the_version_of_the_release_before_it_is_packed(tmp_path: Path) -> None:
+    run = play_git(RELEASE, tmp_path, [known()], site="shop", version="feature/x")
+    assert run.code == 0, run.output
+    git, clean = [call for call in run.calls if call.module in ("git", "command")]
+    assert (git.host, git.arguments["repo"], git.arguments["version"]) == (
+        "localhost",
+        "https://code.example/shop",
+        "feature/x",
+    )
+    assert (clean.host, clean.arguments["chdir"]) == ("localhost", git.arguments["dest"])
+    [packed] = [call.arguments["sites"] for call in run.calls if call.module == "site_archive"]
+    assert packed[0]["source"] == git.arguments["dest"]
+    order = [call.module for call in run.calls if call.module in ("git", "command", "site_archive", "site_release")]
+    assert order[:3] == ["git", "command", "site_archive"]
+    assert run.of("web1", "site_release")[0]["sites"][0]["version"] == "feature/x"
+
+
 def steps(run: Run) -> list[str]:
     """What each host was told, side by side where all were."""
     found: list[str] = []

@@ -134,7 +134,14 @@ def test_no_secret_of_a_site_is_in_the_topology() -> None:
 def test_what_the_verdict_knows_of_a_site() -> None:
     shop, blog = topology(None, (), **SITES)["sites"]
     assert shop["check"] == {"name": "shop", "host": "shop.example", "path": "/", "status": 200, "text": ""}
-    assert shop["code"] == {"source": "", "version": "", "exclude": [".git", ".svn", ".hg"], "build": "", "migrate": ""}
+    assert shop["code"] == {
+        "source": "",
+        "git": None,
+        "version": "",
+        "exclude": [".git", ".svn", ".hg"],
+        "build": "",
+        "migrate": "",
+    }
     assert shop["place"] == {"name": "shop", "home": "/srv/webcluster/shop"}
     assert blog["database"] is None
 
@@ -160,6 +167,18 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
     "no folder to build in": (
         sites({**BLOG, "source": __file__, "build": "make"}),
         f"Site blog: build is set, and source is {__file__}, which is no folder; expected one to build in",
+    ),
+    "source and git": (
+        sites({**BLOG, "source": "/", "git": {"url": "https://code.example/blog.git"}, "version": "v1"}),
+        "Site blog has both source and git; expected one place for its code: remove the other one.",
+    ),
+    "git without version": (
+        sites({**BLOG, "git": {"url": "https://code.example/blog.git"}}),
+        "Site blog: git is set without version; expected a tag, branch or commit: set version beside it.",
+    ),
+    "no key file": (
+        sites({**BLOG, "git": {"url": "git@code.example:blog.git", "key_file": "/no/such/key"}, "version": "v1"}),
+        "Site blog: git.key_file is /no/such/key, which is no absolute path of something on the controller",
     ),
     "no password": (
         sites({**BLOG, "database": {}}),

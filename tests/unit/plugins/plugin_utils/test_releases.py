@@ -212,6 +212,40 @@ def test_a_version_takes_its_place_in_the_source(tmp_path: Path) -> None:
     assert (given["pack"][0]["source"], given["version"]) == (str(tmp_path), "")
 
 
+GIT: dict[str, t.Any] = {"git": {"url": "https://code.example/shop.git"}, "version": "v1.3", "exclude": ["docs"]}
+CHECKOUT = "~/.cache/siteops.webcluster/git/shop-7c71768a"
+
+
+def test_the_code_of_a_repository_is_checked_out_built_and_packed_without_gits_own(tmp_path: Path) -> None:
+    cluster = Cluster(entry={**GIT, "build": "make"})
+    found = cluster.request(version="feature/x")
+    assert (found["errors"], found["version"]) == ([], "feature/x")
+    assert found["checkout"] == [
+        {
+            "name": "shop",
+            "version": "feature/x",
+            "url": "https://code.example/shop.git",
+            "key_file": "",
+            "folder": CHECKOUT,
+        }
+    ]
+    assert found["pack"] == [{"name": "shop", "source": CHECKOUT, "exclude": ["docs", ".git"]}]
+    assert found["build"] == [{"name": "shop", "command": "make", "folder": CHECKOUT}]
+    assert [one["version"] for one in cluster.sources()["checkout"]] == ["v1.3"]
+    # A path that is given goes before it.
+    given = cluster.request(source=str(tmp_path))
+    assert (given["checkout"], given["pack"][0]["source"]) == ([], str(tmp_path))
+
+
+def test_a_web_server_that_lacks_the_release_gets_it_from_its_tag_built_anew() -> None:
+    mine = look(version="v1.4", released=BY_ME)
+    cluster = Cluster(mine, look("", there=False, releases=[], before=[]), entry={**GIT, "build": "make"})
+    found = cluster.sources()
+    assert [one["version"] for one in found["checkout"]] == ["v1.4"]
+    assert [(one["source"], one["release"]) for one in found["pack"]] == [(CHECKOUT, "old")]
+    assert [one["folder"] for one in found["build"]] == [CHECKOUT]
+
+
 @pytest.mark.parametrize(
     ("entry", "more", "words"),
     [
@@ -223,6 +257,8 @@ def test_a_version_takes_its_place_in_the_source(tmp_path: Path) -> None:
             {"version": "9"},
             "Site shop: source is /builds/9, which is no absolute path of",
         ),
+        (GIT, {"version": "--upload-pack=x"}, "version is '--upload-pack=x', expected a tag, branch or commit such as"),
+        (GIT, {"version": "a..b"}, "version is 'a..b', expected a tag, branch or commit such as v1.4: correct it."),
         ({}, {"source": "here"}, "Site shop: source is here, which is no absolute path of"),
         (
             {"build": "make"},

@@ -140,6 +140,14 @@ BAD: dict[str, tuple[list[Values], str]] = {
         "Site shop: database.character_set holds a;b, expected one word",
     ),
     "prefix": ([site(redis={"prefix": "a*"})], "Site shop: redis.prefix holds a*, expected letters, digits"),
+    "version": ([site(version="feature/x")], "Site shop: version holds feature/x, expected letters, digits and any of"),
+    "git version": (
+        [site(git={"url": "/shop"}, version="-x")],
+        "Site shop: version holds -x, expected a tag, branch or commit such as v1.4: correct it.",
+    ),
+    "git": ([site(git={"url": "shop"})], "Site shop: git.url holds shop, expected a repository such as https://code"),
+    "git option": ([site(git={"url": "--upload-pack=x"})], "Site shop: git.url holds --upload-pack=x"),
+    "git helper": ([site(git={"url": "ext::sh -c x"})], "Site shop: git.url holds ext::sh -c x, expected a repository"),
     "command": ([site(redis={"commands": ["+eval"]})], "Site shop: redis.commands holds +eval, expected commands"),
 }
 
@@ -150,6 +158,37 @@ def test_bad_input_is_one_sentence(name: str) -> None:
     found = _sites.site_errors(sites)
     assert [sentence for sentence in found if words in sentence]
     assert all(sentence.endswith(".") and "\n" not in sentence for sentence in found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:s3cret@code.example/shop.git",
+        "https://s3cret@code.example/shop.git",
+        "ssh://git:s3cret@code.example/shop.git",
+        "https://code.example/shop.git?token=s3cret",
+    ],
+)
+def test_a_login_in_an_address_is_refused_and_not_told(url: str) -> None:
+    [found] = _sites.site_errors([site(git={"url": url})])
+    assert found.startswith("Site shop: git.url holds a login or what may be one (not shown)")
+    assert "s3cret" not in found
+
+
+@pytest.mark.parametrize(
+    ("url", "version"),
+    [
+        ("https://code.example:8443/team/shop.git", "v1.4"),
+        ("ssh://git@code.example:2222/team/shop.git", "release/2026-11"),
+        ("git@code.example:team/shop.git", "0a1b2c3"),
+        ("file:///srv/git/shop.git", "shop@1.4+build"),
+        ("/srv/git/shop.git", "1"),
+        ("https://[fd00::1]/shop.git", "main"),
+    ],
+)
+def test_a_repository_and_its_versions_are_accepted(url: str, version: str) -> None:
+    assert _sites.site_errors(validated(site(git={"url": url}, version=version))) == []
+    assert read(git={"url": url}, version=version).git == _sites.Git(url, "")
 
 
 def test_a_secret_is_not_told() -> None:
