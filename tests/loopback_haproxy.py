@@ -30,14 +30,15 @@ class Proxy:
         need("haproxy")
         need("socat")
         # Without certificates of its own it needs one that the host makes.
+        self.folder = folder
         usual = {"haproxy_https_enabled": bool(variables.get("haproxy_https_certificates"))}
         run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
-        for arguments in run.of("lb", "file_tree"):
-            for name, text in arguments["secret_files"].items():
-                (folder / name).write_text(text, encoding="utf-8")
+        for file in run.one("lb", "configured_service")["files"]:
+            if file.get("first"):
+                text = file.get("content") or file["secret_content"]
+                (folder / Path(file["path"]).name).write_text(self.here(text), encoding="utf-8")
         names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
         config, unit, program = (run.file("lb", name).content for name in names)
-        self.folder = folder
         config = re.sub(r"(?m)^    (chroot|user|group|log /dev) ?.*\n", "", config)
         # The socket belongs to a user of the host.
         config = re.sub(r"admin\.sock .*", "admin.sock level admin", config)

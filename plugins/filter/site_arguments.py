@@ -20,7 +20,7 @@ options:
   option:
     description: The role's option.
     type: str
-    choices: [apache_php_sites, mysql_server_application_accounts, redis_server_extra_users]
+    choices: [apache_php_sites, haproxy_https_certificates, mysql_server_application_accounts, redis_server_extra_users]
     required: true
   host:
     description: Name of the host that gets it.

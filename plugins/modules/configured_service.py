@@ -72,6 +72,13 @@ options:
           - What waits for a start is told by M(siteops.webcluster.outdated_services).
         type: bool
         default: false
+      first:
+        version_added: 0.3.0
+        description:
+          - Other texts name this file, so it is written before they are checked, and taken back where one of them is refused.
+          - Give it a path that no text names which is in use, for example one that follows from what it holds.
+        type: bool
+        default: false
   owns:
     version_added: 0.3.0
     description:
@@ -201,16 +208,32 @@ def temporary(file: File, folder: str | None) -> str:
     return path
 
 
-def validate(module: AnsibleModule, file: File) -> None:
-    """Let the file's checker look at its text."""
+def refusal(module: AnsibleModule, file: File) -> str:
+    """What the file's checker says against its text; empty where it takes it."""
     path = temporary(file, module.tmpdir)
     try:
         code, out, err = module.run_command(file["validate"].replace("%s", path), expand_user_and_vars=False)
     finally:
         os.unlink(path)
-    if code:
-        said = " ".join((err.strip() or out.strip() or f"exit code {code}").replace(path, file["path"]).split())
-        module.fail_json(msg=f"{file['path']} failed to validate, nothing was changed: {said}")
+    if not code:
+        return ""
+    said = " ".join((err.strip() or out.strip() or f"exit code {code}").replace(path, file["path"]).split())
+    return f"{file['path']} failed to validate, nothing was changed: {said}"
+
+
+def validate(module: AnsibleModule, files: list[File], unit: Unit) -> None:
+    """Let the checkers look at all texts; nothing stays of what was written for them where one is refused."""
+    brought = [file for file in files if file.get("first") and not os.path.lexists(file["path"])]
+    # Without the unit its package is not there yet, and neither is the checker; nor is what a check run did not bring.
+    if module.check_mode and (brought or not unit.present):
+        return
+    for file in brought:
+        write(module, file)
+    for said in (refusal(module, file) for file in files if file["validate"]):
+        if said:
+            for file in brought:
+                os.unlink(file["path"])
+            module.fail_json(msg=said)
 
 
 def write(module: AnsibleModule, file: File) -> None:
@@ -267,10 +290,7 @@ def write_differing(module: AnsibleModule, unit: Unit, unread: Stamp) -> list[Fi
     """Check all texts that differ, then write all of them; return their files."""
     differing = [file for file in module.params["files"] if present_text(file) != text_of(file)]
     others = [file for file in module.params["goes_with"] if present_text(file) != text_of(file)]
-    for file in [*differing, *others]:
-        # Without the unit its package is not there yet, and neither is the checker.
-        if file["validate"] and (unit.present or not module.check_mode):
-            validate(module, file)
+    validate(module, [*differing, *others], unit)
     if module.check_mode:
         return differing
     if any(file["path"] in unread.paths for file in differing):
@@ -394,6 +414,7 @@ def main() -> None:
                     "mode": {"type": "str", "default": "0644"},
                     "validate": {"type": "str"},
                     "at_start": {"type": "bool", "default": False},
+                    "first": {"type": "bool", "default": False},
                 },
                 **one_text,
             },

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import OPTION as CERTIFICATES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     Git,
     Site,
@@ -269,10 +271,17 @@ def redis_users(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[s
     ]
 
 
+def certificates(_plan: object, shown: Sequence[str], variables: Mapping[str, t.Any]) -> list[Values]:
+    """The load balancer's own certificates, and those of the sites that are named."""
+    sites = [values for values in _own(variables, OPTION) if values["name"] in shown]
+    return [*_own(variables, CERTIFICATES), *site_certificates(sites)]
+
+
 ARGUMENTS: dict[str, Callable[[Sequence[PlannedSite], t.Any, Mapping[str, t.Any]], list[Values]]] = {
     "apache_php_sites": web_arguments,
     "mysql_server_application_accounts": mysql_accounts,
     "redis_server_extra_users": redis_users,
+    CERTIFICATES: certificates,
 }
 
 

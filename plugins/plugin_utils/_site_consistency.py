@@ -16,6 +16,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION, PASSWORDS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificate_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     ANY,
     VERSION_PLACE,
@@ -241,4 +242,5 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
         *prefix_errors(settings, tiers, sites),
         *demo_errors(settings, tiers, sites),
         *extension_errors(settings, tiers, sites),
+        *site_certificate_errors([site.values for site in sites], tiers["load_balancers"]),
     ]

@@ -45,6 +45,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._flows import F
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import balancer_certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import site_consistency_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options, said_by
 
@@ -189,7 +190,7 @@ def shown_certificates(settings: Settings, balancer: str) -> list[NameOfCertific
     elsewhere = settings.value(balancer, "webcluster_url")
     if NO_CRYPTOGRAPHY or elsewhere or not settings.value(balancer, "haproxy_https_enabled"):
         return []
-    return shown(settings.value(balancer, "haproxy_https_certificates"))
+    return shown(balancer_certificates(settings, balancer))
 
 
 def doors(settings: Settings, tiers: Tiers) -> list[Door]:

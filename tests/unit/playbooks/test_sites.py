@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, run_playbook
 from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks import (
     FRESH,
@@ -22,6 +23,7 @@ from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks 
 
 PACKED = {"archives": {"shop": {"release": "0123456789ab", "path": "/cache/shop.tar.gz", "files": 1, "bytes": 1}}}
 PASSWORDS = {"shop": {"mysql": "shop-mysql-secret", "redis": "shop-redis-secret"}}
+CERTIFICATE = issue("shop.example")
 BLOG = {"name": "blog", "domains": ["blog.example"]}
 SEEN = {"ok": True, "problem": "", "status": 200, "own": {"release": "0123456789ab"}}
 
@@ -36,6 +38,7 @@ def shop(source: Path) -> dict[str, Any]:
         "request_time_limit": 40,
         "upload_limit_mb": 15,
         "environment": {"API_KEY": "api-secret"},
+        "certificate": CERTIFICATE.variables(),
     }
 
 
@@ -51,7 +54,7 @@ def inventory(*sites: dict[str, Any], **variables: Any) -> dict[str, Any]:
 
 
 def told(more: dict[str, Any] | None = None) -> list[Answer]:
-    looks = {"sites": {"shop": SEEN, "blog": SEEN}, **(more or {})}
+    looks = {"sites": {"shop": SEEN, "blog": SEEN}, "certificates": {"shop.example": ""}, **(more or {})}
     return [
         Answer("site_archive", PACKED),
         Answer("front_door", {"reasons": [], "servers": {"web1": 1, "web2": 1}, "url": "http://10.0.0.52/", **looks}),
@@ -116,7 +119,9 @@ def test_a_sites_secrets_are_where_they_are_needed_only(site: Run) -> None:
     assert hosts("shop-mysql-secret") == {"web1", "web2", "db1", "db2"}
     assert hosts("shop-redis-secret") == {"web1", "web2"}
     assert hosts("api-secret") == {"web1", "web2"}
-    for secret in ("shop-mysql-secret", "shop-redis-secret", "api-secret"):
+    key = CERTIFICATE.private_key.splitlines()[1]
+    assert hosts(key) == {"lb"}
+    for secret in ("shop-mysql-secret", "shop-redis-secret", "api-secret", key):
         assert secret not in site.output
 
 
@@ -125,7 +130,7 @@ def test_the_verdict_asks_for_each_site_at_the_front_door_and_on_each_web_server
     assert {(call.host, call.arguments["url"]) for call in calls} == {
         ("web1", "http://127.0.0.1/"),
         ("web2", "http://127.0.0.1/"),
-        ("localhost", "http://10.0.0.52/"),
+        ("localhost", "https://10.0.0.52/"),
     }
     for call in calls:
         assert [(entry["name"], entry["host"]) for entry in call.arguments["sites"]] == [

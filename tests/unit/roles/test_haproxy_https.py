@@ -44,7 +44,9 @@ class Balancer:
     plain: int
     tls: int
 
-    def get(self, path: str, host: str, tls: bool, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
+    def get(
+        self, path: str, host: str, tls: bool, told: str = "", **headers: str
+    ) -> tuple[int, str, http.client.HTTPMessage]:
         if tls:
             context = ssl.create_default_context(cadata=SITE.certificate + SHOP.certificate)
             raw = socket.create_connection(("127.0.0.1", self.tls), timeout=10)
@@ -53,7 +55,7 @@ class Balancer:
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=10)
         try:
-            connection.request("GET", path, headers={"Host": host, **headers})
+            connection.request("GET", path, headers={"Host": told or host, **headers})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(), answer.headers
         finally:
@@ -92,6 +94,14 @@ def test_each_name_has_its_certificate_and_the_web_server_knows_of_tls(balancer:
         status, body, headers = balancer.get("/", host, tls=True)
         assert (status, body) == (200, "https")
         assert headers["Strict-Transport-Security"] == "max-age=15768000"
+
+
+def test_only_names_with_a_certificate_are_promised_https_for_good(balancer: Balancer) -> None:
+    promised = {
+        host: "Strict-Transport-Security" in balancer.get("/", host, tls=True, told=asked)[2]
+        for host, asked in (("www.example.org", "blog.example.org"), ("any.shop.example.org", ""))
+    }
+    assert promised == {"www.example.org": False, "any.shop.example.org": True}
 
 
 def test_a_client_cannot_say_that_it_came_over_tls(balancer: Balancer) -> None:

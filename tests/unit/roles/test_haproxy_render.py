@@ -14,8 +14,11 @@ import pytest
 from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
+from cryptography.x509 import DNSName
 
 SITE, SHOP = issue("www.example.org"), issue("shop.example.org")
+WIDE = issue("wide.example", names=[DNSName("*.wide.example"), DNSName("wide.example")])
+MANY = [issue(f"www{number}.example.org") for number in range(70)]
 PASSWORD = "p$a s\"s'w\\ö#{rd"
 
 Variables = dict[str, Any]
@@ -66,6 +69,10 @@ GOOD: dict[str, Variables] = {
         "haproxy_http_backends": web("web1"),
         "haproxy_https_certificates": [SITE.variables(), SHOP.variables()],
         "haproxy_https_bind_port": 8443,
+    },
+    "many_certificates": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_https_certificates": [one.variables() for one in (WIDE, *MANY)],
     },
     "https_without_redirect": {
         "haproxy_http_backends": web("web1"),
@@ -173,10 +180,6 @@ BAD: dict[str, tuple[Variables, str]] = {
         "haproxy_https_certificates, number 1: private_key is not the key of 'CN=www.example.org': give the one",
     ),
     "no_key": ({**WEB, "haproxy_https_certificates": [{"certificate": SITE.certificate}]}, "private_key"),
-    "certificates": (
-        {**WEB, "haproxy_https_certificates": [SITE.variables()] * 26},
-        "haproxy_https_certificates has 26 certificates, expected at most 25",
-    ),
     "requests": ({**WEB, "haproxy_http_client_requests": 0}, "expected in haproxy_http_client_requests: correct it."),
     "https_port": ({**WEB, "haproxy_https_bind_port": 80}, "use one address and port twice"),
     "hsts": ({**WEB, "haproxy_https_hsts_max_age": -1}, "haproxy_https_hsts_max_age is -1, expected 0 seconds or more"),
@@ -235,6 +238,12 @@ def section(config: str, header: str) -> str:
     return match[0]
 
 
+def named_files(run: Run, host: str) -> dict[str, str]:
+    """What the configuration names and is there before it, by path."""
+    files = run.one(host, "configured_service")["files"]
+    return {file["path"]: file.get("content") or file["secret_content"] for file in files if file.get("first")}
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_named_before_anything_is_changed(name: str, run: Run) -> None:
     assert BAD[name][1].replace("HOST", name) in run.refusal(name)
@@ -251,13 +260,12 @@ def test_haproxy_accepts_the_file_without_a_warning(name: str, run: Run, tmp_pat
     state = tmp_path / "server-state"
     state.write_text("1\n", encoding="utf-8")
     content = written.content.replace("/run/haproxy/server-state", str(state))
-    # What a task before has brought.
     content = content.replace("/etc/haproxy/", f"{tmp_path}/")
-    texts = {arguments["path"]: arguments["secret_files"] for arguments in run.of(name, "file_tree")}
-    files = texts.get("/etc/haproxy/certificates") or {"placeholder.pem": SITE.certificate + SITE.private_key}
+    (tmp_path / "placeholder.pem").write_text(SITE.certificate + SITE.private_key, encoding="utf-8")
     (tmp_path / "certificates").mkdir()
-    for file, text in files.items():
-        (tmp_path / ("" if file == "placeholder.pem" else "certificates") / file).write_text(text, encoding="utf-8")
+    for path, text in named_files(run, name).items():
+        here = Path(path.replace("/etc/haproxy/", f"{tmp_path}/"))
+        here.write_text(text.replace("/etc/haproxy/", f"{tmp_path}/"), encoding="utf-8")
     # -dW: a warning is an error.
     asked = check(written.arguments["validate"].replace(" -c ", " -c -dW "), content, tmp_path)
     assert asked.returncode == 0, asked.stdout + asked.stderr
@@ -292,7 +300,9 @@ def test_each_profile_is_left_out_when_it_has_nothing_to_do(config: Callable[[st
 
 def test_a_site_without_certificate_has_a_placeholder_and_stays_plain(config: Callable[[str], str], run: Run) -> None:
     front = section(config("http"), "frontend www")
-    assert "bind *:443 ssl crt /etc/haproxy/placeholder.pem alpn h2,http/1.1\n" in front
+    [(path, text)] = named_files(run, "http").items()
+    assert f"bind *:443 ssl crt-list {path} alpn h2,http/1.1\n" in front
+    assert text == "/etc/haproxy/placeholder.pem\n"
     assert "redirect" not in front
     assert "Strict-Transport-Security" not in front
     assert [arguments["creates"] for arguments in run.of("http", "command")] == ["/etc/haproxy/placeholder.pem"]
@@ -302,22 +312,29 @@ def test_a_site_without_certificate_has_a_placeholder_and_stays_plain(config: Ca
 def test_own_certificates_are_secret_files_and_visitors_are_sent_to_them(
     config: Callable[[str], str], run: Run
 ) -> None:
-    brought, cleaned = run.of("https", "file_tree")
-    assert brought["keep_unlisted"] is True
-    assert cleaned == {**brought, "keep_unlisted": False}
-    assert (brought["mode"], brought["directory_mode"]) == ("0600", "0700")
-    paths = [f"/etc/haproxy/certificates/{name}" for name in brought["secret_files"]]
-    assert list(brought["secret_files"].values()) == [one.certificate + one.private_key for one in (SITE, SHOP)]
+    files = run.one("https", "configured_service")["files"]
+    pems = [file for file in files if file["path"].endswith(".pem")]
+    assert [(file["secret_content"], file["mode"], file["first"]) for file in pems] == [
+        (one.certificate + one.private_key, "0600", True) for one in (SITE, SHOP)
+    ]
+    texts = {Path(path).suffix: (path, text) for path, text in named_files(run, "https").items()}
+    assert texts[".list"][1] == "".join(f"{file['path']}\n" for file in pems)
+    assert texts[".names"][1] == "www.example.org\nshop.example.org\n"
     front = section(config("https"), "frontend www")
-    assert f"bind *:8443 ssl crt {paths[0]} crt {paths[1]} alpn h2,http/1.1\n" in front
+    assert f"bind *:8443 ssl crt-list {texts['.list'][0]} alpn h2,http/1.1\n" in front
+    assert f"acl has_certificate req.hdr(host),host_only,lower -m str -f {texts['.names'][0]}\n" in front
     assert "redirect prefix https://%[req.hdr(host),host_only]:8443 code 308 if has_certificate !stays_plain\n" in front
-    assert "Strict-Transport-Security max-age=15768000 if { ssl_fc }\n" in front
+    assert "max-age=15768000 if { ssl_fc } { var(txn.has_certificate) -m bool }\n" in front
     assert "BEGIN PRIVATE KEY" not in config("https")
     assert "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n" in section(config("https"), "global")
     assert run.of("https", "command") == []
     assert "openssl" not in run.one("https", "preflight")["packages"]
-    modules = [call.module for call in run.calls if call.host == "https"]
-    assert modules.index("file_tree") < modules.index("configured_service") < len(modules) - 1
+
+
+@pytest.mark.parametrize("name", ["https", "https_off", "redis"])
+def test_nothing_stays_of_certificates_that_are_no_longer_there(name: str, run: Run) -> None:
+    assert run.one(name, "configured_service")["owns"] == ["/etc/haproxy/certificates/*"]
+    assert bool(named_files(run, name)) == (name == "https")
 
 
 def test_redirect_and_hsts_are_settings(config: Callable[[str], str]) -> None:

@@ -448,3 +448,44 @@ def test_a_service_that_cannot_run_is_named(run: Run, systemd: Systemd, state: d
     for name, value in state.items():
         setattr(systemd, name, value)
     assert words in run()["msg"]
+
+
+def naming(config: Path, text: str, named: Path) -> list[dict[str, t.Any]]:
+    """A file, and one that it names."""
+    own = {"owner": ME, "group": GROUP}
+    return [
+        {**own, "path": str(named), "secret_content": "key\n", "mode": "0600", "first": True},
+        {**own, "path": str(config), "content": text, "validate": "checker %s"},
+    ]
+
+
+def test_what_a_text_names_is_there_when_the_text_is_checked(
+    run: Run, config: Path, tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, seen = tmp_path / "named", []
+
+    def look(_module: object, command: str | list[str], **more: object) -> Answer:
+        seen.extend([named.exists()] if isinstance(command, str) else [])
+        return systemd.run(command, **more)
+
+    monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", look)
+    assert run(files=naming(config, "good\n", named))["written"] == [str(named), str(config)]
+    assert seen == [True]
+    assert named.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_stays_of_it_where_the_text_is_refused(run: Run, config: Path, tmp_path: Path) -> None:
+    named = tmp_path / "named"
+    assert "nothing was changed" in run(files=naming(config, "bad\n", named))["msg"]
+    assert not named.exists()
+    named.write_text("theirs\n")
+    assert "nothing was changed" in run(files=naming(config, "bad\n", named))["msg"]
+    assert named.read_text() == "theirs\n"
+
+
+def test_a_check_run_looks_at_no_text_that_names_what_is_not_there(run: Run, config: Path, tmp_path: Path) -> None:
+    named = tmp_path / "named"
+    assert run(check=True, files=naming(config, "bad\n", named))["written"] == [str(named), str(config)]
+    assert not named.exists()
+    named.write_text("theirs\n")
+    assert run(check=True, files=naming(config, "bad\n", named))["failed"]

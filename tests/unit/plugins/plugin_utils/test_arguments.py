@@ -92,6 +92,7 @@ def test_the_usual_cluster() -> None:
             {"name": "web2", "address": "10.0.0.5", "port": 80},
         ],
         "haproxy_http_sites": [],
+        "haproxy_https_certificates": [],
         "haproxy_data_services": [],
         "haproxy_stats_bind_address": "10.0.0.52",
         "haproxy_http_request_time_limit": 30,

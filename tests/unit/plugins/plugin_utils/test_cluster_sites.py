@@ -9,8 +9,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _cluster_sites, _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _certificates, _cluster_sites, _variables
+from ansible_collections.siteops.webcluster.tests.certificates import Issued, issue
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import groups, hostvars, topology
+from cryptography.x509 import DNSName
 
 OPTIONS = _variables.all_options()
 SHOP: dict[str, t.Any] = {
@@ -25,6 +27,7 @@ SHOP: dict[str, t.Any] = {
     "fpm_settings": {"pm.max_requests": 5},
 }
 BLOG: dict[str, t.Any] = {"name": "blog", "domains": ["blog.example"]}
+CERTIFICATE, OTHER = issue("shop", names=[DNSName("shop.example"), DNSName("*.shop.example")]), issue("www.example.org")
 PASSWORDS = {"shop": {"mysql": "mysql:s/cret", "redis": "redis&secret"}}
 SITES: dict[str, t.Any] = {"webcluster": {"webcluster_sites": [SHOP, BLOG], "webcluster_site_passwords": PASSWORDS}}
 
@@ -131,6 +134,39 @@ def test_no_secret_of_a_site_is_in_the_topology() -> None:
     assert not [secret for secret in ("api-secret", "s/cret", "s%2Fcret", "redis&secret", "256M") if secret in text]
 
 
+def certified(issued: Issued, **more: t.Any) -> dict[str, dict[str, t.Any]]:
+    return sites({**SHOP, "certificate": {**issued.variables(), **more}}, BLOG)
+
+
+def test_load_balancers_show_the_certificates_of_the_sites_behind_their_own() -> None:
+    own = {"haproxy": {"haproxy_https_certificates": [OTHER.variables()]}}
+    found = topology(None, (), **certified(CERTIFICATE), **own)
+    assert found["errors"] == []
+    assert CERTIFICATE.private_key not in str(found)
+    variables = hostvars(groups(), **certified(CERTIFICATE), **own)
+    shown = {
+        host: _cluster_sites.site_arguments(found, "haproxy_https_certificates", host, variables[host])
+        for host in ("lb", "web1")
+    }
+    assert shown == {"lb": [OTHER.variables(), CERTIFICATE.variables()], "web1": []}
+    [door] = found["doors"]
+    assert door["url"] == "https://10.0.0.52/"
+    names = ["www.example.org", "shop.example", "www.shop.example"]
+    assert [one["name"] for one in door["certificates"]] == names
+
+
+def test_a_certificate_needs_a_load_balancer_and_no_certificate_needs_nothing() -> None:
+    [found] = topology(groups(haproxy=[]), (), **certified(CERTIFICATE))["errors"]
+    assert found.startswith("Site shop: certificate is given, but this inventory has no load balancer to show it: add")
+    assert topology(None, (), **SITES)["doors"][0]["url"] == "http://10.0.0.52/"
+
+
+def test_a_certificate_needs_a_package_on_the_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_certificates, "MISSING", ImportError("No module named 'cryptography'"))
+    [found] = topology(None, (), **certified(CERTIFICATE))["errors"]
+    assert found.startswith("Site shop: certificate needs the Python package cryptography on the controller (No module")
+
+
 def test_what_the_verdict_knows_of_a_site() -> None:
     shop, blog = topology(None, (), **SITES)["sites"]
     assert shop["check"] == {"name": "shop", "host": "shop.example", "path": "/", "status": 200, "text": ""}
@@ -235,6 +271,25 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
             "web2": {"ansible_facts": {"distribution": "Debian", "distribution_major_version": "12"}},
         },
         "Site blog: Debian 12 has no PHP extension nosuch",
+    ),
+}
+
+BAD |= {
+    "certificate of another name": (
+        certified(OTHER),
+        "Site shop: certificate: it is for www.example.org, and not for the site's shop.example, www.shop.example; expected",
+    ),
+    "key of another certificate": (
+        certified(CERTIFICATE, private_key=OTHER.private_key),
+        "Site shop: certificate: private_key is not the key of 'CN=shop': give the one",
+    ),
+    "certificate without key": (
+        sites({**BLOG, "certificate": {"certificate": OTHER.certificate}}),
+        "Site blog: certificate: expected certificate and private_key in it, both PEM texts",
+    ),
+    "wildcard one level too high": (
+        sites({**BLOG, "domains": ["a.b.shop.example", "b.shop.example"], "certificate": CERTIFICATE.variables()}),
+        "and not for the site's a.b.shop.example; expected one for all its domains",
     ),
 }
 
