@@ -18,14 +18,13 @@ SECRETS = {
     name: f"{name.replace('_', '-')}-secret"
     for name in (
         "mysql_replication",
-        "mysql_application",
         "mysql_monitor",
         "redis_replication",
-        "redis_application",
         "redis_monitor",
         "redis_admin",
     )
 }
+DEMO_SECRETS = {key: f"demo-{key}-secret" for key in ("mysql", "redis")}
 ADDRESSES = {
     "lb": "10.0.0.52",
     "web1": "10.0.0.4",
@@ -45,7 +44,10 @@ GROUPS = {
 }
 INVENTORY = {
     "webcluster": {
-        "vars": {name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+        "vars": {
+            **{name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+            "webcluster_site_passwords": {"demo": DEMO_SECRETS},
+        },
         "children": {
             group: {"hosts": {name: {"ansible_host": ADDRESSES[name]} for name in names}}
             for group, names in GROUPS.items()
@@ -53,7 +55,15 @@ INVENTORY = {
     }
 }
 FRESH = {"state": "not_installed", "role": "unknown", "checks": {"reachable": {"value": "not_installed"}}}
-DOOR = {"url": "http://10.0.0.52/", "servers": {"web1": 3, "web2": 3}, "reasons": [], "item": {"id": 7}}
+DEMO = {"ok": True, "problem": "", "status": 200, "own": {"release": "d0d0d0d0d0d0"}}
+DOOR = {
+    "url": "http://10.0.0.52/",
+    "servers": {"web1": 3, "web2": 3},
+    "reasons": [],
+    "item": {"id": 7},
+    "sites": {"demo": DEMO},
+}
+PACKED = {"archives": {"demo": {"release": "d0d0d0d0d0d0", "path": "/cache/demo.tar.gz", "files": 4, "bytes": 1}}}
 
 
 def primary() -> dict[str, Any]:
@@ -73,6 +83,7 @@ def answers(looks: dict[str, dict[str, Any]], verdicts: dict[str, dict[str, Any]
     return [
         Answer("setup", facts()),
         Answer("front_door", DOOR),
+        Answer("site_archive", PACKED),
         *(Answer("replication_status", verdict, name, ("canary",)) for name, verdict in verdicts.items()),
         *(Answer("replication_status", look, name) for name, look in looks.items()),
     ]
@@ -111,18 +122,19 @@ def traces(secret: str) -> list[str]:
     ("host", "wanted"),
     [
         ("lb", set()),
-        ("web1", {"mysql_application", "redis_application", "redis_monitor"}),
-        ("db1", {"mysql_application", "mysql_replication", "mysql_monitor"}),
-        ("db2", {"mysql_application", "mysql_replication", "mysql_monitor"}),
-        ("redis1", {"redis_application", "redis_replication", "redis_monitor", "redis_admin"}),
-        ("redis2", {"redis_application", "redis_replication", "redis_monitor", "redis_admin"}),
+        ("web1", {"demo_mysql", "demo_redis", "redis_monitor"}),
+        ("db1", {"demo_mysql", "mysql_replication", "mysql_monitor"}),
+        ("db2", {"demo_mysql", "mysql_replication", "mysql_monitor"}),
+        ("redis1", {"demo_redis", "redis_replication", "redis_monitor", "redis_admin"}),
+        ("redis2", {"demo_redis", "redis_replication", "redis_monitor", "redis_admin"}),
     ],
 )
 def test_each_host_gets_the_secrets_it_needs_and_no_other(site: Run, host: str, wanted: set[str]) -> None:
     # The front door is looked at from the controller, for whichever host is first.
     told = [call for call in site.calls if call.host == host and call.module != "front_door"]
     text = json.dumps([(call.arguments, call.content) for call in told])
-    assert {name for name, secret in SECRETS.items() if any(trace in text for trace in traces(secret))} == wanted
+    secrets = {**SECRETS, **{f"demo_{key}": secret for key, secret in DEMO_SECRETS.items()}}
+    assert {name for name, secret in secrets.items() if any(trace in text for trace in traces(secret))} == wanted
 
 
 def test_haproxy_asks_redis_as_the_monitor(site: Run) -> None:
@@ -321,7 +333,7 @@ def test_status_asks_redis_as_the_monitor(status: Run) -> None:
 
 
 def test_status_looks_through_the_front_door(status: Run) -> None:
-    [call] = [call for call in status.calls if call.module == "front_door"]
+    [call] = [call for call in status.calls if call.module == "front_door" and call.host == "localhost"]
     assert call.arguments["url"] == "http://10.0.0.52/"
     assert call.arguments["expect_servers"] == ["web1", "web2"]
     assert call.arguments["item_check"] is True

@@ -170,7 +170,7 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
         "has no mysql password for site shop",
     ),
     "application's name": (
-        sites({**SHOP, "database": {"user": "app"}}),
+        sites({**SHOP, "database": {"user": "app"}}, mysql_server_application_databases=["own"]),
         "Site shop: its MySQL user would be app, which belongs to mysql_server_application_user",
     ),
     "server's name": (
@@ -185,13 +185,13 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
         sites({**SHOP, "database": {"name": "sys"}}),
         "Site shop: its database would be sys, which belongs to the server itself",
     ),
-    "demo's schema": (
-        sites({**SHOP, "database": {"name": "demo"}}),
-        "Site shop: its database would be demo, which belongs to mysql_server_application_databases",
+    "inventory's schema": (
+        sites({**SHOP, "database": {"name": "own"}}, mysql_server_application_databases=["own"]),
+        "Site shop: its database would be own, which belongs to mysql_server_application_databases",
     ),
-    "keys of the demo": (
-        sites({**SHOP, "redis": {"prefix": "demo:"}}),
-        "Site shop: its Redis keys begin with demo:, those of redis_server_application_keys with demo:",
+    "inventory's keys": (
+        sites({**SHOP, "redis": {"prefix": "own:"}}, redis_server_application_keys=["own:*"]),
+        "Site shop: its Redis keys begin with own:, those of redis_server_application_keys with own:",
     ),
     "keys within keys": (
         sites(
@@ -201,11 +201,6 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
         ),
         "Site blog: its Redis keys begin with shop:blog:, those of site shop with shop:",
     ),
-    "any name beside the demo": (
-        sites({**BLOG, "domains": ["*"]}),
-        "Site blog has the domain *, but the demo application is there",
-    ),
-    "called demo": (sites({**BLOG, "name": "demo"}), "Site demo is called demo, but the demo application is there"),
     "own directory": (
         {**sites(BLOG), "apache_php": {"apache_php_document_root": "/srv/x"}},
         "Variable apache_php_document_root (web1, web2) is set beside webcluster_sites",
