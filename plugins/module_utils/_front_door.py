@@ -387,7 +387,9 @@ class _Seen:
     data: dict[str, t.Any]
 
 
-def _wait_for(ask: Ask, path: str, text: str, wait: float, clock: Clock, role: str | None = None, host: str = "") -> _Seen:
+def _wait_for(
+    ask: Ask, path: str, text: str, wait: float, clock: Clock, role: str | None = None, host: str = ""
+) -> _Seen:
     """Repeat a question until the item is there, and from a server in this role: the proxies need a moment to see a new replica."""
     start = clock.now()
     while True:

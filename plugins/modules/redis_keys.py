@@ -68,7 +68,9 @@ def main() -> None:
     )
     prefixes = list(dict.fromkeys(module.params["absent"]))
     if "" in prefixes:
-        module.fail_json(msg="absent holds an empty prefix, which all keys begin with; expected one character at least.")
+        module.fail_json(
+            msg="absent holds an empty prefix, which all keys begin with; expected one character at least."
+        )
     login = login_from(module.params)
     removed: dict[str, int] = {}
     try:

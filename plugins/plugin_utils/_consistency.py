@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
     Tiers,
-    members,
     has_own_page,
+    members,
     served_as,
     tiers_of,
 )

@@ -187,7 +187,9 @@ def derived_options(options: Options) -> dict[str, str]:
 def derived_errors(hosts: Mapping[str, Iterable[str]], options: Options) -> list[str]:
     """Variables whose value the playbooks derive: a value of the inventory would be lost without a word."""
     errors = []
-    for name in dict.fromkeys(name for variables in hosts.values() for name in variables if name.startswith(FORMER_DEMO)):
+    for name in dict.fromkeys(
+        name for variables in hosts.values() for name in variables if name.startswith(FORMER_DEMO)
+    ):
         setting = [host for host, variables in hosts.items() if name in variables]
         errors.append(
             f"Variable {name} ({short_list(setting)}) is set, but the demo is an entry of webcluster_sites now; expected none:"

@@ -96,9 +96,7 @@ def site_sources(topology: Topology, hostvars: Hosts, elsewhere: Looks, run: Seq
             found["build"] += (
                 [{"name": name, "command": code["build"], "folder": entry["source"]}] if code["build"] else []
             )
-    others = {
-        host: look.get("others") or [] for host, look in looks_of(topology, hostvars, elsewhere).items()
-    }
+    others = {host: look.get("others") or [] for host, look in looks_of(topology, hostvars, elsewhere).items()}
     found["notes"] += left_notes(others, [gone["name"] for gone in topology["removed"]])
     return found
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import taken_databases, taken_prefixes
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import (
+    taken_databases,
+    taken_prefixes,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import NAME, PREFIX, SCHEMA, Site, home_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
 
@@ -50,7 +53,11 @@ def form_errors(entries: Sequence[t.Any]) -> Iterator[str]:
     for entry in entries:
         values = _values(entry)
         forms = {"name": NAME, "database": SCHEMA, "prefix": PREFIX}
-        if set(values) - set(forms) or "name" not in values or [key for key in values if not forms[key].match(values[key])]:
+        if (
+            set(values) - set(forms)
+            or "name" not in values
+            or [key for key in values if not forms[key].match(values[key])]
+        ):
             yield (
                 f"{OPTION} holds {entry!r}; expected the name of a site such as shop, or {{name: shop, database: shop_db,"
                 " prefix: 'cart:'} where its data had other names: correct it."

@@ -327,6 +327,4 @@ def unmatched(exported: Mapping[str, Any]) -> list[str]:
 
 def answers(template: Json) -> Json:
     """The answers of somebody who leaves every question as it is, in the types that AWX sends."""
-    return {
-        question["variable"]: question["default"] for question in questions_of(template) if "default" in question
-    }
+    return {question["variable"]: question["default"] for question in questions_of(template) if "default" in question}

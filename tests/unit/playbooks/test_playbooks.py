@@ -186,16 +186,20 @@ def test_web_servers_believe_the_load_balancer_and_nobody_else(site: Run) -> Non
         assert re.findall(r"^RemoteIP\w+Proxy (.*)$", config, re.MULTILINE) == [ADDRESSES["lb"]]
 
 
-def test_demo_gets_the_accounts_of_the_application(site: Run) -> None:
-    [config] = [
-        json.loads(files["demo.json"])
-        for files in (arguments.get("secret_files") or {} for arguments in site.of("web1", "file_tree"))
-        if files
-    ]
-    for engine, ports in {"mysql": (3306, 3307), "redis": (6379, 6380)}.items():
-        found = config[engine]
-        assert (found["user"], found["password"]) == ("app", SECRETS[f"{engine}_application"])
-        assert (found["host"], found["write_port"], found["read_port"]) == ("127.0.0.1", *ports)
+def test_without_a_list_of_sites_there_is_the_demo_with_accounts_of_its_own(site: Run) -> None:
+    [packed] = site.one("localhost", "site_archive")["sites"]
+    assert (packed["name"], packed["source"]) == ("demo", str(CHECKOUT.resolve() / "sites/demo"))
+    found = dict(re.findall(r"(?m)^(\w+)='(.*)'$", site.file("web1", "demo.env").content))
+    for kind, engine, ports in (("DB", "mysql", ("3306", "3307")), ("REDIS", "redis", ("6379", "6380"))):
+        assert (found[f"{kind}_USERNAME"], found[f"{kind}_PASSWORD"]) == ("demo", DEMO_SECRETS[engine])
+        assert (found[f"{kind}_HOST"], found[f"{kind}_PORT"], found[f"{kind}_READ_PORT"]) == ("127.0.0.1", *ports)
+    pool = site.file("web1", "php-fpm.conf").content
+    assert "php_admin_value[mysqlnd.net_read_timeout] = 1\n" in pool
+    # It has all names, so that nobody is served anything else.
+    assert "DocumentRoot /srv/webcluster/demo/current/public" in site.file("web1", "apache2.conf").content
+    for host in ("redis1", "redis2"):
+        [rules] = re.findall(r"(?m)^user demo .*$", site.file(host, "webcluster.acl").content)
+        assert rules.endswith(" ~demo:* &demo:* +@all -@dangerous -@scripting -scan -randomkey -client|tracking +role")
 
 
 def test_mysql_accounts_are_open_to_those_who_use_them(site: Run) -> None:
@@ -203,7 +207,8 @@ def test_mysql_accounts_are_open_to_those_who_use_them(site: Run) -> None:
         hosts = {account["name"]: account["hosts"] for account in site.one(host, "mysql_accounts")["accounts"]}
         webs = [ADDRESSES["web1"], ADDRESSES["web2"]]
         assert hosts["replication"] == hosts["monitor"] == [ADDRESSES[other]]
-        assert hosts["app"] == webs
+        assert hosts["demo"] == webs
+        assert "app" not in hosts
         config = json.loads(next(a["files"]["config.json"] for a in site.of(host, "file_tree")))
         assert config["allow"] == webs
 

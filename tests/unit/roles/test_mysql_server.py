@@ -58,7 +58,9 @@ CASES = {
             **USUAL,
             "mysql_server_application_databases": [],
             "mysql_server_application_password": "",
-            "mysql_server_application_accounts": [{"name": "blog", "password": "b", "own_databases": [{"name": "blog"}]}],
+            "mysql_server_application_accounts": [
+                {"name": "blog", "password": "b", "own_databases": [{"name": "blog"}]}
+            ],
         }
     ),
     "adopted": Case(

@@ -75,6 +75,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(tier: RealTier, capsys: pytest.
     assert "READONLY" in run(capsys, replica.port, "shop[1]:")["msg"]
     assert run(capsys, primary.port, "")["msg"].startswith("absent holds an empty prefix, which all keys begin with")
     primary.kill()
-    assert run(capsys, primary.port, "shop[1]:")["msg"].startswith(f"The server at 127.0.0.1:{primary.port} cannot be asked")
+    assert run(capsys, primary.port, "shop[1]:")["msg"].startswith(
+        f"The server at 127.0.0.1:{primary.port} cannot be asked"
+    )
     # The first run of a cluster is looked at before a server is there.
     assert run(capsys, primary.port, "shop[1]:", _ansible_check_mode=True)["changed"] is False

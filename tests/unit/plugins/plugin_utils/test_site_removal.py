@@ -31,7 +31,10 @@ def test_a_name_says_all_and_other_names_can_be_told() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        (removing("blog"), "Site blog is in webcluster_sites and in webcluster_sites_remove; expected it in one of them"),
+        (
+            removing("blog"),
+            "Site blog is in webcluster_sites and in webcluster_sites_remove; expected it in one of them",
+        ),
         (
             removing({"name": "shop", "database": "blog"}),
             "webcluster_sites_remove would remove the database blog, which belongs to site blog; expected one that nobody needs",
@@ -48,9 +51,18 @@ def test_a_name_says_all_and_other_names_can_be_told() -> None:
             removing({"name": "shop", "prefix": "b"}),
             "would remove the Redis keys that begin with b, and those of site blog begin with blog:; expected keys that nobody",
         ),
-        (removing("../x"), "webcluster_sites_remove holds '../x'; expected the name of a site such as shop, or {name: shop,"),
-        (removing({"name": "shop", "redis": {}}), "webcluster_sites_remove holds {'name': 'shop', 'redis': {}}; expected"),
-        (removing({"database": "shop"}), "webcluster_sites_remove holds {'database': 'shop'}; expected the name of a site"),
+        (
+            removing("../x"),
+            "webcluster_sites_remove holds '../x'; expected the name of a site such as shop, or {name: shop,",
+        ),
+        (
+            removing({"name": "shop", "redis": {}}),
+            "webcluster_sites_remove holds {'name': 'shop', 'redis': {}}; expected",
+        ),
+        (
+            removing({"database": "shop"}),
+            "webcluster_sites_remove holds {'database': 'shop'}; expected the name of a site",
+        ),
         (
             {**removing("demo"), "web2": {"webcluster_sites_remove": []}},
             "Variable webcluster_sites_remove differs between lb and web2; expected the same list for the whole cluster",

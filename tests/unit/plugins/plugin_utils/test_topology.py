@@ -186,9 +186,7 @@ def test_without_load_balancer_each_web_server_is_a_front_door() -> None:
         ({}, {"mysql_master": [], "mysql_replica": []}),
     ],
 )
-def test_no_item_is_written_where_the_demo_is_not(
-    changed: dict[str, t.Any], of: dict[str, list[str]]
-) -> None:
+def test_no_item_is_written_where_the_demo_is_not(changed: dict[str, t.Any], of: dict[str, list[str]]) -> None:
     assert topology(groups(**of), **changed)["doors"][0]["item_check"] is False
 
 
