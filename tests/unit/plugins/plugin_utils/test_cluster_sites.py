@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _cluster_sites, _variables
-from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import groups, hostvars, topology
+from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
+    DEMO_PASSWORDS,
+    groups,
+    hostvars,
+    topology,
+)
 
 OPTIONS = _variables.all_options()
 SHOP: dict[str, t.Any] = {
@@ -140,6 +146,24 @@ def test_what_the_verdict_knows_of_a_site() -> None:
 
 
 NO_REDIS = groups(redis_master=[], redis_replica=[])
+
+
+def test_passwords_may_come_as_text_as_a_credential_of_awx_hands_them_over() -> None:
+    option = "mysql_server_application_accounts"
+    assert argument(option, "db1", webcluster_site_passwords=json.dumps(PASSWORDS)) == argument(option, "db1")
+
+
+def test_without_a_list_the_demo_is_handed_over_whole() -> None:
+    found = topology()
+    [demo] = _cluster_sites.site_arguments(found, "apache_php_sites", "web1", hostvars(groups())["web1"])
+    assert (demo["name"], demo["domains"], demo["public"]) == ("demo", ["*"], "public")
+    assert demo["ini_settings"] == {"mysqlnd.net_read_timeout": 1}
+    assert demo["environment"]["DB_PASSWORD"] == DEMO_PASSWORDS["mysql"]
+    [user] = _cluster_sites.site_arguments(found, "redis_server_extra_users", "r1", hostvars(groups())["r1"])
+    assert user["rules"].startswith("~demo:* &demo:* +@all ")
+    assert user["rules"].endswith(" +role")
+
+
 BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
     "other list on a host": (
         {**sites(BLOG), "web2": {"webcluster_sites": []}},
