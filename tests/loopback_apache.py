@@ -18,7 +18,7 @@ from ansible_collections.siteops.webcluster.tests.checkers import need
 from ansible_collections.siteops.webcluster.tests.loopback_haproxy import free_port
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Variables, play_role
 
-USUAL: Variables = {"apache_php_memory_mb": 1024, "apache_php_demo_enabled": False}
+USUAL: Variables = {"apache_php_memory_mb": 1024}
 
 
 class Apache:

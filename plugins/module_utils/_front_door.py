@@ -320,7 +320,13 @@ def _judge_servers(look: Look, expect: Sequence[str]) -> None:
 
 
 def look_at_item(
-    ask: Ask, look: Look, wait: float, clock: Clock, expect_replica: bool = True, token: str | None = None
+    ask: Ask,
+    look: Look,
+    wait: float,
+    clock: Clock,
+    expect_replica: bool = True,
+    token: str | None = None,
+    host: str = "",
 ) -> None:
     """Write one item through the page, then see it in the replica and in Redis."""
     text = f"front door check {token or secrets.token_hex(6)}"
@@ -328,7 +334,7 @@ def look_at_item(
     look.item["replica"] = {"seen": False, "latency_ms": None, "host": None, "role": None}
     look.item["cache"] = {"seen": False, "latency_ms": None}
     try:
-        answer = ask("POST", "/api/items", {"text": text})
+        answer = ask("POST", "/api/items", {"text": text}, host)
     except FrontDoorError as error:
         problem = str(error)
     else:
@@ -346,7 +352,7 @@ def look_at_item(
         )
         return
     path = f"/api/items/{look.item['id']}"
-    seen = _wait_for(ask, f"{path}?from=replica", text, wait, clock, "replica" if expect_replica else None)
+    seen = _wait_for(ask, f"{path}?from=replica", text, wait, clock, "replica" if expect_replica else None, host)
     look.item["replica"].update(
         seen=seen.found, latency_ms=seen.latency_ms, host=seen.data.get("mysql_host"), role=seen.data.get("mysql_role")
     )
@@ -370,8 +376,8 @@ def look_at_item(
             )
         )
     # The first read through the cache fills it, as a visitor's would.
-    filled = _wait_for(ask, f"{path}?from=auto", text, wait, clock)
-    seen = _wait_for(ask, f"{path}?from=cache", text, wait, clock) if filled.found else filled
+    filled = _wait_for(ask, f"{path}?from=auto", text, wait, clock, host=host)
+    seen = _wait_for(ask, f"{path}?from=cache", text, wait, clock, host=host) if filled.found else filled
     look.item["cache"].update(seen=seen.found, latency_ms=seen.latency_ms if seen.found else None)
     if not seen.found:
         look.reasons.append(
@@ -392,12 +398,14 @@ class _Seen:
     data: dict[str, t.Any]
 
 
-def _wait_for(ask: Ask, path: str, text: str, wait: float, clock: Clock, role: str | None = None) -> _Seen:
+def _wait_for(
+    ask: Ask, path: str, text: str, wait: float, clock: Clock, role: str | None = None, host: str = ""
+) -> _Seen:
     """Repeat a question until the item is there, and from a server in this role: the proxies need a moment to see a new replica."""
     start = clock.now()
     while True:
         try:
-            answer = ask("GET", path)
+            answer = ask("GET", path, None, host)
         except FrontDoorError as error:
             problem = str(error)
         else:

@@ -58,6 +58,11 @@ options:
       - This leaves one item in the demo's table, which keeps its newest 100 only. RV(ignore:changed) stays false nevertheless.
     type: bool
     default: false
+  item_host:
+    version_added: 0.3.0
+    description: Host name by which O(item_check) asks; empty for that of O(url).
+    type: str
+    default: ""
   expect_replica:
     description:
       - With O(item_check), whether the read port must lead to a server that refuses writes.
@@ -305,6 +310,7 @@ def main() -> None:
             "attempts": {"type": "int", "default": 30},
             "wait": {"type": "float", "default": 15},
             "item_check": {"type": "bool", "default": False},
+            "item_host": {"type": "str", "default": ""},
             "expect_replica": {"type": "bool", "default": True},
             "sites": {
                 "type": "list",
@@ -350,7 +356,7 @@ def main() -> None:
     look = Look()
     look_at_servers(ask, look, options["expect_servers"], options["attempts"], options["wait"], clock)
     if options["item_check"] and look.servers and not module.check_mode:
-        look_at_item(ask, look, options["wait"], clock, options["expect_replica"])
+        look_at_item(ask, look, options["wait"], clock, options["expect_replica"], host=options["item_host"])
     if look.servers:
         look_at_sites(ask, look, options["sites"], options["own_view"], options["wait"], clock)
 

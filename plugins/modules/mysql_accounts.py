@@ -29,6 +29,12 @@ options:
     type: list
     elements: raw
     default: []
+  absent_databases:
+    description: Names of databases to remove with all that is in them, on the replicas as well. Leave it empty on a replica.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.3.0
   accounts:
     description: Users, each with all its hosts.
     type: list
@@ -164,6 +170,10 @@ EXAMPLES = r"""
   siteops.webcluster.mysql_accounts:
     accounts:
       - name: olduser
+
+- name: Remove a database with its data
+  siteops.webcluster.mysql_accounts:
+    absent_databases: [oldshop]
 """
 
 RETURN = r"""
@@ -173,7 +183,7 @@ flavor:
   returned: when a server answered
   sample: mariadb
 databases:
-  description: Databases that were made or changed.
+  description: Databases that were made, changed or removed.
   type: list
   elements: str
   returned: success
@@ -207,9 +217,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     quote,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import SYSTEM_SCHEMAS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "databases": {"type": "list", "elements": "raw", "default": []},
+    "absent_databases": {"type": "list", "elements": "str", "default": []},
     "accounts": {
         "type": "list",
         "elements": "dict",
@@ -273,6 +285,10 @@ def input_error(params: dict[str, Any]) -> str | None:
     for entry in params["databases"]:
         if error := database_error(entry, names):
             return error
+    for name in params["absent_databases"]:
+        if name in names or name.lower() in SYSTEM_SCHEMAS:
+            what = "is wanted as well" if name in names else "is the server's own"
+            return f"absent_databases: {name!r} {what}, expected one that nobody needs"
     seen = set()
     for user in params["accounts"]:
         name = user["name"]
@@ -353,6 +369,7 @@ def read_plan(client: Client, params: dict[str, Any]) -> tuple[servers.Server, a
         server.is_mariadb, names, wanted, present, grants, known_names(params["names_file"]), params["keep_former"]
     )
     accounts.plan_databases(plan, wanted_schemas, accounts.read_databases(databases))
+    accounts.drop_databases(plan, params["absent_databases"], server.schemas)
     if canary:
         accounts.plan_canary(plan, canary, params["canary_table"], server.schemas, tables)
     if params["remove_insecure"]:

@@ -21,6 +21,10 @@ attributes:
     description: There is nothing to show.
     support: none
 options:
+  folder:
+    description: Folder of all sites; what else lies there is told in RV(others).
+    type: path
+    default: /srv/webcluster
   sites:
     description: The sites.
     type: list
@@ -47,6 +51,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+others:
+  description: Names of sites that have left their folders there, though they are none of O(sites).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 sites:
   description:
     - What there is of each site, by name.
@@ -68,6 +78,7 @@ sites:
 """
 
 import typing as t
+from collections.abc import Collection
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -94,9 +105,15 @@ def look(home: str) -> dict[str, t.Any]:
     }
 
 
+def others(folder: Path, names: Collection[str]) -> list[str]:
+    """Sites that were here once."""
+    return sorted(path.parent.name for path in folder.glob("*/releases") if path.parent.name not in names)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "folder": {"type": "path", "default": "/srv/webcluster"},
             "sites": {
                 "type": "list",
                 "elements": "dict",
@@ -109,7 +126,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    module.exit_json(changed=False, sites={site["name"]: look(site["home"]) for site in module.params["sites"]})
+    found = {site["name"]: look(site["home"]) for site in module.params["sites"]}
+    module.exit_json(changed=False, sites=found, others=others(Path(module.params["folder"]), found))
 
 
 if __name__ == "__main__":

@@ -72,14 +72,15 @@ def own_or(settings: Settings, host: str, option: str, ours: t.Any) -> t.Any:
     return settings.value(host, option) if settings.given(host, option) else ours
 
 
-def demo_is_possible(tiers: Tiers) -> bool:
-    return all(key in tiers["engines"] for key in DEMO_ENGINES)
+def has_own_page(settings: Settings, tiers: Tiers) -> bool:
+    """Whether a web server shows a directory of the user's."""
+    return any(settings.value(member["name"], "apache_php_document_root") for member in tiers["web"])
 
 
-def demo_is_there(settings: Settings, tiers: Tiers, host: str) -> bool:
-    """Whether a web server shows the demo: wanted, possible, and no page of the user's in its place."""
-    wanted = settings.value(host, "apache_php_demo_enabled") and demo_is_possible(tiers)
-    return bool(wanted and not settings.value(host, "apache_php_document_root"))
+def demo_is_possible(settings: Settings, tiers: Tiers) -> bool:
+    """Whether the cluster can show the demo where its inventory lists no sites."""
+    has_all = bool(tiers["web"]) and all(key in tiers["engines"] for key in DEMO_ENGINES)
+    return has_all and not has_own_page(settings, tiers)
 
 
 def served_as(settings: Settings, host: str) -> str:
@@ -167,23 +168,15 @@ def data_ports(settings: Settings, host: str) -> Ports:
 def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str, address: str) -> Arguments:
     # The process of the data proxy, whatever becomes of the databases behind it.
     proxies = [f"{statistics_url(settings, host, address)}livez"] if tiers["engines"] else []
-    arguments: Arguments = {
+    return {
         "apache_php_health_urls": joined(settings, host, "apache_php_health_urls", proxies),
         "apache_php_server_name": served_as(settings, host),
         "apache_php_trusted_proxies": joined(
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
         ),
-        "apache_php_demo_enabled": settings.value(host, "apache_php_demo_enabled") and demo_is_possible(tiers),
         "apache_php_sites": web_sites(sites, data_ports(settings, host)),
         **limits(settings, host, "apache_php"),
     }
-    for key in DEMO_ENGINES:
-        state = tiers["engines"].get(key)
-        user = settings.value(state["primary"]["name"], ENGINES[key].option("application_user")) if state else ""
-        arguments[f"apache_php_demo_{key}_user"] = user
-        for what in ("write_port", "read_port"):
-            arguments[f"apache_php_demo_{key}_{what}"] = settings.value(host, f"webcluster_{key}_{what}")
-    return arguments
 
 
 def proxy_arguments(

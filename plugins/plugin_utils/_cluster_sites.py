@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import OPTION as CERTIFICATES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
@@ -23,10 +25,19 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     home_of,
     read_site,
 )
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, resolve
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
+    COLLECTION,
+    PLAYBOOKS,
+    Settings,
+    read_options,
+    resolve,
+)
 
 OPTION = "webcluster_sites"
 PASSWORDS = "webcluster_site_passwords"
+# The word for the source of the collection's own demo application, and where that lies.
+DEMO = "demo"
+DEMO_CODE = str(COLLECTION / "sites" / DEMO)
 # What may hold secrets, so that it stays where the inventory keeps it until a role needs it.
 SECRET_VALUES = ("environment", "ini_settings", "fpm_settings")
 # What a web server's role takes over as it is.
@@ -96,10 +107,21 @@ class Ports:
     redis_read: int
 
 
-def cluster_sites(settings: Settings, host: str) -> list[Site]:
-    """The sites, as one host of the cluster has them; all have the same."""
+def cluster_sites(settings: Settings, host: str, demo_is_possible: bool) -> list[Site]:
+    """The sites, as one host of the cluster has them; all have the same. Without a list it is the demo, where that can be."""
+    if not settings.given(host, OPTION) and not demo_is_possible:
+        return []
     limits = settings.value(host, "webcluster_request_time_limit"), settings.value(host, "webcluster_upload_limit_mb")
-    return [read_site(values, *limits) for values in settings.value(host, OPTION) or []]
+    return [read_site(_found(values), *limits) for values in settings.value(host, OPTION) or []]
+
+
+def _found(values: Values) -> Values:
+    return {**values, "source": DEMO_CODE} if values.get("source") == DEMO else values
+
+
+def demo_of(sites: Sequence[Site]) -> Site | None:
+    """The site that runs the demo, through which an item is written and read back."""
+    return next((site for site in sites if site.source == DEMO_CODE), None)
 
 
 def repository(name: str, git: Git) -> Repository:
@@ -219,18 +241,27 @@ def site_account(database: Mapping[str, str], password: str) -> Values:
     return {"name": database["user"], "password": password, "own_databases": [own]}
 
 
-def _passwords(variables: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
-    return resolve(variables, PASSWORDS) if PASSWORDS in variables else {}
+def passwords_of(variables: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
+    """The sites' passwords; a credential of AWX hands them over as text."""
+    found: dict[str, dict[str, str]] = check_type_dict(resolve(variables, PASSWORDS)) if PASSWORDS in variables else {}
+    return found
 
 
 def _own(variables: Mapping[str, t.Any], option: str) -> list[t.Any]:
     return resolve(variables, option) if option in variables else []
 
 
+@functools.cache
+def _usual() -> list[Values]:
+    """The list of an inventory that has none."""
+    found: list[Values] = read_options(PLAYBOOKS)[OPTION]["default"]
+    return found
+
+
 def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables: Mapping[str, t.Any]) -> list[Values]:
     """The web server's sites, whole."""
-    passwords = _passwords(variables)
-    said = {values["name"]: values for values in _own(variables, OPTION)}
+    passwords = passwords_of(variables)
+    said = {values["name"]: values for values in (_own(variables, OPTION) if OPTION in variables else _usual())}
     releases = variables.get("webcluster_releases") or {}
     whole = []
     for site, values in zip(plan, ours, strict=True):
@@ -256,7 +287,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
 
 
 def mysql_accounts(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
-    passwords = _passwords(variables)
+    passwords = passwords_of(variables)
     return [
         *_own(variables, "mysql_server_application_accounts"),
         *(site_account(site["database"], passwords[site["name"]]["mysql"]) for site in plan if site["database"]),
@@ -264,7 +295,7 @@ def mysql_accounts(plan: Sequence[PlannedSite], _ours: object, variables: Mappin
 
 
 def redis_users(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
-    passwords = _passwords(variables)
+    passwords = passwords_of(variables)
     return [
         *_own(variables, "redis_server_extra_users"),
         *(site_user(site["redis"], passwords[site["name"]]["redis"]) for site in plan if site["redis"]),

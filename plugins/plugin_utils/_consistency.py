@@ -12,10 +12,12 @@ from collections.abc import Iterator
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
     Tiers,
+    has_own_page,
     members,
     served_as,
     tiers_of,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import is_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
@@ -87,21 +89,6 @@ def reach_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
                 )
 
 
-def demo_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
-    lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
-    option = "apache_php_demo_enabled"
-    wanted = [
-        member["name"]
-        for member in tiers["web"]
-        if settings.given(member["name"], option) and settings.value(member["name"], option)
-    ]
-    if lacking and wanted:
-        yield (
-            f"Variable {option} is true for {short_list(wanted)}, but the demo application needs {' and '.join(lacking)},"
-            " which this inventory does not have: add the hosts, or set it to false."
-        )
-
-
 def name_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
     """The front door knows the web servers by the names that they give themselves."""
     known: dict[str, list[str]] = {}
@@ -164,7 +151,6 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
         *limit_errors(settings, tiers),
         *status_service_errors(settings, tiers),
         *reach_errors(settings, tiers),
-        *demo_errors(settings, tiers),
         *name_errors(settings, tiers),
         *port_errors(settings, tiers),
     ]
@@ -173,13 +159,8 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
 def consistency_notes(settings: Settings, tiers: Tiers) -> list[str]:
     """What is different from the usual cluster, and follows from the inventory."""
     lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
-    plain = [
-        member["name"]
-        for member in tiers["web"]
-        if settings.value(member["name"], "apache_php_demo_enabled")
-        and not settings.value(member["name"], "apache_php_document_root")
-    ]
-    if lacking and plain:
+    plain = [member["name"] for member in tiers["web"] if not settings.given(member["name"], OPTION)]
+    if lacking and plain and not has_own_page(settings, tiers):
         return [
             f"The demo application needs {' and '.join(lacking)}, which this inventory does not have; {short_list(plain)} show"
             " a plain page."

@@ -55,7 +55,6 @@ ENGINES = {
         replica_group="mysql_replica",
         secrets=(
             "mysql_server_replication_password",
-            "mysql_server_application_password",
             "mysql_server_monitor_password",
         ),
         promote="on it: STOP REPLICA; RESET REPLICA ALL; SET GLOBAL read_only = OFF",
@@ -70,7 +69,6 @@ ENGINES = {
         replica_group="redis_replica",
         secrets=(
             "redis_server_replication_password",
-            "redis_server_application_password",
             "redis_server_monitor_password",
             "redis_server_admin_password",
         ),
@@ -95,5 +93,5 @@ LIMITS = {
 }
 # Options that upgrade a role's packages.
 UPGRADES = ("haproxy_upgrade", "apache_php_upgrade")
-# What the demo application cannot do without.
+# What the demo application cannot do without; see its entry in the default of webcluster_sites.
 DEMO_ENGINES = ("mysql", "redis")

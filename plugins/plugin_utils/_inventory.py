@@ -123,6 +123,10 @@ def twin_errors(hosts: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
     return shared_errors(addresses)
 
 
+# Options of releases in which the demo was no site.
+FORMER_DEMO = "apache_php_demo_"
+
+
 def secret_errors(groups: Groups, hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[str]:
     """Secrets that the roles require and the inventory does not give, cannot give, or gives twice."""
     errors = []
@@ -177,15 +181,20 @@ def derived_options(options: Options) -> dict[str, str]:
             derived[engine.option(f"source_{what}")] = f"set {engine.replica_group}_{what}"
         for what in ("user", "password"):
             derived[f"haproxy_{key}_monitor_{what}"] = f"set {engine.option(f'monitor_{what}')}"
-            derived[f"apache_php_demo_{key}_{what}"] = f"set {engine.option(f'application_{what}')}"
-        for what in ("write_port", "read_port"):
-            derived[f"apache_php_demo_{key}_{what}"] = f"set webcluster_{key}_{what}"
     return {name: instead for name, instead in derived.items() if name in options}
 
 
 def derived_errors(hosts: Mapping[str, Iterable[str]], options: Options) -> list[str]:
     """Variables whose value the playbooks derive: a value of the inventory would be lost without a word."""
     errors = []
+    for name in dict.fromkeys(
+        name for variables in hosts.values() for name in variables if name.startswith(FORMER_DEMO)
+    ):
+        setting = [host for host, variables in hosts.items() if name in variables]
+        errors.append(
+            f"Variable {name} ({short_list(setting)}) is set, but the demo is an entry of webcluster_sites now; expected none:"
+            " remove it, and where you want no demo set webcluster_sites to your own list, or to []."
+        )
     for name, instead in derived_options(options).items():
         setting = [host for host, variables in hosts.items() if name in variables]
         if setting:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import Code, PlannedSite
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_removal import left_notes
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     GIT_OWN,
     VERSION_PLACE,
@@ -41,12 +42,17 @@ Exists = Callable[[str], bool]
 LEAD, LEAD_EACH = 4.0, 0.2
 
 
-def known_by_site(topology: Topology, hostvars: Hosts, elsewhere: Looks) -> dict[str, dict[str, Values]]:
-    """What each web server said of each site; `elsewhere` holds those outside of a limited run."""
+def looks_of(topology: Topology, hostvars: Hosts, elsewhere: Looks) -> dict[str, Values]:
+    """What each web server said; `elsewhere` holds those outside of a limited run."""
     looks = {
         member["name"]: hostvars[member["name"]].get("__webcluster_known_releases") or {} for member in topology["web"]
     }
-    looks |= {str(look["item"]): dict(look) for look in elsewhere if "sites" in look}
+    return looks | {str(look["item"]): dict(look) for look in elsewhere if "sites" in look}
+
+
+def known_by_site(topology: Topology, hostvars: Hosts, elsewhere: Looks) -> dict[str, dict[str, Values]]:
+    """What each web server said of each site."""
+    looks = looks_of(topology, hostvars, elsewhere)
     return {
         site["name"]: {
             host: look["sites"][site["name"]]
@@ -106,6 +112,8 @@ def site_sources(topology: Topology, hostvars: Hosts, elsewhere: Looks, run: Seq
                 add_code(found, name, code, version, release=kept["noted"])
         elif code["source"] or code["git"]:
             add_code(found, name, code, version)
+    others = {host: look.get("others") or [] for host, look in looks_of(topology, hostvars, elsewhere).items()}
+    found["notes"] += left_notes(others, [gone["name"] for gone in topology["removed"]])
     return found
 
 

@@ -12,13 +12,12 @@ import typing as t
 from collections.abc import Callable, Iterator, Sequence
 
 from ansible.module_utils.common.yaml import yaml_load
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, demo_is_there
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION, PASSWORDS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION, PASSWORDS, passwords_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificate_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
-    ANY,
     VERSION_PLACE,
     Site,
     source_of,
@@ -27,7 +26,6 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
     ROLES,
     Settings,
-    resolve,
     short_list,
 )
 
@@ -45,18 +43,21 @@ SYSTEM_USERS = (
     "default",
     "webcluster-status",
 )
-DEMO = "demo"
+# What an application besides the sites has; without it there is none.
+DATABASES, KEYS = "mysql_server_application_databases", "redis_server_application_keys"
 
 Exists = Callable[[str], bool]
 
 
 def agreement_errors(settings: Settings, hosts: Sequence[str]) -> Iterator[str]:
     """A site is on all web servers, and known to all others."""
-    first = settings.value(hosts[0], OPTION)
-    others = [host for host in hosts[1:] if settings.value(host, OPTION) != first]
-    if others:
+    for option in (OPTION, "webcluster_sites_remove"):
+        first = settings.value(hosts[0], option)
+        others = [host for host in hosts[1:] if settings.value(host, option) != first]
+        if not others:
+            continue
         yield (
-            f"Variable {OPTION} differs between {hosts[0]} and {short_list(others)}; expected the same list for the whole"
+            f"Variable {option} differs between {hosts[0]} and {short_list(others)}; expected the same list for the whole"
             " cluster: set it in group webcluster."
         )
 
@@ -111,8 +112,7 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
 
 def password_errors(settings: Settings, sites: Sequence[Site], host: str) -> Iterator[str]:
     """Passwords that the sites need and the inventory does not give."""
-    variables = settings.variables(host)
-    given = resolve(variables, PASSWORDS) if PASSWORDS in variables else {}
+    given = passwords_of(settings.variables(host))
     for site in sites:
         for key, wanted in (("mysql", site.database), ("redis", site.redis)):
             value = (given.get(site.name) or {}).get(key)
@@ -137,9 +137,10 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         if key not in tiers["engines"]:
             continue
         engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
+        has_application = settings.value(host, DATABASES if key == "mysql" else KEYS)
         options = [
             option
-            for who in ("application", "monitor", "replication", "admin")
+            for who in (*(["application"] if has_application else []), "monitor", "replication", "admin")
             if (option := engine.option(f"{who}_user")) in settings.options
         ]
         taken = dict.fromkeys(SYSTEM_USERS, "the server itself") | _values(settings, host, options)
@@ -159,14 +160,28 @@ def _names(databases: Sequence[t.Any]) -> list[str]:
     return [entry if isinstance(entry, str) else str(entry.get("name")) for entry in databases]
 
 
+def taken_databases(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> dict[str, str]:
+    """The databases that somebody has, and who."""
+    found = dict.fromkeys(SYSTEM_SCHEMAS, "the server itself")
+    if "mysql" in tiers["engines"]:
+        values = settings.value(tiers["engines"]["mysql"]["primary"]["name"], DATABASES)
+        found |= dict.fromkeys(_names(values), DATABASES)
+    return found | {site.database.name: f"site {site.name}" for site in sites if site.database}
+
+
+def taken_prefixes(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[tuple[str, str]]:
+    """What the keys begin with that somebody has, and who."""
+    found = []
+    if "redis" in tiers["engines"]:
+        values = settings.value(tiers["engines"]["redis"]["primary"]["name"], KEYS) or []
+        found = [(pattern.split("*")[0], KEYS) for pattern in values]
+    return found + [(site.redis.prefix, f"site {site.name}") for site in sites if site.redis]
+
+
 def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
     if "mysql" not in tiers["engines"]:
         return
-    option = "mysql_server_application_databases"
-    host = tiers["engines"]["mysql"]["primary"]["name"]
-    taken = dict.fromkeys(SYSTEM_SCHEMAS, "the server itself") | dict.fromkeys(
-        _names(settings.value(host, option)), option
-    )
+    taken = taken_databases(settings, tiers, ())
     for site in sites:
         if site.database and site.database.name in taken:
             yield (
@@ -181,9 +196,7 @@ def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> It
     """Keys that two of them could reach."""
     if "redis" not in tiers["engines"]:
         return
-    host = tiers["engines"]["redis"]["primary"]["name"]
-    option = "redis_server_application_keys"
-    found = [(pattern.split("*")[0], option) for pattern in settings.value(host, option) or []]
+    found = taken_prefixes(settings, tiers, ())
     for site in sites:
         if site.redis is None:
             continue
@@ -197,23 +210,14 @@ def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> It
         found.append((prefix, f"site {site.name}"))
 
 
-def demo_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
-    """The demo, and a directory of one's own, are at every name that no site has."""
-    hosts = [member["name"] for member in tiers["web"]]
-    own = [host for host in hosts if settings.value(host, "apache_php_document_root")]
-    if own:
+def own_page_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """A directory of one's own would be at every name that no site has."""
+    if has_own_page(settings, tiers):
+        own = [m["name"] for m in tiers["web"] if settings.value(m["name"], "apache_php_document_root")]
         yield (
             f"Variable apache_php_document_root ({short_list(own)}) is set beside {OPTION}; its PHP would run as Apache's own"
             " user, who reads all sites; expected a site for it: move it to the list, and remove the variable."
         )
-    elif any(demo_is_there(settings, tiers, host) for host in hosts):
-        for site in sites:
-            if ANY in site.domains or site.name == DEMO:
-                what = "has the domain *" if ANY in site.domains else "is called demo"
-                yield (
-                    f"Site {site.name} {what}, but the demo application is there; expected one of them: set"
-                    " apache_php_demo_enabled to false in group apache_php, or change the site."
-                )
 
 
 def extension_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
@@ -240,7 +244,7 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
         *account_errors(settings, tiers, sites),
         *database_errors(settings, tiers, sites),
         *prefix_errors(settings, tiers, sites),
-        *demo_errors(settings, tiers, sites),
+        *own_page_errors(settings, tiers),
         *extension_errors(settings, tiers, sites),
         *site_certificate_errors([site.values for site in sites], tiers["load_balancers"]),
     ]

@@ -15,7 +15,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     Arguments,
     Member,
     Tiers,
-    demo_is_there,
+    demo_is_possible,
     role_arguments,
     served_as,
     site_url,
@@ -29,6 +29,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates i
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
     PlannedSite,
     cluster_sites,
+    demo_of,
     planned,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency import (
@@ -47,6 +48,12 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory impo
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import balancer_certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import site_consistency_errors
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_removal import (
+    Removal,
+    removal_errors,
+    removals,
+)
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import Site, asked_as
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options, said_by
 
 
@@ -87,6 +94,8 @@ class Door(t.TypedDict):
     # Empty where a visitor sticks to one of them.
     expect_servers: list[str]
     item_check: bool
+    # The name by which the demo is asked for.
+    item_host: str
     expect_replica: bool
     # A certificate is for a name, so not where it is the address that is asked.
     validate_certs: bool
@@ -104,6 +113,8 @@ class Topology(Tiers):
     waves: list[dict[str, list[str]]]
     arguments: dict[str, Arguments]
     sites: list[PlannedSite]
+    # What may go of sites that were taken out of the list.
+    removed: list[Removal]
     flows: dict[str, list[Flow]]
     servers: list[JudgedServer]
     doors: list[Door]
@@ -193,17 +204,19 @@ def shown_certificates(settings: Settings, balancer: str) -> list[NameOfCertific
     return shown(balancer_certificates(settings, balancer))
 
 
-def doors(settings: Settings, tiers: Tiers) -> list[Door]:
+def doors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[Door]:
     """The load balancers; without one the web servers themselves, or the one address that the inventory gives."""
     web = [member["name"] for member in tiers["web"]]
     mysql = tiers["engines"].get("mysql")
+    demo = demo_of(sites)
 
     def door(name: str, given: str, url: str, behind: Sequence[str], sticky: bool = False) -> Door:
         return {
             "name": name,
             "url": given or url,
             "expect_servers": [] if sticky else [served_as(settings, host) for host in behind],
-            "item_check": all(demo_is_there(settings, tiers, host) for host in behind),
+            "item_check": demo is not None,
+            "item_host": asked_as(demo.domains) if demo else "",
             "expect_replica": bool(mysql and mysql["replicas"]),
             "validate_certs": bool(given),
             "certificates": [],
@@ -289,9 +302,10 @@ def topology(
             "decided_by": decision.decided_by,
             "disputed": bool(decision.errors),
         }
-    sites = cluster_sites(settings, next(iter(hosts))) if hosts else []
+    sites = cluster_sites(settings, next(iter(hosts)), demo_is_possible(settings, tiers)) if hosts else []
     errors += consistency_errors(settings, tiers)
     errors += site_consistency_errors(settings, tiers, list(hosts), sites)
+    errors += removal_errors(settings, tiers, sites, next(iter(hosts))) if hosts else []
     arguments = role_arguments(settings, tiers, sites, addresses)
     errors += flow_errors(settings, tiers, arguments)
     notes += consistency_notes(settings, tiers)
@@ -313,9 +327,10 @@ def topology(
         "waves": [wave(number) for number in range(WAVES)],
         "arguments": arguments,
         "sites": [planned(site) for site in sites],
+        "removed": removals(settings, next(iter(hosts))) if hosts else [],
         "flows": flows(settings, tiers, arguments, addresses),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
-        "doors": doors(settings, tiers),
+        "doors": doors(settings, tiers, sites),
         "own_doors": {server["name"]: url_of("127.0.0.1", server["port"]) for server in tiers["web"]},
         "served_as": {name: served_as(settings, name) for name in web},
         "statistics": [statistics_page(settings, member) for member in tiers["load_balancers"]],

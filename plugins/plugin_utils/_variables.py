@@ -201,10 +201,11 @@ class Settings:
 
     def value(self, host: str, name: str) -> t.Any:
         option = self.options[name]
-        if not self.given(host, name):
+        # A default that has parts is made whole like any other value.
+        if not self.given(host, name) and not (option.get("default") and "options" in option):
             return option.get("default")
         try:
-            value = resolve(self._hosts[host], name)
+            value = resolve(self._hosts[host], name) if self.given(host, name) else option["default"]
             checked = ArgumentSpecValidator({name: dict(option)}).validate({name: value})
             problem = checked.error_messages[0] if checked.error_messages else ""
         except (AnsibleError, UndefinedError) as error:

@@ -33,6 +33,8 @@ USER = "ops"
 FOR_REAL = ("playbooks/site.yml", "playbooks/status.yml")
 # The inventory of this check has no site, so that these are refused by name.
 # Playbooks that need an answer which no default can be: what they are given, and what they must say of it.
+# One secret that holds several.
+SITE_PASSWORDS = "webcluster_site_passwords"
 UNKNOWN_SITE = ({"site": "nosuch", "webcluster_confirm": "go back"}, "Site 'nosuch' is not in webcluster_sites")
 UNKNOWN_HOST = ({"tier": "mysql", "to": "nosuch", "webcluster_confirm": "yes"}, "Give -e to=HOST, one of")
 REFUSED = {
@@ -241,10 +243,10 @@ def refuse_unknown(folder: Path, template: dict[str, Any], injected: Mapping[str
     print(f"{template['name']}: what is not there is refused by name, nothing changed")
 
 
-def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, str]) -> None:
+def run_templates(folder: Path, filled: Mapping[str, Any], given: Mapping[str, str], words: Mapping[str, str]) -> None:
     """Run each template with its survey's answers, and one with an answer of the wrong type."""
     types = {item["name"]: item for item in filled["controller_credential_types"]}
-    injected = data.injected(types["webcluster_secrets"], words, "extra_vars")
+    injected = data.injected(types["webcluster_secrets"], given, "extra_vars")
     for template in filled["controller_templates"]:
         name, check = template["name"], template["playbook"] not in FOR_REAL
         if template["playbook"].startswith(ASK_AZURE):
@@ -276,8 +278,11 @@ def run_templates(folder: Path, filled: Mapping[str, Any], words: Mapping[str, s
 
 def main() -> int:
     values = yaml.safe_load((data.CHECKOUT / "awx/variables.example.yml").read_text(encoding="utf-8"))
-    words = {name: secrets.token_urlsafe(18) for name in values["webcluster_awx_secrets"]}
-    filled = check_data({**values, "webcluster_awx_secrets": words})
+    demo = {key: secrets.token_urlsafe(18) for key in ("mysql", "redis")}
+    given = {name: secrets.token_urlsafe(18) for name in values["webcluster_awx_secrets"] if name != SITE_PASSWORDS}
+    words = {**given, **demo}
+    given[SITE_PASSWORDS] = json.dumps({"demo": demo})
+    filled = check_data({**values, "webcluster_awx_secrets": given})
     lab: str | Path = data.CHECKOUT / "lab/lab"
     with tempfile.TemporaryDirectory(prefix="webcluster-awx-") as name:
         folder = Path(name)
@@ -301,7 +306,7 @@ def main() -> int:
             source = filled["controller_inventory_sources"][0]
             env = {**data.inventory_environment(collections), **data.injected(azure, login, "env")}
             write_inventory(folder, update_inventory(folder, source, int(port_file.read_text()), env))
-            run_templates(folder, filled, {**words, "access_token": loopback_arm.TOKEN})
+            run_templates(folder, filled, given, {**words, "access_token": loopback_arm.TOKEN})
         finally:
             run([*arm, "stop", "--port-file", port_file])
             run([lab, "down", *inventory])

@@ -157,6 +157,12 @@ def reference_errors(data: Json) -> list[str]:
     return errors
 
 
+def questions_of(template: Json) -> list[Json]:
+    """What a template asks before it starts."""
+    found: list[Json] = template["survey"]["spec"] if template["survey_enabled"] else []
+    return found
+
+
 def playbook_errors(data: Json, folder: Path = CHECKOUT / "playbooks") -> list[str]:
     """Playbooks without a template, templates without a playbook, and what a template must say of its playbook."""
     errors = []
@@ -174,7 +180,7 @@ def playbook_errors(data: Json, folder: Path = CHECKOUT / "playbooks") -> list[s
         head = "".join(line for line in present[name].read_text(encoding="utf-8").splitlines() if line.startswith("#"))
         if "Expected downtime:" not in item["description"]:
             errors.append(f"{item['name']}: its description does not tell the expected downtime; take it from {name}.")
-        questions = {question["variable"]: question for question in item["survey"]["spec"]}
+        questions = {question["variable"]: question for question in questions_of(item)}
         asks = questions.get("webcluster_confirm", {})
         if "Destructive:" in head and not (asks.get("required") and "default" not in asks):
             errors.append(
@@ -187,7 +193,7 @@ def survey_errors(data: Json, options: _variables.Options) -> list[str]:
     """Questions whose answers the roles or the playbooks would refuse."""
     errors = []
     for item in data["controller_templates"]:
-        for question in item["survey"]["spec"]:
+        for question in questions_of(item):
             name, kind = question["variable"], question["type"]
             where = f"{item['name']}: the question for {name}"
             if name in OTHER_QUESTIONS:
@@ -321,6 +327,4 @@ def unmatched(exported: Mapping[str, Any]) -> list[str]:
 
 def answers(template: Json) -> Json:
     """The answers of somebody who leaves every question as it is, in the types that AWX sends."""
-    return {
-        question["variable"]: question["default"] for question in template["survey"]["spec"] if "default" in question
-    }
+    return {question["variable"]: question["default"] for question in questions_of(template) if "default" in question}

@@ -68,7 +68,7 @@ class Client:
             text=True,
         )
         if self.process.stdin:
-            self.process.stdin.write(self.lab.secret("mysql_application") + "\n")
+            self.process.stdin.write(self.lab.secret("site_demo_mysql") + "\n")
             self.process.stdin.flush()
         return self
 

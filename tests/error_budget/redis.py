@@ -169,7 +169,7 @@ def events(times: int) -> list[Event]:
 def run(tier: Tier, event: Event, number: int) -> tuple[list[object], list[str]]:
     """Let an event happen under load; return its line of the table, and what exceeds its budget."""
     name = f"{int(time.time())}-{number}"
-    with RedisLoad(tier.lab, tier.web, name, tier.lab.secret("redis_application")) as load:
+    with RedisLoad(tier.lab, tier.web, name, tier.lab.secret("site_demo_redis")) as load:
         time.sleep(BEFORE)
         event.act(tier)
         time.sleep(AFTER)

@@ -137,7 +137,7 @@ class RedisLoad:
     web: str
     name: str
     password: str
-    user: str = "app"
+    user: str = "demo"
     clients: list[Client] = field(default_factory=list)
     _run: subprocess.Popen[str] | None = None
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import re
 import secrets
@@ -17,6 +18,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from .cluster import CHECKOUT, ClusterError, Lab, table
 from .load import Answer, Load, failures
@@ -24,7 +28,7 @@ from .load import Answer, Load, failures
 # What begins when all data servers have the new passwords and no web server has.
 HALF_WAY = "PLAY [Converge one web server]"
 # Each of them logs in once and says whether it was let in.
-AS_APPLICATION = """
+AS_SITE = """
 code = '$in = json_decode(fgets(STDIN), true); try { new PDO("mysql:host={$in[0]}", $in[1], $in[2]); }' \\
     ' catch (PDOException $error) { fwrite(STDERR, $error->getMessage()); exit(1); }'
 done = subprocess.run(["php", "-r", code], input=json.dumps([server, user, password]) + "\\n", capture_output=True, text=True)
@@ -61,6 +65,10 @@ print(json.dumps([str(entry) for entry in entries if entry["reason"] == "auth"])
 REFUSED = re.compile(r"\b1045\b|\b1698\b|WRONGPASS")
 
 
+# The demo, whose users are named in its entry of webcluster_sites.
+SITE = "demo"
+
+
 @dataclass(frozen=True)
 class Login:
     """A user of the cluster: its password is a file beside the inventory, its name an option with a default."""
@@ -71,7 +79,7 @@ class Login:
 
     @property
     def file(self) -> str:
-        return f"{self.engine}_{self.what}"
+        return f"site_{self.what}_{self.engine}" if self.what == SITE else f"{self.engine}_{self.what}"
 
     @property
     def option(self) -> str:
@@ -85,7 +93,7 @@ class Login:
         for server in members:
             others = [member for member in members if member != server]
             program, host = {
-                ("mysql", "application"): (AS_APPLICATION, groups["apache_php"][0]),
+                ("mysql", SITE): (AS_SITE, groups["apache_php"][0]),
                 ("redis", self.what): (ON_REDIS, server),
             }.get((self.engine, self.what), (AS_MEMBER, others[0]))
             let_in, said = lab.run_python(host, program, server=addresses[server], user=name, password=password)
@@ -98,8 +106,8 @@ class Login:
 
 
 LOGINS = [
-    Login("mysql", "application", "app"),
-    Login("redis", "application", "app"),
+    Login("mysql", SITE, "demo"),
+    Login("redis", SITE, "demo"),
     Login("mysql", "monitor", "monitor"),
     Login("redis", "monitor", "monitor"),
     Login("mysql", "replication", "replication"),
@@ -218,8 +226,22 @@ def rotate_passwords(lab: Lab, logins: Sequence[Login], interrupted: bool = Fals
     ]
 
 
+def named(names: Mapping[Login, str]) -> dict[str, Any]:
+    """The variables that give users these names."""
+    specs = yaml.safe_load((CHECKOUT / "playbooks/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    sites = copy.deepcopy(specs["argument_specs"]["main"]["options"]["webcluster_sites"]["default"])
+    found: dict[str, Any] = {}
+    for login, name in names.items():
+        if login.what == SITE:
+            sites[0][{"mysql": "database", "redis": "redis"}[login.engine]]["user"] = name
+            found["webcluster_sites"] = sites
+        elif name != login.usual_name:
+            found[login.option] = name
+    return found
+
+
 def rotate_names(lab: Lab, names: Mapping[Login, str], former: Mapping[Login, str]) -> list[Line]:
-    variables = {login.option: name for login, name in names.items() if name != login.usual_name}
+    variables = named(names)
     answers, refused = under_load(lab, lambda: lab.converge(variables=variables))
     again = changes(lab.converge(variables=variables))
     return [
@@ -236,7 +258,7 @@ def rotate_names(lab: Lab, names: Mapping[Login, str], former: Mapping[Login, st
 
 
 def rotate_all(lab: Lab) -> Iterator[Line]:
-    for what in ("application", "monitor", "replication", "admin"):
+    for what in (SITE, "monitor", "replication", "admin"):
         yield from rotate_passwords(lab, [login for login in LOGINS if login.what == what])
     yield from rotate_passwords(lab, LOGINS, interrupted=True)
     usual = {login: login.usual_name for login in LOGINS}

@@ -21,7 +21,7 @@ for ($number = 1, $begin = microtime(true); ; $number++) {
         if (!isset($open)) {
             $link->options(MYSQLI_OPT_CONNECT_TIMEOUT, 3);
             $link->options(MYSQLI_OPT_READ_TIMEOUT, 5);
-            $link->real_connect('127.0.0.1', 'app', $password, 'demo', (int) $port);
+            $link->real_connect('127.0.0.1', 'demo', $password, 'demo', (int) $port);
             $open = true;
         }
         if ($kind === 'write') {

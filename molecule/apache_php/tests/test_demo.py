@@ -1,11 +1,12 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo application on the first web server, which has a database, a cache, and has been fed mistakes."""
+"""The demo application as a site of the first web server, which has a database, a cache, and has been fed mistakes."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -129,18 +130,21 @@ def test_real_address_comes_from_the_trusted_proxy_only(host: Host, ask: Ask) ->
 
 
 def test_password_is_for_php_only_and_out_of_the_web(host: Host) -> None:
-    config = host.file("/etc/webcluster/demo.json")
-    assert (config.user, config.group, config.mode) == ("root", "www-data", 0o640)
-    assert host.file("/etc/webcluster").mode == 0o750
+    config = host.file("/etc/webcluster-sites/demo.env")
+    assert (config.user, config.group, config.mode) == ("root", "site-demo", 0o640)
     assert "redis-demo-secret" in config.content_string
+    version = "8.2" if host.system_info.release.startswith("12") else "8.4"
+    pools = f"/etc/php/{version}/fpm/php-fpm.conf"
+    assert host.file(pools).mode == 0o640
     # In brackets, because sudo writes this very command into the journal.
-    assert host.run("grep -rl redis-demo-secre[t] /var/www /etc/apache2 /etc/php /var/log /run").stdout == ""
-    assert host.run("su -s /bin/sh nobody -c 'cat /etc/webcluster/demo.json'").failed
+    found = host.run("grep -rl redis-demo-secre[t] /var/www /srv /etc/apache2 /etc/php /var/log /run")
+    assert found.stdout.split() == [pools]
+    assert host.run("su -s /bin/sh www-data -c 'cat /etc/webcluster-sites/demo.env'").failed
 
 
 def test_php_cannot_read_other_files_or_start_programs(host: Host, ask: Ask) -> None:
     # A page of an attacker, for a moment.
-    page = "/var/www/webcluster/demo/public/probe.php"
+    page = "/srv/webcluster/demo/current/public/probe.php"
     program = "<?php var_dump(@file_get_contents('/etc/passwd'), function_exists('exec'), function_exists('phpinfo'));"
     host.check_output("printf %%s %s > %s", program, page)
     try:
@@ -170,7 +174,9 @@ def test_page_works_without_the_cache_and_answers_in_time_when_a_server_hangs(ho
     try:
         assert ask("/?hanging").status == 503
         # The load balancer waits three seconds.
-        microseconds = int(host.check_output("tail -1 /var/log/apache2/access.log").rpartition("us=")[2])
+        found = re.search(r" us=(\d+)", host.check_output("tail -1 /var/log/apache2/access.log"))
+        assert found
+        microseconds = int(found[1])
         assert microseconds < 2_800_000
         host.check_output("pkill -CONT -x mariadbd")
         answer = ask("/")
@@ -188,7 +194,7 @@ def test_wrong_password_is_named_and_not_shown(host: Host, ask: Ask) -> None:
         assert answer.status == 503
         assert json.loads(answer.text)["error"] == "MySQL (read) refused the application's account."
     finally:
-        secret = json.loads(host.file("/etc/webcluster/demo.json").content_string)["mysql"]["password"]
-        literal = secret.replace("\\", "\\\\").replace("'", "''")
+        program = '. /etc/webcluster-sites/demo.env && printf %s "$DB_PASSWORD"'
+        literal = host.check_output("sh -c %s", program).replace("\\", "\\\\").replace("'", "''")
         host.check_output("mariadb -e %s", f"ALTER USER app@localhost IDENTIFIED BY '{literal}'")
     assert ask("/api/status").status == 200

@@ -40,7 +40,7 @@ echo strlen((string) file_get_contents('php://input')), ' ', error_reporting() &
 @pytest.fixture(scope="module", autouse=True)
 def page(host: Host) -> Iterator[None]:
     """A page of the test's own."""
-    path = "/var/www/webcluster/demo/public/limits.php"
+    path = "/srv/webcluster/demo/current/public/limits.php"
     host.check_output("printf %%s %s > %s", PAGE, path)
     yield
     host.check_output("rm -f %s", path)
@@ -83,7 +83,7 @@ def test_b6_forty_slow_clients_take_no_php_process(begin: bytes, expected: dict[
 def limited(host: Host) -> Iterator[None]:
     code, output = converge("apache_php", LIMITS, ONE)
     assert code == 0, output
-    host.check_output("printf %%s %s > /var/www/webcluster/demo/public/limits.php", PAGE)
+    host.check_output("printf %%s %s > /srv/webcluster/demo/current/public/limits.php", PAGE)
     yield
     code, output = converge("apache_php", None, ONE)
     assert code == 0, output
@@ -107,7 +107,7 @@ def test_e4_the_limit_of_a_body_holds_and_harms_nobody_else(host: Host) -> None:
 
 @pytest.mark.usefixtures("limited")
 def test_b7_a_page_may_take_as_long_as_the_setting_says_and_b6_health_tells_that_nobody_is_answered(host: Host) -> None:
-    processes = len(host.check_output("pgrep --full '[p]hp-fpm: pool www'").splitlines())
+    processes = len(host.check_output("pgrep --full '[p]hp-fpm: pool site-demo'").splitlines())
     with concurrent.futures.ThreadPoolExecutor(processes) as pool:
         waits = [32] * (processes - 1) + [60]
         answers = [pool.submit(request, f"/limits.php?wait={wait}") for wait in waits]

@@ -15,9 +15,7 @@ from ansible_collections.siteops.webcluster.molecule.utils.converging import cha
 from testinfra.host import Host
 
 Ask = Callable[..., Any]
-WITHOUT_DEMO = {"apache_php_demo_enabled": False, "apache_php_demo_mysql_password": ""}
 OWN = {
-    **WITHOUT_DEMO,
     "apache_php_document_root": "/srv/shop/public",
     "apache_php_extra_packages": ["php-intl"],
     "apache_php_extra_modules": ["rewrite", "proxy_balancer"],
@@ -38,7 +36,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     code, output = converge("apache_php", OWN, "--limit=moleculeweb2")
     assert code == 0, output
     yield second
-    code, output = converge("apache_php", WITHOUT_DEMO, "--limit=moleculeweb2")
+    code, output = converge("apache_php", None, "--limit=moleculeweb2")
     assert code == 0, output
 
 

@@ -19,7 +19,7 @@ OTHERS = {
     "apache_php_extra_config": "Header always set X-Read yes",
     "apache_php_ini_settings": {"expose_php": True},
 }
-# The second web server has been left without the demo.
+# The second web server has no site.
 ONE = "--limit=moleculeweb1"
 
 

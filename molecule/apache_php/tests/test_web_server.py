@@ -1,7 +1,7 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds on every web server, with the demo and without it."""
+"""What holds on every web server, with a site and without one."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_sizes_follow_memory_and_cores(host: Host, fpm: str) -> None:
     cores = int(host.check_output("nproc"))
     children = min(14, max(4 * cores, 4))
     running = host.check_output("ps -C %s -o args=", f"php-fpm{fpm[3:6]}").splitlines()
-    assert sum("pool www" in line for line in running) == children
+    assert sum("pool site-demo" in line for line in running) == children
     assert sum("pool health" in line for line in running) == 1
 
 
 def test_php_listens_on_sockets_for_apache_only(host: Host, fpm: str) -> None:
-    for name in (fpm, f"{fpm}-health"):
+    for name in (f"{fpm}-site-demo", f"{fpm}-health"):
         socket = host.file(f"/run/php/{name}.sock")
         assert socket.is_socket
         assert (socket.user, socket.group, socket.mode) == ("www-data", "www-data", 0o660)
@@ -136,4 +136,7 @@ def test_logs_are_rotated(host: Host) -> None:
 
 
 def test_pages_belong_to_root(host: Host) -> None:
-    assert host.check_output("find /var/www/webcluster ! -user root -o -perm /022 ! -type l") == ""
+    assert (
+        host.check_output("find /var/www/webcluster /srv/webcluster/demo/releases ! -user root -o -perm /022 ! -type l")
+        == ""
+    )

@@ -86,12 +86,12 @@ def test_status_names_a_web_server_that_is_down() -> None:
 
 
 def test_status_names_an_item_that_cannot_be_written() -> None:
-    account = "for a in $(sudo mariadb -Ne \"SELECT Host FROM mysql.user WHERE User='app'\"); do sudo mariadb -e"
-    subprocess.run([*SSH, "sitemysql1", f"{account} \"ALTER USER app@'$a' ACCOUNT LOCK\"; done"], check=True)
+    account = "for a in $(sudo mariadb -Ne \"SELECT Host FROM mysql.user WHERE User='demo'\"); do sudo mariadb -e"
+    subprocess.run([*SSH, "sitemysql1", f"{account} \"ALTER USER demo@'$a' ACCOUNT LOCK\"; done"], check=True)
     try:
         code, output = status()
     finally:
-        subprocess.run([*SSH, "sitemysql1", f"{account} \"ALTER USER app@'$a' ACCOUNT UNLOCK\"; done"], check=True)
+        subprocess.run([*SSH, "sitemysql1", f"{account} \"ALTER USER demo@'$a' ACCOUNT UNLOCK\"; done"], check=True)
     assert code == 1
     assert "sitelb: No item could be written through the page: status 503" in output
 

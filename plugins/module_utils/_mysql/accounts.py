@@ -413,6 +413,13 @@ def plan_databases(plan: Plan, wanted: Iterable[Database], present: Mapping[str,
         plan.after[f"database {want.name}"] = want.words
 
 
+def drop_databases(plan: Plan, names: Iterable[str], schemas: Iterable[str]) -> None:
+    """Remove databases with all that is in them."""
+    for name in (name for name in dict.fromkeys(names) if name in set(schemas)):
+        plan.logged.append(f"DROP DATABASE {quote_name(name)}")
+        plan.before[f"database {name}"] = "present"
+
+
 def plan_canary(plan: Plan, schema: str, table: str, schemas: Iterable[str], tables: Rows) -> None:
     """Make what replication_status writes its canary to."""
     if schema not in set(schemas):

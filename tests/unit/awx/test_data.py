@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _engines, _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _cluster_sites, _engines, _variables
 from ansible_collections.siteops.webcluster.tests.awx import data
 
 DATA = data.load()
@@ -158,7 +158,7 @@ def test_a_job_gets_the_credential_as_environment_and_variables() -> None:
 
 
 def test_the_credential_type_holds_every_secret_that_the_roles_require() -> None:
-    required = {name for engine in _engines.ENGINES.values() for name in engine.secrets}
+    required = {name for engine in _engines.ENGINES.values() for name in engine.secrets} | {_cluster_sites.PASSWORDS}
     assert set(named(FILLED["controller_credential_types"], "webcluster_secrets")["inputs"]["required"]) == required
     assert set(VALUES["webcluster_awx_secrets"]) == required
 
@@ -167,7 +167,6 @@ def test_the_survey_is_answered_in_awx_types() -> None:
     assert data.answers(named(FILLED["controller_templates"], "webcluster_site")) == {
         "haproxy_http_balance": "leastconn",
         "webcluster_request_time_limit": 30,
-        "apache_php_demo_enabled": "true",
     }
 
 

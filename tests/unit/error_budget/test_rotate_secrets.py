@@ -17,8 +17,10 @@ from tests.error_budget.rotate_secrets import (
     CHECKOUT,
     HALF_WAY,
     LOGINS,
+    SITE,
     Line,
     changes,
+    named,
 )
 
 GOOD = Line("redis admin password", [Answer("read", 0.0, 0.1, 200)], [], True, True, 0)
@@ -47,12 +49,22 @@ def test_b3_the_recap_s_changes_are_counted() -> None:
 
 def test_b3_every_secret_of_the_cluster_is_changed() -> None:
     secrets = {name for engine in ENGINES.values() for name in engine.secrets}
-    assert {f"{login.engine}_server_{login.what}_password" for login in LOGINS} == secrets
-    for login in LOGINS:
+    own = [login for login in LOGINS if login.what != SITE]
+    assert {f"{login.engine}_server_{login.what}_password" for login in own} == secrets
+    assert {login.file for login in LOGINS if login.what == SITE} == {"site_demo_mysql", "site_demo_redis"}
+    for login in own:
         role = CHECKOUT / "roles" / f"{login.engine}_server"
         assert (
             yaml.safe_load((role / "defaults/main.yml").read_text(encoding="utf-8"))[login.option] == login.usual_name
         )
+
+
+def test_b3_every_user_of_the_cluster_gets_another_name() -> None:
+    variables = named({login: f"{login.usual_name}2" for login in LOGINS})
+    [demo] = variables.pop("webcluster_sites")
+    assert (demo["name"], demo["source"]) == ("demo", "demo")
+    assert (demo["database"]["user"], demo["redis"]["user"]) == ("demo2", "demo2")
+    assert variables == {login.option: f"{login.usual_name}2" for login in LOGINS if login.what != SITE}
 
 
 def test_b3_the_interrupted_run_ends_between_the_data_and_the_web_servers() -> None:

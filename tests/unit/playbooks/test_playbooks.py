@@ -18,14 +18,13 @@ SECRETS = {
     name: f"{name.replace('_', '-')}-secret"
     for name in (
         "mysql_replication",
-        "mysql_application",
         "mysql_monitor",
         "redis_replication",
-        "redis_application",
         "redis_monitor",
         "redis_admin",
     )
 }
+DEMO_SECRETS = {key: f"demo-{key}-secret" for key in ("mysql", "redis")}
 ADDRESSES = {
     "lb": "10.0.0.52",
     "web1": "10.0.0.4",
@@ -45,7 +44,10 @@ GROUPS = {
 }
 INVENTORY = {
     "webcluster": {
-        "vars": {name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+        "vars": {
+            **{name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+            "webcluster_site_passwords": {"demo": DEMO_SECRETS},
+        },
         "children": {
             group: {"hosts": {name: {"ansible_host": ADDRESSES[name]} for name in names}}
             for group, names in GROUPS.items()
@@ -53,7 +55,15 @@ INVENTORY = {
     }
 }
 FRESH = {"state": "not_installed", "role": "unknown", "checks": {"reachable": {"value": "not_installed"}}}
-DOOR = {"url": "http://10.0.0.52/", "servers": {"web1": 3, "web2": 3}, "reasons": [], "item": {"id": 7}}
+DEMO = {"ok": True, "problem": "", "status": 200, "own": {"release": "d0d0d0d0d0d0"}}
+DOOR = {
+    "url": "http://10.0.0.52/",
+    "servers": {"web1": 3, "web2": 3},
+    "reasons": [],
+    "item": {"id": 7},
+    "sites": {"demo": DEMO},
+}
+PACKED = {"archives": {"demo": {"release": "d0d0d0d0d0d0", "path": "/cache/demo.tar.gz", "files": 4, "bytes": 1}}}
 
 
 def primary() -> dict[str, Any]:
@@ -73,6 +83,7 @@ def answers(looks: dict[str, dict[str, Any]], verdicts: dict[str, dict[str, Any]
     return [
         Answer("setup", facts()),
         Answer("front_door", DOOR),
+        Answer("site_archive", PACKED),
         *(Answer("replication_status", verdict, name, ("canary",)) for name, verdict in verdicts.items()),
         *(Answer("replication_status", look, name) for name, look in looks.items()),
     ]
@@ -111,18 +122,19 @@ def traces(secret: str) -> list[str]:
     ("host", "wanted"),
     [
         ("lb", set()),
-        ("web1", {"mysql_application", "redis_application", "redis_monitor"}),
-        ("db1", {"mysql_application", "mysql_replication", "mysql_monitor"}),
-        ("db2", {"mysql_application", "mysql_replication", "mysql_monitor"}),
-        ("redis1", {"redis_application", "redis_replication", "redis_monitor", "redis_admin"}),
-        ("redis2", {"redis_application", "redis_replication", "redis_monitor", "redis_admin"}),
+        ("web1", {"demo_mysql", "demo_redis", "redis_monitor"}),
+        ("db1", {"demo_mysql", "mysql_replication", "mysql_monitor"}),
+        ("db2", {"demo_mysql", "mysql_replication", "mysql_monitor"}),
+        ("redis1", {"demo_redis", "redis_replication", "redis_monitor", "redis_admin"}),
+        ("redis2", {"demo_redis", "redis_replication", "redis_monitor", "redis_admin"}),
     ],
 )
 def test_each_host_gets_the_secrets_it_needs_and_no_other(site: Run, host: str, wanted: set[str]) -> None:
     # The front door is looked at from the controller, for whichever host is first.
     told = [call for call in site.calls if call.host == host and call.module != "front_door"]
     text = json.dumps([(call.arguments, call.content) for call in told])
-    assert {name for name, secret in SECRETS.items() if any(trace in text for trace in traces(secret))} == wanted
+    secrets = {**SECRETS, **{f"demo_{key}": secret for key, secret in DEMO_SECRETS.items()}}
+    assert {name for name, secret in secrets.items() if any(trace in text for trace in traces(secret))} == wanted
 
 
 def test_haproxy_asks_redis_as_the_monitor(site: Run) -> None:
@@ -174,16 +186,20 @@ def test_web_servers_believe_the_load_balancer_and_nobody_else(site: Run) -> Non
         assert re.findall(r"^RemoteIP\w+Proxy (.*)$", config, re.MULTILINE) == [ADDRESSES["lb"]]
 
 
-def test_demo_gets_the_accounts_of_the_application(site: Run) -> None:
-    [config] = [
-        json.loads(files["demo.json"])
-        for files in (arguments.get("secret_files") or {} for arguments in site.of("web1", "file_tree"))
-        if files
-    ]
-    for engine, ports in {"mysql": (3306, 3307), "redis": (6379, 6380)}.items():
-        found = config[engine]
-        assert (found["user"], found["password"]) == ("app", SECRETS[f"{engine}_application"])
-        assert (found["host"], found["write_port"], found["read_port"]) == ("127.0.0.1", *ports)
+def test_without_a_list_of_sites_there_is_the_demo_with_accounts_of_its_own(site: Run) -> None:
+    [packed] = site.one("localhost", "site_archive")["sites"]
+    assert (packed["name"], packed["source"]) == ("demo", str(CHECKOUT.resolve() / "sites/demo"))
+    found = dict(re.findall(r"(?m)^(\w+)='(.*)'$", site.file("web1", "demo.env").content))
+    for kind, engine, ports in (("DB", "mysql", ("3306", "3307")), ("REDIS", "redis", ("6379", "6380"))):
+        assert (found[f"{kind}_USERNAME"], found[f"{kind}_PASSWORD"]) == ("demo", DEMO_SECRETS[engine])
+        assert (found[f"{kind}_HOST"], found[f"{kind}_PORT"], found[f"{kind}_READ_PORT"]) == ("127.0.0.1", *ports)
+    pool = site.file("web1", "php-fpm.conf").content
+    assert "php_admin_value[mysqlnd.net_read_timeout] = 1\n" in pool
+    # It has all names, so that nobody is served anything else.
+    assert "DocumentRoot /srv/webcluster/demo/current/public" in site.file("web1", "apache2.conf").content
+    for host in ("redis1", "redis2"):
+        [rules] = re.findall(r"(?m)^user demo .*$", site.file(host, "webcluster.acl").content)
+        assert rules.endswith(" ~demo:* &demo:* +@all -@dangerous -@scripting -scan -randomkey -client|tracking +role")
 
 
 def test_mysql_accounts_are_open_to_those_who_use_them(site: Run) -> None:
@@ -191,7 +207,8 @@ def test_mysql_accounts_are_open_to_those_who_use_them(site: Run) -> None:
         hosts = {account["name"]: account["hosts"] for account in site.one(host, "mysql_accounts")["accounts"]}
         webs = [ADDRESSES["web1"], ADDRESSES["web2"]]
         assert hosts["replication"] == hosts["monitor"] == [ADDRESSES[other]]
-        assert hosts["app"] == webs
+        assert hosts["demo"] == webs
+        assert "app" not in hosts
         config = json.loads(next(a["files"]["config.json"] for a in site.of(host, "file_tree")))
         assert config["allow"] == webs
 
@@ -321,7 +338,7 @@ def test_status_asks_redis_as_the_monitor(status: Run) -> None:
 
 
 def test_status_looks_through_the_front_door(status: Run) -> None:
-    [call] = [call for call in status.calls if call.module == "front_door"]
+    [call] = [call for call in status.calls if call.module == "front_door" and call.host == "localhost"]
     assert call.arguments["url"] == "http://10.0.0.52/"
     assert call.arguments["expect_servers"] == ["web1", "web2"]
     assert call.arguments["item_check"] is True

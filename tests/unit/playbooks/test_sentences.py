@@ -122,7 +122,7 @@ class Vaulted(str):
 yaml.SafeDumper.add_representer(Vaulted, lambda dumper, text: dumper.represent_scalar("!vault", str(text), style="|"))
 
 
-@pytest.mark.parametrize("name", ["mysql_server_application_password", "ansible_become_password"])
+@pytest.mark.parametrize("name", ["mysql_server_monitor_password", "ansible_become_password"])
 def test_f_an_inline_vault_without_its_password_is_named(name: str, tmp_path: Path) -> None:
     locked = Vaulted(VaultLib([("default", VaultSecret(b"key"))]).encrypt("secret").decode())
     run, said = played("site.yml", inventory(**{name: locked}), tmp_path)

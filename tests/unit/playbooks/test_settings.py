@@ -23,11 +23,16 @@ from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks 
     replica,
 )
 
+SHOP: dict[str, Any] = {
+    "mysql_server_application_user": "shop",
+    "mysql_server_application_password": "shop-secret",
+    "mysql_server_application_databases": ["shop"],
+}
 SET: dict[str, dict[str, Any]] = {
     "redis_master": {"redis_server_monitor_user": "watch", "redis_server_port": 6400},
     "redis_replica": {"redis_server_monitor_user": "watch"},
-    "mysql_master": {"mysql_server_application_user": "shop", "mysql_server_application_hosts": ["10.9.9.9"]},
-    "mysql_replica": {"mysql_server_application_user": "shop"},
+    "mysql_master": {**SHOP, "mysql_server_application_hosts": ["10.9.9.9"]},
+    "mysql_replica": SHOP,
     "apache_php": {"webcluster_mysql_write_port": 13306, "apache_php_trusted_proxies": ["10.9.9.8"]},
     "haproxy": {"haproxy_stats_bind_address": "10.9.9.7"},
 }
@@ -85,7 +90,8 @@ def test_what_the_inventory_adds_is_kept(site: Run) -> None:
 
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/status.yml"])
 def test_a_demo_that_is_switched_off_is_not_looked_for(playbook: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    off = inventory({"apache_php": {"apache_php_demo_enabled": False}})
+    off: dict[str, Any] = copy.deepcopy(INVENTORY)
+    off["webcluster"]["vars"]["webcluster_sites"] = []
     folder = tmp_path_factory.mktemp("off")
     run = run_playbook(CHECKOUT / playbook, off, answers(HEALTHY, HEALTHY), folder, "--tags", "apache_php")
     assert run.code == 0, run.output

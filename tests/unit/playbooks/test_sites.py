@@ -86,8 +86,9 @@ def test_the_database_and_the_account_are_for_the_site_alone(site: Run) -> None:
     [account] = [entry for entry in accounts["accounts"] if entry["name"] == "shop"]
     assert (account["password"], account["hosts"]) == ("shop-mysql-secret", ["10.0.0.4", "10.0.0.5"])
     assert [grant["databases"] for grant in account["grants"]] == [["shop"]]
-    [demo] = [entry for entry in accounts["accounts"] if entry["name"] == "app"]
-    assert [grant["databases"] for grant in demo["grants"]] == [["demo"]]
+    # A list of one's own has no demo.
+    assert not [entry for entry in accounts["accounts"] if entry["name"] in ("app", "demo")]
+    assert "demo" not in str(accounts["databases"])
 
 
 def test_the_redis_user_has_its_own_keys_only(site: Run) -> None:
@@ -147,6 +148,61 @@ def test_a_site_that_answers_404_is_not_healthy(tmp_path: Path) -> None:
     assert run.code != 0
     text = " ".join(run.output.split())
     assert "blog: not serving, / answers 404, expected 200 (through lb, on web1, on web2)." in text
+
+
+LEFT = {
+    "sites": {
+        "blog": {"live": "", "noted": "", "version": "", "before": [], "releases": [], "released": {}, "there": True}
+    }
+}
+
+
+def removing(folder: Path, *options: str) -> Run:
+    """The demo has left the list and may go, the shop has left it only."""
+    told_left = [
+        Answer("site_release_info", {**LEFT, "others": ["demo", "shop"]}),
+        *told()[1:2],
+        *answers(HEALTHY, HEALTHY),
+    ]
+    given = inventory(BLOG, webcluster_sites_remove=["demo"])
+    run = run_playbook(CHECKOUT / "site.yml", given, told_left, folder, *options)
+    assert run.code == 0, run.output
+    return run
+
+
+def test_what_a_site_left_goes_at_the_end_and_only_after_asking(tmp_path: Path) -> None:
+    run = removing(tmp_path)
+    gone = [(call.host, call.module, call.arguments) for call in run.calls]
+    first = min(number for number, (_host, module, _arguments) in enumerate(gone) if module == "redis_keys")
+    assert first > max(
+        number for number, (_host, module, _arguments) in enumerate(gone) if module == "configured_service"
+    )
+    assert [host for host, _module, arguments in gone if arguments.get("absent_databases") == ["demo"]] == ["db1"]
+    [(host, keys)] = [(host, arguments) for host, module, arguments in gone if module == "redis_keys"]
+    assert (host, keys["absent"], keys["login_user"]) == ("redis1", ["demo:"], "admin")
+    for module, name, value in (
+        ("file", "path", "/srv/webcluster/demo"),
+        ("user", "name", "site-demo"),
+        ("group", "name", "web-demo"),
+    ):
+        found = [
+            host
+            for host, called, arguments in gone
+            if called == module and (arguments.get(name), arguments.get("state")) == (value, "absent")
+        ]
+        assert sorted(found) == ["web1", "web2"]
+    text = " ".join(run.output.split())
+    assert "Site shop is not in webcluster_sites. What cannot be made again stays: /srv/webcluster/shop" in text
+    assert "Site demo is not" not in text
+
+
+def test_what_a_site_left_stays_in_a_run_that_leaves_out_a_host(tmp_path: Path) -> None:
+    run = removing(tmp_path, "--limit", "db1,web1")
+    assert not [call for call in run.calls if call.module in ("redis_keys", "user", "group")]
+    assert not [call for call in run.calls if call.arguments.get("absent_databases")]
+    assert "What demo left stays, as this run left out hosts or tags: a run of all removes it." in " ".join(
+        run.output.split()
+    )
 
 
 @pytest.mark.parametrize(

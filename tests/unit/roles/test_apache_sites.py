@@ -39,23 +39,14 @@ SHOP: dict[str, Any] = {
 BLOG: dict[str, Any] = {"name": "blog", "domains": ["blog.shop.example"], "htaccess": True}
 USUAL: dict[str, Any] = {
     "apache_php_memory_mb": 1024,
-    "apache_php_demo_enabled": False,
     "apache_php_trusted_proxies": ["10.0.0.52"],
     "apache_php_sites": [SHOP, BLOG],
-}
-DEMO = {
-    "apache_php_demo_enabled": True,
-    "apache_php_demo_mysql_user": "app",
-    "apache_php_demo_mysql_password": "x",
-    "apache_php_demo_redis_user": "app",
-    "apache_php_demo_redis_password": "x",
 }
 # Each option of a site once in its smallest and once in a full form, beside others.
 CASES = {
     "two": Case(USUAL),
     "two12": Case(USUAL, release="12"),
     "one": Case({**USUAL, "apache_php_sites": [{"name": "one", "domains": ["one.example"]}]}),
-    "demo": Case({**USUAL, **DEMO}),
     "any": Case({**USUAL, "apache_php_sites": [{**SHOP, "domains": ["*"]}, BLOG], "apache_php_trusted_proxies": []}),
     "bare": Case(
         {
@@ -125,7 +116,7 @@ def test_each_site_has_a_user_and_a_pool_of_its_own_that_only_apache_speaks_to(r
 
 
 def test_a_site_reaches_its_own_folders_only(run: Run) -> None:
-    for name in ("two", "demo"):
+    for name in ("two", "two12"):
         for site, other in (("shop", "blog"), ("blog", "shop")):
             pool = pools(run, name)[f"site-{site}"]
             reach = value(pool, "php_admin_value[open_basedir]")
@@ -227,7 +218,7 @@ def test_exact_names_come_before_wide_ones_and_others_go_to_the_pages_beside(run
     ]
     assert "/healthz$" in hosts(run, "two")["pretended"]
     assert all("/healthz$" not in host for names, host in hosts(run, "two").items() if names != "pretended")
-    assert "DocumentRoot /var/www/webcluster/demo/public" in hosts(run, "demo")["pretended"]
+    assert "DocumentRoot /var/www/webcluster/system/public" in hosts(run, "two")["pretended"]
 
 
 def test_a_site_of_every_name_comes_first_and_answers_health_checks(run: Run) -> None:
@@ -241,14 +232,12 @@ def test_a_site_of_every_name_comes_first_and_answers_health_checks(run: Run) ->
 def test_processes_are_shared_and_never_more_than_memory_holds(run: Run) -> None:
     # 1024 MiB: eight, of which the shop has three.
     assert [value(pools(run, "two")[f"site-{site}"], "pm.max_children") for site in ("shop", "blog")] == ["3", "5"]
-    found = pools(run, "demo")
-    assert [value(found[pool], "pm.max_children") for pool in ("www", "site-shop", "site-blog")] == ["2", "3", "2"]
+    assert "www" not in pools(run, "two")
 
 
 def test_health_knows_every_pool_with_its_limit(run: Run) -> None:
-    assert value(pools(run, "demo")["health"], "env[WEBCLUSTER_POOLS]") == (
-        '"/run/php/php8.4-fpm-status.sock=15 /run/php/php8.4-fpm-site-shop-status.sock=20'
-        ' /run/php/php8.4-fpm-site-blog-status.sock=15"'
+    assert value(pools(run, "two")["health"], "env[WEBCLUSTER_POOLS]") == (
+        '"/run/php/php8.4-fpm-site-shop-status.sock=20 /run/php/php8.4-fpm-site-blog-status.sock=15"'
     )
 
 

@@ -51,7 +51,7 @@ def test_each_role_writes_its_files_for_the_next_start(tmp_path: Path) -> None:
     mysql = {"mysql_server_bind_address": "10.0.0.20", "mysql_server_replication_password": "secret"}
     cases = {
         "haproxy": Case({"haproxy_http_backends": [{"name": "web1", "address": "10.0.0.4"}]}),
-        "apache_php": Case({"apache_php_demo_enabled": False}),
+        "apache_php": Case({}),
         "mysql_server": Case(mysql),
     }
     units = {"haproxy": ["haproxy"], "apache_php": ["apache2", "php8.4-fpm"], "mysql_server": ["mariadb"]}

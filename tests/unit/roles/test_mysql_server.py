@@ -18,6 +18,7 @@ USUAL = {
     "mysql_server_bind_address": "10.0.0.20",
     "mysql_server_members": ["10.0.0.21"],
     "mysql_server_memory_mb": 1024,
+    "mysql_server_application_databases": ["demo"],
     "mysql_server_replication_password": "replication-secret",
     "mysql_server_application_password": "application-secret",
     "mysql_server_application_hosts": ["10.0.0.4", "10.0.0.5"],
@@ -49,6 +50,16 @@ CASES = {
                     "hosts": ["10.0.0.9"],
                 },
                 {"name": "shop", "password": "s", "databases": ["shop"]},
+            ],
+        }
+    ),
+    "sites": Case(
+        {
+            **USUAL,
+            "mysql_server_application_databases": [],
+            "mysql_server_application_password": "",
+            "mysql_server_application_accounts": [
+                {"name": "blog", "password": "b", "own_databases": [{"name": "blog"}]}
             ],
         }
     ),
@@ -186,6 +197,12 @@ def test_b8_application_may_work_and_migrate_in_its_own_databases(run: Run, name
     assert run.one(name, "mysql_accounts")["databases"] == ["demo"]
 
 
+def test_an_application_without_a_database_has_no_account(run: Run) -> None:
+    assert "app" not in accounts(run, "sites")
+    assert accounts(run, "sites")["blog"]["hosts"] == ["10.0.0.4", "10.0.0.5"]
+    assert run.one("sites", "mysql_accounts")["databases"] == [{"name": "blog"}]
+
+
 @pytest.mark.parametrize(
     ("name", "look"),
     [
@@ -210,14 +227,14 @@ def test_monitor_and_status_service_may_look(run: Run, name: str, look: list[dic
 
 def test_there_are_no_other_accounts(run: Run) -> None:
     for name in set(CASES) - {"shops"}:
-        assert set(accounts(run, name)) == {"replication", "app", "monitor", "webcluster-status"}
+        applications = {"sites": {"blog"}, "alone": set()}.get(name, {"app"})
+        assert set(accounts(run, name)) == {"replication", "monitor", "webcluster-status"} | applications
         assert making(run, name)["remove_insecure"] is True
 
 
 def test_a_server_alone_is_open_to_nobody(run: Run) -> None:
     assert {name: account["hosts"] for name, account in accounts(run, "alone").items()} == {
         "replication": [],
-        "app": [],
         "monitor": [],
         "webcluster-status": [],
     }

@@ -26,6 +26,7 @@ PASSWORDS = {name: f"{name} 'secret\"" for name in ("application", "replication"
 USUAL = {
     "redis_server_bind_address": "10.0.0.36",
     "redis_server_memory_mb": 256,
+    "redis_server_application_keys": ["demo:*"],
     **{f"redis_server_{name}_password": password for name, password in PASSWORDS.items()},
 }
 # An application of webcluster_sites, beside others on the same server.
@@ -57,9 +58,11 @@ CASES = {
             "redis_server_settings": {"maxmemory": "77mb", "save": ["900 1", "300 10"], "appendfsync": "always"},
         }
     ),
+    "sites": Case({**USUAL, "redis_server_application_keys": [], "redis_server_extra_users": [SITE]}),
     "default": Case({**USUAL, "redis_server_application_user": "default"}),
     "scripts": Case({**USUAL, "redis_server_application_commands": ["@scripting"]}),
 }
+OTHERS = {"own": {"backup", "blog"}, "sites": {"blog"}}
 # What makes a run impossible, and what is said of it.
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "twice": (
@@ -172,11 +175,14 @@ def test_each_user_may_do_what_it_needs_and_no_more(run: Run, name: str) -> None
         "monitor": "-@all +ping +info +role +wait +get +set ~ansible:canary:*",
         "admin": "~* &* +@all",
     }
+    if name == "sites":
+        # An application's user is there for keys only.
+        del rules["app"]
     found = {user: rule for user, (_password, rule) in users(run, name).items() if user in rules}
     assert found == rules
     if name != "default":
         assert users(run, name)["default"] == ("off", "")
-    assert set(users(run, name)) - set(rules) - {"default"} == ({"backup", "blog"} if name == "own" else set())
+    assert set(users(run, name)) - set(rules) - {"default"} == OTHERS.get(name, set())
 
 
 @pytest.fixture(scope="module")

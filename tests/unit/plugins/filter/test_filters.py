@@ -22,7 +22,8 @@ GROUPS = {
     "redis_replica": ["r2"],
 }
 HOSTVARS: dict[str, dict[str, t.Any]] = {
-    name: {"ansible_host": f"10.0.0.{number}"} for number, [name] in enumerate(GROUPS.values(), 1)
+    name: {"ansible_host": f"10.0.0.{number}", "webcluster_sites": []}
+    for number, [name] in enumerate(GROUPS.values(), 1)
 }
 # An expression for each filter, and what only its own function can make of it.
 ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {

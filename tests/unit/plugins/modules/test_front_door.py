@@ -26,12 +26,14 @@ class Web:
 
     def __init__(self, url: str, *_: t.Any) -> None:
         self.url = url
-        Web.asked = []
+        Web.asked, Web.hosts = [], []
 
     asked: t.ClassVar[list[str]] = []
+    hosts: t.ClassVar[list[str]] = []
 
-    def __call__(self, method: str, path: str, data: t.Any = None) -> _front_door.Answer:
+    def __call__(self, method: str, path: str, data: t.Any = None, host: str = "") -> _front_door.Answer:
         Web.asked.append(f"{method} {path}")
+        Web.hosts.append(host)
         if "down" in self.url:
             raise _front_door.FrontDoorError("refused", "connection refused")
         if method == "POST":
@@ -47,8 +49,14 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_healthy_front_door(capsys: pytest.CaptureFixture[str]) -> None:
-    result = run(capsys, url="http://up/", expect_servers=["web1"], item_check=True)
+    result = run(capsys, url="http://up/", expect_servers=["web1"], item_check=True, item_host="demo.example")
     assert result["ok"] is True
+    # The item is written and read at the demo's own name, wherever it is looked for.
+    assert dict(zip(Web.asked, Web.hosts, strict=True)) == {
+        "GET /healthz": "",
+        "POST /api/items": "demo.example",
+        **{f"GET /api/items/3?from={place}": "demo.example" for place in ("replica", "auto", "cache")},
+    }
     assert result["changed"] is False
     assert result["servers"] == {"web1": 1}
     assert result["item"]["replica"]["host"] == "db2"

@@ -146,6 +146,27 @@ def test_insecure_leftovers_are_removed_on_demand() -> None:
     ]
 
 
+def test_a_database_that_may_go_goes_with_the_binary_log_and_once() -> None:
+    client = Client([], {})
+    client.schemas.append("old`shop")
+    absent = ["old`shop", "nosuch"]
+    assert run(module(check_mode=True, absent_databases=absent), client)["databases"] == ["old`shop"]
+    assert client.changes == []
+    assert run(module(absent_databases=absent), client)["changed"]
+    assert client.changes == [["DROP DATABASE `old``shop`", "SET SESSION sql_log_bin = OFF"]]
+    client.schemas.remove("old`shop")
+    assert not run(module(absent_databases=absent), client)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("absent", "sentence"),
+    [("shop", "'shop' is wanted as well, expected one"), ("MySQL", "'MySQL' is the server's own, expected one")],
+)
+def test_a_database_that_somebody_needs_does_not_go(absent: str, sentence: str) -> None:
+    found = mysql_accounts.input_error(module(databases=["shop"], absent_databases=[absent]).params)
+    assert found == f"absent_databases: {sentence} that nobody needs"
+
+
 def test_super_read_only_is_opened_and_closed_in_one_session() -> None:
     client = Client([user("old", "%")], {}, version="9.7.4-2", read_only="ON", super_read_only="ON")
     run(module(accounts=[app(name="old", hosts=[])]), client)
@@ -211,7 +232,7 @@ def test_b4_an_account_that_came_with_a_copy_of_another_server_is_ours() -> None
     ],
 )
 def test_mistakes_are_named(accounts: list[dict[str, Any]], sentence: str | None) -> None:
-    found = mysql_accounts.input_error({"accounts": accounts, "databases": []})
+    found = mysql_accounts.input_error(module(accounts=accounts).params)
     assert found is None if sentence is None else sentence in (found or "")
 
 
@@ -228,7 +249,7 @@ def test_mistakes_are_named(accounts: list[dict[str, Any]], sentence: str | None
     ],
 )
 def test_e1_mistakes_in_databases_are_named(databases: list[Any], sentence: str | None) -> None:
-    found = mysql_accounts.input_error({"accounts": [], "databases": databases})
+    found = mysql_accounts.input_error(module(databases=databases).params)
     assert found is None if sentence is None else sentence in (found or "")
 
 
@@ -250,7 +271,7 @@ def test_e1_host_names_in_capital_letters_are_those_of_the_server() -> None:
     assert not run(module(accounts=[account]), client)["changed"]
     assert client.changes == []
     by_socket = app(name="status", hosts=["LOCALHOST"], password="", by_socket=True)
-    assert mysql_accounts.input_error({"accounts": [by_socket], "databases": []}) is None
+    assert mysql_accounts.input_error(module(accounts=[by_socket]).params) is None
 
 
 def test_e1_rights_on_routines_and_as_proxy_are_revoked() -> None:

@@ -76,10 +76,15 @@ class Host:
     def back(self, release: str, action: str = "rollback") -> None:
         self.run(release, options={"action": action, "by": "me@here"})
 
-    def known(self) -> dict[str, t.Any]:
-        with patch_module_args({"sites": [{"name": "shop", "home": str(self.home)}]}), pytest.raises(SystemExit):
+    def told(self) -> dict[str, t.Any]:
+        args = {"folder": str(self.folder), "sites": [{"name": "shop", "home": str(self.home)}]}
+        with patch_module_args(args), pytest.raises(SystemExit):
             site_release_info.main()
-        found: dict[str, t.Any] = json.loads(self.capsys.readouterr().out)["sites"]["shop"]
+        found: dict[str, t.Any] = json.loads(self.capsys.readouterr().out)
+        return found
+
+    def known(self) -> dict[str, t.Any]:
+        found: dict[str, t.Any] = self.told()["sites"]["shop"]
         return found
 
     def before(self) -> list[str]:
@@ -324,3 +329,11 @@ def test_a_site_without_folders_is_told(host: Host) -> None:
     host.home = host.folder / "nowhere"
     known = host.known()
     assert (known["there"], known["live"], known["releases"], known["released"]) == (False, "", [], {})
+
+
+def test_a_site_that_was_taken_out_of_the_list_is_told(host: Host) -> None:
+    assert host.told()["others"] == []
+    (host.folder / "blog/releases").mkdir(parents=True)
+    # What no site has made is nobody's matter.
+    (host.folder / "backup").mkdir()
+    assert host.told()["others"] == ["blog"]

@@ -24,6 +24,7 @@ ADDRESSES = {
     "all1": "10.0.0.99",
 }
 SECRETS = {name: f"secret of {name}" for engine in _engines.ENGINES.values() for name in engine.secrets}
+DEMO_PASSWORDS = {key: f"secret of the demo for {key}" for key in _engines.ENGINES}
 
 
 def groups(**changed: list[str]) -> Groups:
@@ -77,6 +78,7 @@ def hostvars(of: Groups, **changed: t.Any) -> Hostvars:
                 ]
             },
             **SECRETS,
+            "webcluster_site_passwords": {"demo": DEMO_PASSWORDS},
         }
         for name in of["webcluster"]
     }

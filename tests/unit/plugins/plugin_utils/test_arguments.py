@@ -91,7 +91,7 @@ def test_the_usual_cluster() -> None:
             {"name": "web1", "address": "10.0.0.4", "port": 80},
             {"name": "web2", "address": "10.0.0.5", "port": 80},
         ],
-        "haproxy_http_sites": [],
+        "haproxy_http_sites": [{"name": "demo", "domains": ["*"], "request_time_limit": 30, "upload_limit_mb": 8}],
         "haproxy_https_certificates": [],
         "haproxy_data_services": [],
         "haproxy_stats_bind_address": "10.0.0.52",
@@ -103,11 +103,9 @@ def test_the_usual_cluster() -> None:
 
 
 def test_every_argument_is_one_that_its_role_accepts() -> None:
-    ports = {f"apache_php_demo_{key}_{what}_port" for key in ("mysql", "redis") for what in ("write", "read")}
     for of in topology()["arguments"].values():
         for name, value in of.items():
-            if name not in ports:
-                assert _variables.value_error(name, value, OPTIONS[name]) is None
+            assert _variables.value_error(name, value, OPTIONS[name]) is None
 
 
 def test_no_secret_is_in_the_topology() -> None:
@@ -143,15 +141,12 @@ def test_an_address_to_listen_at_stays_the_inventorys(host: str, option: str, va
 
 
 def test_names_and_ports_are_read_from_the_host_that_owns_them() -> None:
-    mysql = tier("mysql", {"mysql_server_application_user": "shop", "mysql_server_status_port": 9300})
-    redis = tier("redis", {"redis_server_monitor_user": "watch", "redis_server_application_user": "cache"})
+    mysql = tier("mysql", {"mysql_server_status_port": 9300})
+    redis = tier("redis", {"redis_server_monitor_user": "watch"})
     web = arguments("web1", **(mysql | redis))
-    assert web["apache_php_demo_mysql_user"] == "shop"
-    assert web["apache_php_demo_redis_user"] == "cache"
     assert web["haproxy_redis_monitor_user"] == "watch"
     assert service("web1", "mysql_read", **mysql)["check_port"] == 9300
-    usual = arguments("web1")
-    assert (usual["apache_php_demo_mysql_user"], usual["haproxy_redis_monitor_user"]) == ("app", "monitor")
+    assert arguments("web1")["haproxy_redis_monitor_user"] == "monitor"
     assert service("web1", "mysql_write")["check_port"] == 9200
     ports = service("web1", "redis_write", **tier("redis", {"redis_server_port": "6400"}))["servers"]
     assert [server["port"] for server in ports] == [6400, 6400]
@@ -162,9 +157,9 @@ def test_the_data_proxies_ports_are_settings() -> None:
     assert service("web1", "mysql_write", **changed)["bind_port"] == 13306
     assert service("web2", "mysql_write", **changed)["bind_port"] == 3306
     assert service("web1", "redis_read", **changed)["bind_port"] == 16380
-    web = arguments("web1", **changed)
-    found = [web[f"apache_php_demo_{key}_{what}_port"] for key in ("mysql", "redis") for what in ("write", "read")]
-    assert found == [13306, 3307, 6379, 16380]
+    [demo] = arguments("web1", **changed)["apache_php_sites"]
+    ports = [demo["environment"][f"{kind}_PORT"] for kind in ("DB", "DB_READ", "REDIS", "REDIS_READ")]
+    assert ports == ["13306", "3307", "6379", "16380"]
 
 
 def test_b7_e4_one_setting_is_the_limit_of_every_role_on_the_way() -> None:
@@ -191,10 +186,9 @@ def test_a_web_server_names_itself_as_the_inventory_does() -> None:
 def test_without_redis_there_is_no_demo_and_no_redis_service() -> None:
     of = groups(redis_master=[], redis_replica=[])
     web = arguments("web1", of)
-    assert web["apache_php_demo_enabled"] is False
+    assert web["apache_php_sites"] == []
     assert [entry["name"] for entry in web["haproxy_data_services"]] == ["mysql_write", "mysql_read"]
     assert web["haproxy_redis_monitor_user"] == ""
-    assert web["apache_php_demo_redis_user"] == ""
 
 
 def test_without_data_servers_a_web_server_has_no_data_proxy() -> None:

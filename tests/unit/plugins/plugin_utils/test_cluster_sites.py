@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _certificates, _cluster_sites, _variables
 from ansible_collections.siteops.webcluster.tests.certificates import Issued, issue
-from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import groups, hostvars, topology
+from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import (
+    DEMO_PASSWORDS,
+    groups,
+    hostvars,
+    topology,
+)
 from cryptography.x509 import DNSName
 
 OPTIONS = _variables.all_options()
@@ -183,6 +189,24 @@ def test_what_the_verdict_knows_of_a_site() -> None:
 
 
 NO_REDIS = groups(redis_master=[], redis_replica=[])
+
+
+def test_passwords_may_come_as_text_as_a_credential_of_awx_hands_them_over() -> None:
+    option = "mysql_server_application_accounts"
+    assert argument(option, "db1", webcluster_site_passwords=json.dumps(PASSWORDS)) == argument(option, "db1")
+
+
+def test_without_a_list_the_demo_is_handed_over_whole() -> None:
+    found = topology()
+    [demo] = _cluster_sites.site_arguments(found, "apache_php_sites", "web1", hostvars(groups())["web1"])
+    assert (demo["name"], demo["domains"], demo["public"]) == ("demo", ["*"], "public")
+    assert demo["ini_settings"] == {"mysqlnd.net_read_timeout": 1}
+    assert demo["environment"]["DB_PASSWORD"] == DEMO_PASSWORDS["mysql"]
+    [user] = _cluster_sites.site_arguments(found, "redis_server_extra_users", "r1", hostvars(groups())["r1"])
+    assert user["rules"].startswith("~demo:* &demo:* +@all ")
+    assert user["rules"].endswith(" +role")
+
+
 BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
     "other list on a host": (
         {**sites(BLOG), "web2": {"webcluster_sites": []}},
@@ -225,7 +249,7 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
         "has no mysql password for site shop",
     ),
     "application's name": (
-        sites({**SHOP, "database": {"user": "app"}}),
+        sites({**SHOP, "database": {"user": "app"}}, mysql_server_application_databases=["own"]),
         "Site shop: its MySQL user would be app, which belongs to mysql_server_application_user",
     ),
     "server's name": (
@@ -240,13 +264,13 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
         sites({**SHOP, "database": {"name": "sys"}}),
         "Site shop: its database would be sys, which belongs to the server itself",
     ),
-    "demo's schema": (
-        sites({**SHOP, "database": {"name": "demo"}}),
-        "Site shop: its database would be demo, which belongs to mysql_server_application_databases",
+    "inventory's schema": (
+        sites({**SHOP, "database": {"name": "own"}}, mysql_server_application_databases=["own"]),
+        "Site shop: its database would be own, which belongs to mysql_server_application_databases",
     ),
-    "keys of the demo": (
-        sites({**SHOP, "redis": {"prefix": "demo:"}}),
-        "Site shop: its Redis keys begin with demo:, those of redis_server_application_keys with demo:",
+    "inventory's keys": (
+        sites({**SHOP, "redis": {"prefix": "own:"}}, redis_server_application_keys=["own:*"]),
+        "Site shop: its Redis keys begin with own:, those of redis_server_application_keys with own:",
     ),
     "keys within keys": (
         sites(
@@ -256,11 +280,6 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
         ),
         "Site blog: its Redis keys begin with shop:blog:, those of site shop with shop:",
     ),
-    "any name beside the demo": (
-        sites({**BLOG, "domains": ["*"]}),
-        "Site blog has the domain *, but the demo application is there",
-    ),
-    "called demo": (sites({**BLOG, "name": "demo"}), "Site demo is called demo, but the demo application is there"),
     "own directory": (
         {**sites(BLOG), "apache_php": {"apache_php_document_root": "/srv/x"}},
         "Variable apache_php_document_root (web1, web2) is set beside webcluster_sites",

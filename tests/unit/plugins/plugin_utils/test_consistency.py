@@ -66,17 +66,13 @@ def test_a_data_server_listens_where_the_others_look_for_it() -> None:
 
 def test_the_demo_needs_both_engines() -> None:
     of = groups(redis_master=[], redis_replica=[])
-    assert errors(of, apache_php={"apache_php_demo_enabled": True}) == [
-        "Variable apache_php_demo_enabled is true for web1, web2, but the demo application needs Redis, which this inventory"
-        " does not have: add the hosts, or set it to false."
-    ]
     result = topology(of)
     assert result["errors"] == []
     assert result["notes"] == [
         "The demo application needs Redis, which this inventory does not have; web1, web2 show a plain page."
     ]
     assert topology(of, apache_php={"apache_php_document_root": "/srv/www"})["notes"] == []
-    assert topology(of, apache_php={"apache_php_demo_enabled": False})["notes"] == []
+    assert topology(of, webcluster={"webcluster_sites": []})["notes"] == []
 
 
 def test_web_servers_with_one_name_cannot_be_told_apart() -> None:

@@ -136,9 +136,9 @@ def test_a_tier_that_is_not_there_needs_no_secrets() -> None:
 
 
 def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
-    broken = {"mysql_server_application_password": StrictUndefined(hint="attach a credential")}
+    broken = {"mysql_server_monitor_password": StrictUndefined(hint="attach a credential")}
     assert _inventory.secret_errors(groups(), hostvars(groups(), mysql_master=broken, mysql_replica=broken)) == [
-        "No value for mysql_server_application_password: attach a credential: set it."
+        "No value for mysql_server_monitor_password: attach a credential: set it."
     ]
 
 
@@ -161,8 +161,6 @@ def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
         ("mysql_server_source_host", "10.0.0.20", "the primary is the live one"),
         ("mysql_server_keep_former", True, "until everybody has moved"),
         ("redis_server_keep_former", False, "until everybody has moved"),
-        ("apache_php_demo_mysql_user", "shop", "set mysql_server_application_user"),
-        ("apache_php_demo_redis_password", "x", "set redis_server_application_password"),
     ],
 )
 def test_what_only_the_whole_cluster_can_tell_is_refused(name: str, value: object, instead: str) -> None:
@@ -170,6 +168,13 @@ def test_what_only_the_whole_cluster_can_tell_is_refused(name: str, value: objec
     assert len(found) == 1
     assert found[0].startswith(f"Variable {name} (web1, r1) is set, but follows from the whole cluster;")
     assert instead in found[0]
+
+
+def test_what_the_demo_was_set_up_by_is_refused() -> None:
+    assert errors(web1={"apache_php_demo_enabled": False}) == [
+        "Variable apache_php_demo_enabled (web1) is set, but the demo is an entry of webcluster_sites now; expected none: remove it,"
+        " and where you want no demo set webcluster_sites to your own list, or to []."
+    ]
 
 
 def test_each_refused_option_is_one_of_a_role() -> None:

@@ -273,7 +273,7 @@ def test_code_that_is_nowhere_is_one_sentence(entry: dict[str, t.Any], more: dic
 
 
 def test_an_unknown_site_has_no_code() -> None:
-    assert _releases.release_request(topology(), "shop")["errors"] == [
+    assert _releases.release_request(topology(webcluster={"webcluster_sites": []}), "shop")["errors"] == [
         "Site 'shop' is not in webcluster_sites; expected one of that list, and it is empty: give -e site=NAME."
     ]
 

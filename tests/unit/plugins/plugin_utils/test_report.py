@@ -11,7 +11,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._clock import C
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _report, _topology
 from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.sample import groups, looks, topology
 
-TOPOLOGY = topology(groups(mysql_replica=["db2"]))
+WITHOUT_SITES: dict[str, t.Any] = {"webcluster_sites": []}
+TOPOLOGY = topology(groups(mysql_replica=["db2"]), webcluster=WITHOUT_SITES)
 PRIMARY = {
     "healthy": True,
     "state": "healthy",
@@ -159,13 +160,13 @@ def test_f_a_missing_web_server_is_named_with_what_to_do() -> None:
 
 
 def test_f_web_servers_are_known_by_the_names_they_give_themselves() -> None:
-    blue = topology(groups(mysql_replica=["db2"]), web1={"apache_php_server_name": "blue"})
+    blue = topology(groups(mysql_replica=["db2"]), web1={"apache_php_server_name": "blue"}, webcluster=WITHOUT_SITES)
     assert report(of=blue)["reasons"] == ["web1: not serving, no answer of it came through lb."]
     assert report(of=blue, door={"servers": {"blue": 3, "web2": 3}})["healthy"]
 
 
 def test_a_visitor_who_sticks_to_one_server_says_nothing_of_the_others() -> None:
-    sticky = topology(groups(mysql_replica=["db2"]), lb={"haproxy_http_balance": "source"})
+    sticky = topology(groups(mysql_replica=["db2"]), lb={"haproxy_http_balance": "source"}, webcluster=WITHOUT_SITES)
     result = report(of=sticky, door={"servers": {"web1": 3}})
     assert (row(result, "web1")["state"], row(result, "web2")["state"]) == ("serving", "not seen")
     assert result["healthy"]
@@ -233,7 +234,7 @@ def test_without_redis_and_without_replica_the_rest_is_judged() -> None:
 
 
 def test_without_load_balancer_each_web_server_is_judged_by_its_own_answer() -> None:
-    alone = topology(groups(haproxy=[], mysql_replica=["db2"]))
+    alone = topology(groups(haproxy=[], mysql_replica=["db2"]), webcluster=WITHOUT_SITES)
     doors = [
         {"__webcluster_door": {"name": "web1"}, "url": "http://10.0.0.4/", "servers": {"web1": 1}, "reasons": []},
         {
@@ -307,7 +308,7 @@ def test_a_site_that_nobody_asked_for_is_not_healthy() -> None:
 
 def certified(problem: str | None, now: str) -> _report.Report:
     """The report of a cluster whose balancer has a certificate until the end of the year."""
-    of = topology(groups(mysql_replica=["db2"]))
+    of = topology(groups(mysql_replica=["db2"]), webcluster=WITHOUT_SITES)
     of["doors"][0]["certificates"] = [
         {"name": "www.example.org", "fingerprints": ["ab"], "ends": "2026-12-31T00:00:00+00:00"}
     ]

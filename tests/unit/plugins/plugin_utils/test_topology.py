@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
@@ -120,6 +121,7 @@ def test_visitors_come_in_through_the_load_balancers() -> None:
             "url": "http://10.0.0.52/",
             "expect_servers": ["web1", "web2"],
             "item_check": True,
+            "item_host": "",
             "expect_replica": True,
             "validate_certs": False,
             "certificates": [],
@@ -178,17 +180,23 @@ def test_without_load_balancer_each_web_server_is_a_front_door() -> None:
 @pytest.mark.parametrize(
     ("changed", "of"),
     [
-        ({"apache_php": {"apache_php_demo_enabled": False}}, {}),
-        ({"web2": {"apache_php_demo_enabled": "no"}}, {}),
+        ({"webcluster": {"webcluster_sites": []}}, {}),
         ({"web2": {"apache_php_document_root": "/srv/www"}}, {}),
         ({}, {"redis_master": [], "redis_replica": []}),
         ({}, {"mysql_master": [], "mysql_replica": []}),
     ],
 )
-def test_no_item_is_written_where_the_demo_is_not_on_every_server(
-    changed: dict[str, t.Any], of: dict[str, list[str]]
-) -> None:
+def test_no_item_is_written_where_the_demo_is_not(changed: dict[str, t.Any], of: dict[str, list[str]]) -> None:
     assert topology(groups(**of), **changed)["doors"][0]["item_check"] is False
+
+
+def test_the_demo_is_found_by_its_own_name_where_the_list_has_it() -> None:
+    demo = {"name": "show", "domains": ["demo.example"], "source": "demo", "database": {}, "redis": {}}
+    passwords = {"show": {"mysql": "x", "redis": "y"}}
+    result = topology(webcluster={"webcluster_sites": [demo], "webcluster_site_passwords": passwords})
+    assert result["errors"] == []
+    assert (result["doors"][0]["item_check"], result["doors"][0]["item_host"]) == (True, "demo.example")
+    assert Path(result["sites"][0]["code"]["source"], "public", "index.php").is_file()
 
 
 def test_an_item_needs_no_replica_where_there_is_none() -> None:

@@ -6,7 +6,6 @@ declare(strict_types=1);
 
 namespace Demo;
 
-const CONFIG_FILE = '/etc/webcluster/demo.json';
 const KEEP_ITEMS = 100;
 const MAX_TEXT = 200;
 const CACHE_SECONDS = 300;
@@ -26,8 +25,7 @@ final class BadInput extends \RuntimeException
 
 final class Store
 {
-    /** @var array<string, mixed> */
-    private array $config;
+    private string $prefix;
     private float $started;
     /** @var array<string, \PDO|Unavailable> */
     private array $mysql = [];
@@ -39,19 +37,16 @@ final class Store
     public function __construct()
     {
         $this->started = microtime(true);
-        $json = @file_get_contents(CONFIG_FILE);
-        $config = $json === false ? null : json_decode($json, true);
-        if (!is_array($config)) {
-            error_log('demo: ' . CONFIG_FILE . ' cannot be read');
-            throw new Unavailable('The demo has no configuration on this server.');
+        if (getenv('DB_DATABASE') === false || getenv('REDIS_PREFIX') === false) {
+            throw new Unavailable('The demo needs a database and Redis: its site has not got both.');
         }
-        $this->config = $config;
-        ini_set('mysqlnd.net_read_timeout', (string) CONNECT_SECONDS);
+        $this->prefix = (string) getenv('REDIS_PREFIX');
     }
 
+    /** The web server's name, as the visitor sees it in X-Served-By. */
     public function server(): string
     {
-        return (string) $this->config['server'];
+        return (string) ($_SERVER['SERVED_BY'] ?? gethostname());
     }
 
     /** @return array{host: string, role: string} name and role of the MySQL server behind 'read' or 'write' */
@@ -167,9 +162,9 @@ final class Store
         try {
             $now = time();
             $write = $this->redis('write');
-            $write->zAdd('demo:web', $now, $this->server());
-            $write->expire('demo:web', 600);
-            $seen = $this->redis('read')->zRangeByScore('demo:web', (string) ($now - 600), '+inf', ['withscores' => true]);
+            $write->zAdd($this->prefix . 'web', $now, $this->server());
+            $write->expire($this->prefix . 'web', 600);
+            $seen = $this->redis('read')->zRangeByScore($this->prefix . 'web', (string) ($now - 600), '+inf', ['withscores' => true]);
             foreach (is_array($seen) ? $seen : [] as $name => $time) {
                 $servers[$name] = max(0, $now - (int) $time);
             }
@@ -252,7 +247,7 @@ final class Store
         }
         $redis = $this->redis('read');
         try {
-            $values = $redis->mGet(array_map(static fn (int $id): string => "demo:item:$id", $ids));
+            $values = $redis->mGet(array_map(fn (int $id): string => "{$this->prefix}item:$id", $ids));
         } catch (\RedisException $error) {
             $this->redis['read'] = $this->unavailable('Redis (read)', $error);
             throw $this->redis['read'];
@@ -275,7 +270,7 @@ final class Store
             $redis = $items === [] ? null : $this->redis('write');
             foreach ($items as $id => $item) {
                 $value = array_intersect_key($item, ['id' => 1, 'text' => 1, 'server' => 1, 'created' => 1]);
-                $redis->setex("demo:item:$id", CACHE_SECONDS, json_encode($value, JSON_THROW_ON_ERROR));
+                $redis->setex("{$this->prefix}item:$id", CACHE_SECONDS, json_encode($value, JSON_THROW_ON_ERROR));
             }
         } catch (\RedisException $error) {
             $this->redis['write'] = $this->unavailable('Redis (write)', $error);
@@ -362,10 +357,10 @@ final class Store
         if ($this->outOfPatience()) {
             return new Unavailable("MySQL ($side) was not asked, because other servers did not answer in time.");
         }
-        $login = $this->config['mysql'];
-        $dsn = sprintf('mysql:host=%s;port=%d;dbname=%s;charset=utf8mb4', $login['host'], $login[$side . '_port'], $login['database']);
+        $port = getenv($side === 'write' ? 'DB_PORT' : 'DB_READ_PORT');
+        $dsn = sprintf('mysql:host=%s;port=%s;dbname=%s;charset=utf8mb4', getenv('DB_HOST'), $port, getenv('DB_DATABASE'));
         try {
-            $pdo = new \PDO($dsn, $login['user'], $login['password'], [
+            $pdo = new \PDO($dsn, (string) getenv('DB_USERNAME'), (string) getenv('DB_PASSWORD'), [
                 \PDO::ATTR_TIMEOUT => CONNECT_SECONDS,
                 \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
                 \PDO::ATTR_EMULATE_PREPARES => false,
@@ -398,14 +393,14 @@ final class Store
         if ($this->outOfPatience()) {
             return new Unavailable("Redis ($side) was not asked, because other servers did not answer in time.");
         }
-        $login = $this->config['redis'];
+        $port = (int) getenv($side === 'write' ? 'REDIS_PORT' : 'REDIS_READ_PORT');
         $redis = new \Redis();
         try {
             // The last number bounds each read.
-            if (!@$redis->connect($login['host'], (int) $login[$side . '_port'], 0.5, null, 0, 0.5)) {
+            if (!@$redis->connect((string) getenv('REDIS_HOST'), $port, 0.5, null, 0, 0.5)) {
                 return $this->unavailable("Redis ($side)", new \RedisException('connect failed'));
             }
-            if ($redis->auth([$login['user'], $login['password']]) === false) {
+            if ($redis->auth([(string) getenv('REDIS_USERNAME'), (string) getenv('REDIS_PASSWORD')]) === false) {
                 return $this->unavailable("Redis ($side)", new \RedisException('WRONGPASS'));
             }
         } catch (\RedisException $error) {
