@@ -22,7 +22,7 @@ AZURE_VARIABLES = $(if $(NAME),-e azure_estate_name=$(NAME)) $(if $(LOCATION),-e
 SCENARIOS := replication_status azure wordpress site apache_php mysql_replica redis_replica redis_master haproxy mysql_master firewall
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web trap-table clean
+.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web front-door-check trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -151,6 +151,11 @@ bench-status: venv ## CPU and wall time of one look of replication_status beside
 
 bench-web: venv ## CPU of a request on the lab's cluster: file, Redis, MySQL; kept and new connections, TLS; beside the tutorial's settings
 	@python -m tests.bench.web --inventory $(INVENTORY)
+
+front-door-check: venv-dev ## The front door of the lab's cluster: demo and statistics in a headless Chromium, testssl.sh, smuggled requests
+	@python -m tests.front_door.smuggling --inventory $(INVENTORY)
+	python -m tests.front_door.tls --inventory $(INVENTORY)
+	python -m tests.front_door.browser --inventory $(INVENTORY)
 
 trap-table: venv ## Put what the last runs of ROLE=replication_status said into docs/replication-status.md
 	@python tools/trap_table.py

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..error_budget import tutorial
 from ..error_budget.cluster import CHECKOUT, ClusterError, Lab, table
 
 CONNECTIONS = 8
@@ -44,28 +45,6 @@ def used(unit):
     return int(path.read_text().split()[1]) if path.exists() else 0
 for line in sys.stdin:
     print(json.dumps({unit: used(unit) for unit in sys.argv[1:]}), flush=True)
-"""
-# The tutorial's HAProxy, its bind lines in the words of today.
-BALANCER = """
-global
-    log 127.0.0.1 local3
-    maxconn 4096
-    user haproxy
-    group haproxy
-defaults
-    mode http
-    log global
-    option httplog
-    option dontlognull
-    option httpclose
-    option forwardfor
-    option redispatch
-    retries 3
-    maxconn 2000
-    balance source
-    timeout connect 5000
-    timeout client 50000
-    timeout server 50000
 """
 # Runs on a web server: prefork with mod_php beside what serves, on the same pages.
 WEB_SERVER = r"""
@@ -251,7 +230,7 @@ def load(script: Path, url: str, requests: int, keeps: bool) -> Loaded:
 
 
 @contextmanager
-def tutorial(lab: Lab, addresses: Mapping[str, str]) -> Iterator[None]:
+def tutorial_beside(lab: Lab, addresses: Mapping[str, str]) -> Iterator[None]:
     """The tutorial's settings beside the cluster's, until the end."""
     groups = lab.groups()
     balancer, web = groups["haproxy"][0], groups["apache_php"]
@@ -261,31 +240,15 @@ def tutorial(lab: Lab, addresses: Mapping[str, str]) -> Iterator[None]:
         "REDIS_HOST": addresses[groups["redis_replica"][0]],
         "REDIS_READ_PORT": "6379",
     }
-    config = BALANCER
-    for port in TUTORIAL_PORTS:
-        config += f"listen web-{port}\n    bind :{port}\n"
-        config += "".join(f"    server {host} {addresses[host]}:{port} check inter 2000 fall 3\n" for host in web)
-    stops = ["systemctl", "stop", *(f"tutorial-apache-{port}" for port in TUTORIAL_PORTS)]
-    try:
+    listens = {port: [(host, f"{addresses[host]}:{port}") for host in web] for port in TUTORIAL_PORTS}
+    with ExitStack() as stops:
         for host in web:
             lab.run_python(host, WEB_SERVER, direct=direct, ports=TUTORIAL_PORTS)
-        lab.on(balancer, "sh", "-c", "mkdir -p /srv/tutorial && cat > /srv/tutorial/haproxy.cfg", stdin=config)
-        lab.on(
-            balancer,
-            "systemd-run",
-            "--quiet",
-            "--unit=tutorial-haproxy",
-            "haproxy",
-            "-db",
-            "-f",
-            "/srv/tutorial/haproxy.cfg",
-        )
+            stops.callback(lab.on, host, "systemctl", "stop", *(f"tutorial-apache-{port}" for port in TUTORIAL_PORTS))
+        stops.enter_context(tutorial.balancer(lab, balancer, listens))
+        # Until its servers have been checked.
         time.sleep(5)
         yield
-    finally:
-        for host in web:
-            lab.on(host, *stops)
-        lab.on(balancer, "systemctl", "stop", "tutorial-haproxy")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -294,11 +257,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if not shutil.which("wrk"):
         sys.exit("There is no wrk on the PATH: apt-get install wrk.")
-    openings = [{"port": port, "purpose": "the tutorial's settings"} for port in TUTORIAL_PORTS]
-    lab = Lab(options.inventory.resolve(), {"firewall_openings": openings})
+    lab = Lab(options.inventory.resolve(), tutorial.openings([*TUTORIAL_PORTS]))
     lab.lab("up")
     lab.converge()
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script, tutorial(lab, lab.addresses()):
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script, tutorial_beside(lab, lab.addresses()):
         script.write(COUNT)
         script.flush()
         return bench(lab, Path(script.name))
@@ -339,7 +301,7 @@ def stacks(balancer: str, web: Sequence[str], fpm: str) -> list[Stack]:
     found = [Stack(CLUSTER, "http", 80, ours), Stack(f"{CLUSTER}, TLS", "https", 443, ours)]
     for port, opcache in TUTORIAL_PORTS.items():
         parts = (
-            Part("balancer", "tutorial-haproxy.service", (balancer,)),
+            Part("balancer", f"{tutorial.UNIT}.service", (balancer,)),
             Part("Apache", f"tutorial-apache-{port}.service", hosts),
         )
         found.append(Stack(f"{TUTORIAL}, opcache" if opcache else TUTORIAL, "http", port, parts))
