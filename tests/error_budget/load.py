@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections import Counter
@@ -49,6 +50,8 @@ class Load:
     read_path: str = "/api/items"
     # The name by which it asks; empty for the address.
     host: str = ""
+    # Over TLS, whatever certificate is shown.
+    tls: bool = False
     timeout: float = 15.0
     # What its texts begin with; another for each load whose writes are told apart.
     name: str = "load"
@@ -90,14 +93,21 @@ class Load:
 
     def _keep_asking(self) -> None:
         """Read again and again, a request after the other, on one connection for as long as the server keeps it."""
-        connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
+        connection = self._connection()
         end = time.monotonic() + MOST_SECONDS
         while not self._stop.wait(1 / KEPT_RATE) and time.monotonic() < end:
             self._ask("read", connection)
         connection.close()
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self.tls:
+            return http.client.HTTPConnection(self.address, timeout=self.timeout)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(self.address, timeout=self.timeout, context=context)
+
     def _request(self, kind: str) -> None:
-        connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
+        connection = self._connection()
         self._ask(kind, connection)
         connection.close()
 

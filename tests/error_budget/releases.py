@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from .cluster import CHECKOUT, ClusterError
 from .faults import Cluster, Event, nothing
 
@@ -77,7 +79,10 @@ class Shop:
             "migrate": "php migrate.php",
             "health_path": "/up",
         }
-        return {"webcluster_sites": [site]}
+        options = yaml.safe_load((CHECKOUT / "playbooks/meta/argument_specs.yml").read_text(encoding="utf-8"))
+        # Beside what the cluster serves by itself.
+        usual = options["argument_specs"]["main"]["options"]["webcluster_sites"]["default"]
+        return {"webcluster_sites": [*usual, site]}
 
     def make(self, version: str = "", beside: int = 200, live: int = 200) -> str:
         """Write the code of a version, a new one where none is named."""

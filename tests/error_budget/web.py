@@ -1,11 +1,11 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Update the lab's web servers and load balancer, and release a site, under a steady load; no request may fail and no acknowledged
-write be lost.
+"""Update, release, scale and break the lab's web tier under a steady load, each event with its budget; no acknowledged write may be
+lost, and planned events fail no request.
 
-Most reads come on connections that clients keep. The exit code is 1 when a request failed, or an update did not do what
-it has to.
+Reads and writes come plain and over TLS, on new connections and on some that clients keep; beside them through the tutorial's
+HAProxy, in front of the same web servers. The exit code is 1 when a budget was exceeded, or an event did not do what it has to.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import tutorial, web_faults
 from .cluster import ClusterError
 from .faults import Cluster, Event, judge, nothing, play
-from .load import Load, milliseconds
+from .load import Answer, Load, milliseconds
 from .releases import HOST, Shop
 
 # Reads and writes a second on new connections, and clients that keep theirs.
@@ -26,7 +27,9 @@ READS, WRITES, CLIENTS = 5, 3, 2
 # Seconds of load before an event and after it.
 BEFORE, AFTER = 3.0, 5.0
 RELOADS = 20
-HEAD = ("event", "seconds", "requests", "failed", "p50", "p99", "lost", "budget")
+FIGURES = ("requests", "failed", "p50", "p99")
+HEAD = ("event", "seconds", *FIGURES, "lost", "budget", *(f"tutorial: {name}" for name in FIGURES))
+TUTORIAL_PORT = 8081
 PLAYBOOK = "playbooks/rolling_update.yml"
 # Makes newer packages out of the present ones, and offers them to apt: newer.sh MARK [LINE OF A PREINST] PACKAGE...
 NEWER = r"""
@@ -123,8 +126,10 @@ def configure(cluster: Cluster) -> None:
 
 
 def reload_often(cluster: Cluster) -> None:
+    """The tutorial's HAProxy knows no reload: its new configuration takes a restart."""
     for _number in range(RELOADS):
         cluster.on(balancer(cluster), "systemctl", "reload", "haproxy")
+        cluster.on(balancer(cluster), "systemctl", "restart", tutorial.UNIT)
 
 
 def forget_newer(cluster: Cluster) -> None:
@@ -144,28 +149,42 @@ def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list
     """Let an event happen under load; return its line of the table, and what exceeds its budget."""
     cluster.wait_until_whole()
     begin = time.monotonic()
+    addresses = cluster.lab.addresses()
+    servers = [(host, f"{addresses[host]}:80") for host in cluster.web]
     with (
+        tutorial.balancer(cluster.lab, balancer(cluster), {TUTORIAL_PORT: servers}),
         Load(cluster.door, reads=READS, writes=WRITES, kept=CLIENTS, name=f"web {number} item") as load,
+        Load(cluster.door, reads=READS, writes=WRITES, kept=CLIENTS, tls=True, name=f"web {number} TLS item") as secure,
         Load(cluster.door, reads=READS, writes=0, kept=CLIENTS, read_path="/", host=HOST) as shop,
+        Load(f"{cluster.door}:{TUTORIAL_PORT}", reads=READS, writes=WRITES, kept=CLIENTS, name=f"t {number}") as theirs,
     ):
         time.sleep(BEFORE)
         event.act(cluster)
+        # What it does to running requests ends before the tutorial's HAProxy does.
+        event.mend(cluster)
         time.sleep(AFTER)
     seconds = time.monotonic() - begin
-    event.mend(cluster)
     cluster.wait_until_whole()
     kept = cluster.kept()
-    load.answers += shop.answers
+    load.answers += secure.answers + shop.answers
     _line, wrong = judge(event, load, kept)
-    failed = sum(not answer.good for answer in load.answers)
-    times = [f"{milliseconds(load.answers, share)} ms" for share in (0.5, 0.99)]
     lost = len(load.acknowledged() - kept)
-    counts = (f"{seconds:.0f}", len(load.answers), failed, *times, lost)
-    return [event.name, *counts, "exceeded" if wrong else "kept"], wrong
+    budget = "exceeded" if wrong else f"{event.reads} reads, {event.writes} writes"
+    return [event.name, f"{seconds:.0f}", *figures(load.answers), lost, budget, *figures(theirs.answers)], wrong
+
+
+def figures(answers: Sequence[Answer]) -> list[object]:
+    """Requests, failures, and how long half and all but a hundredth of them took at most."""
+    failed = sum(not answer.good for answer in answers)
+    return [len(answers), failed, *(f"{milliseconds(answers, share)} ms" for share in (0.5, 0.99))]
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(Path(folder))
-        events = (*UPDATES, *shop.events())
-        sys.exit(play(sys.argv[1:], "error-budget", __doc__, HEAD, lambda _cluster: events, run, shop.settings))
+        settings = {**shop.settings, **tutorial.openings([TUTORIAL_PORT])}
+
+        def events(cluster: Cluster) -> list[Event]:
+            return [*UPDATES, *shop.events(), *web_faults.events(cluster)]
+
+        sys.exit(play(sys.argv[1:], "error-budget", __doc__, HEAD, events, run, settings))
