@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +171,7 @@ class Loaded:
 class Meters:
     """What the services of the hosts have used, over connections that stay open: a login would cost the journal something."""
 
-    def __init__(self, lab: Lab, units: Mapping[str, Sequence[str]], stack: ExitStack) -> None:
+    def __init__(self, lab: Lab, units: Mapping[str, Collection[str]], stack: ExitStack) -> None:
         self._told = {}
         for host, names in units.items():
             words = ["ssh", "-F", str(lab.inventory / ".lab/current/ssh_config"), host, "sudo", "python3", "-u", "-c"]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.chromium.webdriver import ChromiumDriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ..error_budget.cluster import CHECKOUT, ClusterError, Lab
@@ -33,7 +33,7 @@ WORST = ("SEVERE", "WARNING")
 
 
 @contextmanager
-def browser() -> Iterator[WebDriver]:
+def browser() -> Iterator[ChromiumDriver]:
     driver = shutil.which("chromedriver")
     if not driver or not shutil.which("chromium"):
         raise ClusterError(
@@ -56,12 +56,12 @@ def expect(true: bool, otherwise: str) -> None:
         raise ClusterError(otherwise)
 
 
-def expect_no_complaint(page: WebDriver) -> None:
+def expect_no_complaint(page: ChromiumDriver) -> None:
     said = [entry["message"] for entry in page.get_log("browser") if entry["level"] in WORST]
     expect(not said, f"The browser complains at {page.current_url}: {said}")
 
 
-def use_demo(page: WebDriver, door: str, web: set[str]) -> None:
+def use_demo(page: ChromiumDriver, door: str, web: set[str]) -> None:
     """Write an item by the form, and ask again until every web server has answered."""
     page.get(f"http://{door}/")
     expect(page.title.startswith("Web cluster: answered by "), f"The demo's title is {page.title!r}.")
@@ -83,7 +83,7 @@ def use_demo(page: WebDriver, door: str, web: set[str]) -> None:
     print(f"demo: an item was written and seen, {', '.join(sorted(answered))} answered")
 
 
-def look_at_statistics(page: WebDriver, lab: Lab, balancer: str, web: set[str]) -> None:
+def look_at_statistics(page: ChromiumDriver, lab: Lab, balancer: str, web: set[str]) -> None:
     """Each web server stands in the table, and is up."""
     tunnel = ["ssh", "-F", str(lab.inventory / ".lab/current/ssh_config"), "-o", "ExitOnForwardFailure=yes", "-N"]
     there = f"{lab.addresses()[balancer]}:8404"
