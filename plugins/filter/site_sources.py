@@ -45,7 +45,7 @@ RETURN = r"""
 _value:
   description:
     - C(pack) is what M(siteops.webcluster.site_archive) gets as C(sites), C(build) what is run before, with C(name), C(command) and
-      C(folder), C(notes) sentences about the releases that stay.
+      C(folder), C(notes) sentences about the releases that stay and about what former sites left.
   type: dict
 """
 
