@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cluster import CHECKOUT, ClusterError
+from .cluster import CHECKOUT, ClusterError, usual_sites
 from .faults import Cluster, Event, nothing
 
 SITE, HOST = "shop", "shop.example"
@@ -77,7 +77,7 @@ class Shop:
             "migrate": "php migrate.php",
             "health_path": "/up",
         }
-        return {"webcluster_sites": [site]}
+        return {"webcluster_sites": [*usual_sites(), site]}
 
     def make(self, version: str = "", beside: int = 200, live: int = 200) -> str:
         """Write the code of a version, a new one where none is named."""
