@@ -51,6 +51,7 @@ _value:
       the servers disagree, for each kind of data server that the inventory has.
     - C(tiers) says what each host is converged to, C(arguments) with which arguments of the roles,
       C(flows) which connections it must take, with C(protocol), C(port), C(sources) and C(purpose).
+    - C(sites) lists what is served, C(removed) what may go of sites that were taken out of the list.
     - C(servers) lists the data servers with what is expected of each, C(doors) the addresses at which visitors come in and
       what must be seen there, C(served_as) the name that each web server gives itself, C(statistics) the load balancers' pages.
   type: dict

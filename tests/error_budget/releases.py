@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from .cluster import CHECKOUT, ClusterError
+from .cluster import CHECKOUT, ClusterError, usual_sites
 from .faults import Cluster, Event, nothing
 
 SITE, HOST = "shop", "shop.example"
@@ -79,10 +77,7 @@ class Shop:
             "migrate": "php migrate.php",
             "health_path": "/up",
         }
-        options = yaml.safe_load((CHECKOUT / "playbooks/meta/argument_specs.yml").read_text(encoding="utf-8"))
-        # Beside what the cluster serves by itself.
-        usual = options["argument_specs"]["main"]["options"]["webcluster_sites"]["default"]
-        return {"webcluster_sites": [*usual, site]}
+        return {"webcluster_sites": [*usual_sites(), site]}
 
     def make(self, version: str = "", beside: int = 200, live: int = 200) -> str:
         """Write the code of a version, a new one where none is named."""

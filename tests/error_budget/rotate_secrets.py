@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import os
 import re
 import secrets
@@ -20,9 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from .cluster import CHECKOUT, ClusterError, Lab, table
+from .cluster import CHECKOUT, ClusterError, Lab, table, usual_sites
 from .load import Answer, Load, failures
 
 # What begins when all data servers have the new passwords and no web server has.
@@ -228,8 +225,7 @@ def rotate_passwords(lab: Lab, logins: Sequence[Login], interrupted: bool = Fals
 
 def named(names: Mapping[Login, str]) -> dict[str, Any]:
     """The variables that give users these names."""
-    specs = yaml.safe_load((CHECKOUT / "playbooks/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    sites = copy.deepcopy(specs["argument_specs"]["main"]["options"]["webcluster_sites"]["default"])
+    sites = usual_sites()
     found: dict[str, Any] = {}
     for login, name in names.items():
         if login.what == SITE:
