@@ -45,7 +45,8 @@ RETURN = r"""
 _value:
   description:
     - C(pack) is what M(siteops.webcluster.site_archive) gets as C(sites), C(build) what is run before, with C(name), C(command) and
-      C(folder), C(checkout) what git checks out before that, with C(name), C(url), C(key_file), C(version) and C(folder), C(notes) sentences about the releases that stay.
+      C(folder), C(checkout) what git checks out before that, with C(name), C(url), C(key_file), C(version) and C(folder),
+      C(notes) sentences about the releases that stay.
   type: dict
 """
 

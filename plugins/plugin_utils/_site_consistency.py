@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, demo_is_there
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION, PASSWORDS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
+    OPTION,
+    PASSWORDS,
+    lease_name,
+    lease_of,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
@@ -108,12 +113,16 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
             )
 
 
-def password_errors(settings: Settings, sites: Sequence[Site], host: str) -> Iterator[str]:
+def password_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str) -> Iterator[str]:
     """Passwords that the sites need and the inventory does not give."""
     variables = settings.variables(host)
     given = resolve(variables, PASSWORDS) if PASSWORDS in variables else {}
     for site in sites:
-        for key, wanted in (("mysql", site.database), ("redis", site.redis)):
+        for key, wanted in (
+            ("mysql", site.database),
+            ("redis", site.redis),
+            ("cron", lease_of(site, tiers["engines"])),
+        ):
             value = (given.get(site.name) or {}).get(key)
             if wanted and not (isinstance(value, str) and value):
                 yield (
@@ -133,6 +142,7 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         ("mysql", [(site.name, site.database.user) for site in sites if site.database]),
         ("redis", [(site.name, site.redis.user) for site in sites if site.redis]),
     ):
+        leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, tiers["engines"]) == key]
         if key not in tiers["engines"]:
             continue
         engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
@@ -145,7 +155,8 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
             if option.startswith(engine.role):
                 taken |= {account["name"]: option for account in settings.value(host, option) or []}
-        for site, user in pairs:
+        # Theirs are no options, so these come first and the other one is told.
+        for site, user in [*leases, *pairs]:
             if user in taken:
                 yield (
                     f"Site {site}: its {engine.title} user would be {user}, which belongs to {taken[user]}; expected another"
@@ -166,6 +177,11 @@ def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> 
     taken = dict.fromkeys(SYSTEM_SCHEMAS, "the server itself") | dict.fromkeys(
         _names(settings.value(host, option)), option
     )
+    taken |= {
+        lease_name(site.name): f"the cron jobs of site {site.name}"
+        for site in sites
+        if lease_of(site, tiers["engines"]) == "mysql"
+    }
     for site in sites:
         if site.database and site.database.name in taken:
             yield (
@@ -183,6 +199,11 @@ def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> It
     host = tiers["engines"]["redis"]["primary"]["name"]
     option = "redis_server_application_keys"
     found = [(pattern.split("*")[0], option) for pattern in settings.value(host, option) or []]
+    found += [
+        (f"{lease_name(site.name)}:", f"the cron jobs of site {site.name}")
+        for site in sites
+        if lease_of(site, tiers["engines"]) == "redis"
+    ]
     for site in sites:
         if site.redis is None:
             continue
@@ -227,6 +248,16 @@ def extension_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) ->
             yield from unknown_extensions([site.values for site in sites], known, system.replace("_", " "))
 
 
+def cron_notes(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
+    """Jobs that one web server has alone, although there are more."""
+    names = [site.name for site in sites if site.has_cron and not lease_of(site, tiers["engines"])]
+    if names and len(tiers["web"]) > 1:
+        yield (
+            f"The cron jobs of {', '.join(names)} run on {tiers['web'][0]['name']} only, a single point: this inventory has neither MySQL"
+            " nor Redis, by which the web servers could agree who runs them."
+        )
+
+
 def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[str], sites: Sequence[Site]) -> list[str]:
     """All of it, where there are sites."""
     found = list(agreement_errors(settings, hosts)) if hosts else []
@@ -235,7 +266,7 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
     return [
         *source_errors(sites),
         *engine_errors(sites, tiers),
-        *password_errors(settings, sites, hosts[0]),
+        *password_errors(settings, tiers, sites, hosts[0]),
         *account_errors(settings, tiers, sites),
         *database_errors(settings, tiers, sites),
         *prefix_errors(settings, tiers, sites),
