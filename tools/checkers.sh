@@ -7,7 +7,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 policy=/usr/sbin/policy-rc.d
 packages=() units=()
 
-want() { # want COMMAND PACKAGE [UNIT]: COMMAND may be a pattern
+want() { # want COMMAND PACKAGE [UNIT]: COMMAND may be a pattern, and a path from a folder of commands
   local folder
   local -a folders
   IFS=: read -ra folders <<<"$PATH"
@@ -29,6 +29,8 @@ want mariadbd mariadb-server-core
 want nft nftables
 want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
 want 'php[0-9].[0-9]' php-cli
+want '../lib/php/*/pdo_mysql.so' php-mysql
+want '../lib/php/*/redis.so' php-redis
 want redis-server redis-server redis-server
 want socat socat
 want systemd-analyze systemd

@@ -27,7 +27,7 @@ attributes:
     support: full
 options:
   name:
-    description: Name of the systemd service, without C(.service).
+    description: Name of the systemd service, without C(.service); of another unit with its suffix.
     type: str
     required: true
   files:
@@ -83,6 +83,7 @@ options:
     version_added: 0.3.0
     description:
       - Patterns of paths such as C(/etc/shop/*.conf), all of whose files are in O(files). Others that fit are removed.
+      - Units among these that start something, such as timers, are stopped and disabled before; what they started goes on to its end.
     type: list
     elements: path
     default: []
@@ -157,6 +158,7 @@ import os
 import tempfile
 import time
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._configured_service import (
@@ -177,6 +179,7 @@ File = dict[str, t.Any]
 SETTLE_SECONDS = 1.0
 USERS = "/etc/sysusers.d/"
 FOLDERS = "/etc/tmpfiles.d/"
+UNITS = "/etc/systemd/system"
 
 
 class ConfiguredServiceModule(AnsibleModule):
@@ -320,10 +323,19 @@ def strangers(module: AnsibleModule) -> list[str]:
     return sorted({path for pattern in module.params["owns"] for path in glob.glob(pattern)} - ours)
 
 
-def prepare(module: AnsibleModule, unit: Unit, written: list[str]) -> Unit:
+def remove(module: AnsibleModule, path: str) -> None:
+    """Remove a file; a unit that starts something stops doing so before systemd cannot be told any more."""
+    name = os.path.basename(path)
+    if os.path.dirname(path) == UNITS and not name.endswith(".service"):
+        command(module, ["systemctl", "disable", "--now", name])
+        Path(stamp_of(name)).unlink(missing_ok=True)
+    os.unlink(path)
+
+
+def prepare(module: AnsibleModule, unit: Unit, touched: list[str]) -> Unit:
     """Let systemd know of new units and users; return the unit, which can be started now."""
     name = module.params["name"]
-    if unit.stale or any(path.startswith("/etc/systemd/system/") for path in written):
+    if unit.stale or any(path.startswith(f"{UNITS}/") for path in touched):
         command(module, ["systemctl", "daemon-reload"])
         unit = look(module)
     make_known(module, "systemd-tmpfiles", FOLDERS)
@@ -374,8 +386,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
             changed = set_attributes(module, file, file["path"]) or changed
     if not module.check_mode:
         for path in removed:
-            os.unlink(path)
-        unit = prepare(module, unit, written)
+            remove(module, path)
+        unit = prepare(module, unit, [*written, *removed])
         action = bring_up(module, unit, read_files(paths), stamp, at_start)
     elif set(written) & set(paths) and unit.active:
         action = on_change

@@ -174,7 +174,9 @@ def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host:
         "apache_php_trusted_proxies": joined(
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
         ),
-        "apache_php_sites": web_sites(sites, data_ports(settings, host)),
+        "apache_php_sites": web_sites(
+            sites, data_ports(settings, host), tiers["engines"], host == tiers["web"][0]["name"]
+        ),
         **limits(settings, host, "apache_php"),
     }
 

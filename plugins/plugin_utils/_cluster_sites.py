@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -52,10 +52,18 @@ WEB_VALUES = (
     "shared_folders",
     "restricted_paths",
     "static_cache_seconds",
+    "health_path",
+    "health_status",
+    "health_text",
 )
 DATA_HOST = "127.0.0.1"
 # Beside what no application may do: what tells the names of other sites' keys, which hold the ids of their sessions.
 DENIED_COMMANDS = ("@dangerous", "@scripting", "scan", "randomkey", "client|tracking")
+
+# Where web servers can agree who runs a cron job, and what the account for that may do.
+LEASE_ENGINES = ("mysql", "redis")
+LEASE_PRIVILEGES = ["CREATE", "INSERT", "SELECT", "UPDATE"]
+LEASE_COMMANDS = ("eval", "hmget", "hset", "info", "time")
 
 Values = dict[str, t.Any]
 
@@ -95,6 +103,8 @@ class PlannedSite(t.TypedDict):
     database: dict[str, str] | None
     redis: dict[str, t.Any] | None
     sessions: str
+    # The engine that its web servers agree by who runs a cron job; empty where it has none, or nothing to agree by.
+    lease: str
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,17 @@ def repository(name: str, git: Git) -> Repository:
     return {"url": git.url, "key_file": git.key_file, "folder": checkout_of(name, git.url)}
 
 
-def planned(site: Site) -> PlannedSite:
+def lease_of(site: Site, engines: Container[str]) -> str:
+    """Where the web servers agree who runs a cron job of a site; MySQL forgets nothing in a crash, so it comes first."""
+    return next((key for key in LEASE_ENGINES if key in engines), "") if site.has_cron else ""
+
+
+def lease_name(site: str) -> str:
+    """The account, database and user that hold a site's leases; no site can be called so."""
+    return f"{site}-cron"
+
+
+def planned(site: Site, engines: Container[str]) -> PlannedSite:
     return {
         "name": site.name,
         "domains": list(site.domains),
@@ -147,6 +167,7 @@ def planned(site: Site) -> PlannedSite:
         "database": vars(site.database).copy() if site.database else None,
         "redis": {**vars(site.redis), "commands": list(site.redis.commands)} if site.redis else None,
         "sessions": site.sessions,
+        "lease": lease_of(site, engines),
     }
 
 
@@ -163,17 +184,26 @@ def proxy_sites(sites: Sequence[Site]) -> list[Values]:
     ]
 
 
-def web_sites(sites: Sequence[Site], ports: Ports) -> list[Values]:
-    """What the web servers have to know, but for secrets."""
+def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_first: bool) -> list[Values]:
+    """What a web server has to know, but for secrets; with nothing to agree by, the first one runs the cron jobs."""
     return [
         {
             **{name: site.values[name] for name in WEB_VALUES},
             "request_time_limit": site.request_time_limit,
             "upload_limit_mb": site.upload_limit_mb,
             "environment": plain_environment(site, ports),
+            "cron": site.values["cron"] if is_first or lease_of(site, engines) else [],
+            **({"lease": plain_lease(site, ports, engines)} if lease_of(site, engines) else {}),
         }
         for site in sites
     ]
+
+
+def plain_lease(site: Site, ports: Ports, engines: Container[str]) -> Values:
+    """How a web server reaches the leases of a site, at the primary."""
+    engine = lease_of(site, engines)
+    port = {"mysql": ports.mysql_write, "redis": ports.redis_write}[engine]
+    return {"engine": engine, "port": port, "name": lease_name(site.name)}
 
 
 def plain_environment(site: Site, ports: Ports) -> dict[str, str]:
@@ -247,6 +277,18 @@ def passwords_of(variables: Mapping[str, t.Any]) -> dict[str, dict[str, str]]:
     return found
 
 
+def lease_user(site: str, password: str) -> Values:
+    """A Redis user for leases and nothing else."""
+    rules = " ".join([f"~{lease_name(site)}:*", *(f"+{command}" for command in LEASE_COMMANDS)])
+    return {"name": lease_name(site), "password": password, "rules": rules}
+
+
+def lease_account(site: str, password: str) -> Values:
+    """A MySQL account for a table of leases and nothing else."""
+    own = {"name": lease_name(site), "character_set": "utf8mb4"}
+    return {"name": lease_name(site), "password": password, "own_databases": [own], "privileges": LEASE_PRIVILEGES}
+
+
 def _own(variables: Mapping[str, t.Any], option: str) -> list[t.Any]:
     return resolve(variables, option) if option in variables else []
 
@@ -280,6 +322,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
                 },
                 "ini_settings": {**sessions, **own["ini_settings"]},
                 "fpm_settings": own["fpm_settings"],
+                **({"lease": {**values["lease"], "password": passwords[name]["cron"]}} if "lease" in values else {}),
                 **(releases.get(name) or {}),
             }
         )
@@ -291,6 +334,7 @@ def mysql_accounts(plan: Sequence[PlannedSite], _ours: object, variables: Mappin
     return [
         *_own(variables, "mysql_server_application_accounts"),
         *(site_account(site["database"], passwords[site["name"]]["mysql"]) for site in plan if site["database"]),
+        *(lease_account(site["name"], passwords[site["name"]]["cron"]) for site in plan if site["lease"] == "mysql"),
     ]
 
 
@@ -299,6 +343,7 @@ def redis_users(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[s
     return [
         *_own(variables, "redis_server_extra_users"),
         *(site_user(site["redis"], passwords[site["name"]]["redis"]) for site in plan if site["redis"]),
+        *(lease_user(site["name"], passwords[site["name"]]["cron"]) for site in plan if site["lease"] == "redis"),
     ]
 
 

@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION, PASSWORDS, passwords_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
+    OPTION,
+    PASSWORDS,
+    lease_name,
+    lease_of,
+    passwords_of,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificate_errors
@@ -110,11 +116,15 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
             )
 
 
-def password_errors(settings: Settings, sites: Sequence[Site], host: str) -> Iterator[str]:
+def password_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str) -> Iterator[str]:
     """Passwords that the sites need and the inventory does not give."""
     given = passwords_of(settings.variables(host))
     for site in sites:
-        for key, wanted in (("mysql", site.database), ("redis", site.redis)):
+        for key, wanted in (
+            ("mysql", site.database),
+            ("redis", site.redis),
+            ("cron", lease_of(site, tiers["engines"])),
+        ):
             value = (given.get(site.name) or {}).get(key)
             if wanted and not (isinstance(value, str) and value):
                 yield (
@@ -134,6 +144,7 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         ("mysql", [(site.name, site.database.user) for site in sites if site.database]),
         ("redis", [(site.name, site.redis.user) for site in sites if site.redis]),
     ):
+        leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, tiers["engines"]) == key]
         if key not in tiers["engines"]:
             continue
         engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
@@ -147,7 +158,8 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
             if option.startswith(engine.role):
                 taken |= {account["name"]: option for account in settings.value(host, option) or []}
-        for site, user in pairs:
+        # Theirs are no options, so these come first and the other one is told.
+        for site, user in [*leases, *pairs]:
             if user in taken:
                 yield (
                     f"Site {site}: its {engine.title} user would be {user}, which belongs to {taken[user]}; expected another"
@@ -160,13 +172,31 @@ def _names(databases: Sequence[t.Any]) -> list[str]:
     return [entry if isinstance(entry, str) else str(entry.get("name")) for entry in databases]
 
 
+def _leased(tiers: Tiers, sites: Sequence[Site], engine: str) -> dict[str, str]:
+    """Where an engine holds the leases of cron jobs, and whose they are."""
+    return {
+        lease_name(site.name): f"the cron jobs of site {site.name}"
+        for site in sites
+        if lease_of(site, tiers["engines"]) == engine
+    }
+
+
+def lease_databases(tiers: Tiers, sites: Sequence[Site]) -> dict[str, str]:
+    return _leased(tiers, sites, "mysql")
+
+
+def lease_prefixes(tiers: Tiers, sites: Sequence[Site]) -> list[tuple[str, str]]:
+    return [(f"{name}:", whose) for name, whose in _leased(tiers, sites, "redis").items()]
+
+
 def taken_databases(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> dict[str, str]:
     """The databases that somebody has, and who."""
     found = dict.fromkeys(SYSTEM_SCHEMAS, "the server itself")
     if "mysql" in tiers["engines"]:
         values = settings.value(tiers["engines"]["mysql"]["primary"]["name"], DATABASES)
         found |= dict.fromkeys(_names(values), DATABASES)
-    return found | {site.database.name: f"site {site.name}" for site in sites if site.database}
+    found |= {site.database.name: f"site {site.name}" for site in sites if site.database}
+    return found | lease_databases(tiers, sites)
 
 
 def taken_prefixes(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[tuple[str, str]]:
@@ -175,13 +205,14 @@ def taken_prefixes(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> l
     if "redis" in tiers["engines"]:
         values = settings.value(tiers["engines"]["redis"]["primary"]["name"], KEYS) or []
         found = [(pattern.split("*")[0], KEYS) for pattern in values]
-    return found + [(site.redis.prefix, f"site {site.name}") for site in sites if site.redis]
+    found += [(site.redis.prefix, f"site {site.name}") for site in sites if site.redis]
+    return found + lease_prefixes(tiers, sites)
 
 
 def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
     if "mysql" not in tiers["engines"]:
         return
-    taken = taken_databases(settings, tiers, ())
+    taken = taken_databases(settings, tiers, ()) | lease_databases(tiers, sites)
     for site in sites:
         if site.database and site.database.name in taken:
             yield (
@@ -196,7 +227,7 @@ def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> It
     """Keys that two of them could reach."""
     if "redis" not in tiers["engines"]:
         return
-    found = taken_prefixes(settings, tiers, ())
+    found = taken_prefixes(settings, tiers, ()) + lease_prefixes(tiers, sites)
     for site in sites:
         if site.redis is None:
             continue
@@ -232,6 +263,16 @@ def extension_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) ->
             yield from unknown_extensions([site.values for site in sites], known, system.replace("_", " "))
 
 
+def cron_notes(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
+    """Jobs that one web server has alone, although there are more."""
+    names = [site.name for site in sites if site.has_cron and not lease_of(site, tiers["engines"])]
+    if names and len(tiers["web"]) > 1:
+        yield (
+            f"The cron jobs of {', '.join(names)} run on {tiers['web'][0]['name']} only, a single point: this inventory has neither MySQL"
+            " nor Redis, by which the web servers could agree who runs them."
+        )
+
+
 def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[str], sites: Sequence[Site]) -> list[str]:
     """All of it, where there are sites."""
     found = list(agreement_errors(settings, hosts)) if hosts else []
@@ -240,7 +281,7 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
     return [
         *source_errors(sites),
         *engine_errors(sites, tiers),
-        *password_errors(settings, sites, hosts[0]),
+        *password_errors(settings, tiers, sites, hosts[0]),
         *account_errors(settings, tiers, sites),
         *database_errors(settings, tiers, sites),
         *prefix_errors(settings, tiers, sites),

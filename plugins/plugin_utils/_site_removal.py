@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import lease_name
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import (
     taken_databases,
     taken_prefixes,
@@ -25,8 +26,8 @@ class Removal(t.TypedDict):
 
     name: str
     home: str
-    database: str
-    prefix: str
+    databases: list[str]
+    prefixes: list[str]
 
 
 def _values(entry: t.Any) -> dict[str, str]:
@@ -36,16 +37,20 @@ def _values(entry: t.Any) -> dict[str, str]:
 
 def removals(settings: Settings, host: str) -> list[Removal]:
     """What may go, as one host of the cluster has it; all have the same."""
-    found = [_values(entry) for entry in settings.value(host, OPTION) or []]
-    return [
-        {
-            "name": values.get("name", ""),
-            "home": home_of(values.get("name", "")),
-            "database": values.get("database", values.get("name", "")),
-            "prefix": values.get("prefix", f"{values.get('name', '')}:"),
-        }
-        for values in found
-    ]
+    found = []
+    for values in (_values(entry) for entry in settings.value(host, OPTION) or []):
+        name = values.get("name", "")
+        # Whether it had cron jobs nobody knows any more.
+        leases = lease_name(name)
+        found.append(
+            Removal(
+                name=name,
+                home=home_of(name),
+                databases=[values.get("database", name), leases],
+                prefixes=[values.get("prefix", f"{name}:"), f"{leases}:"],
+            )
+        )
+    return found
 
 
 def form_errors(entries: Sequence[t.Any]) -> Iterator[str]:
@@ -76,17 +81,19 @@ def removal_errors(settings: Settings, tiers: t.Any, sites: Sequence[Site], host
                 f"Site {gone['name']} is in webcluster_sites and in {OPTION}; expected it in one of them: remove it from the other."
             )
             continue
-        if gone["database"] in databases:
-            errors.append(
-                f"{OPTION} would remove the database {gone['database']}, which belongs to {databases[gone['database']]}; expected one"
-                " that nobody needs: correct it."
-            )
-        for prefix, whose in prefixes:
-            if prefix.startswith(gone["prefix"]) or gone["prefix"].startswith(prefix):
-                errors.append(
-                    f"{OPTION} would remove the Redis keys that begin with {gone['prefix']}, and those of {whose} begin with"
-                    f" {prefix}; expected keys that nobody needs: correct it."
-                )
+        errors += [
+            f"{OPTION} would remove the database {database}, which belongs to {databases[database]}; expected one that nobody needs:"
+            " correct it."
+            for database in gone["databases"]
+            if database in databases
+        ]
+        errors += [
+            f"{OPTION} would remove the Redis keys that begin with {own}, and those of {whose} begin with {prefix}; expected keys"
+            " that nobody needs: correct it."
+            for own in gone["prefixes"]
+            for prefix, whose in prefixes
+            if prefix.startswith(own) or own.startswith(prefix)
+        ]
     return errors
 
 

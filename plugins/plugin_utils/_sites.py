@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cron import cron_findings, planned_job
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import nearest
 
 # The domain of the site that gets whatever no other site has.
@@ -114,6 +115,7 @@ class Site:
     database: Database | None
     redis: Redis | None
     sessions: str
+    has_cron: bool
     health: Health
     # All that was said, by option, defaults included.
     values: SiteValues
@@ -152,6 +154,7 @@ def read_site(values: SiteValues, request_time_limit: int, upload_limit_mb: int)
             commands=tuple(redis.get("commands") or ()),
         ),
         sessions=values["sessions"],
+        has_cron=bool(values["cron"]),
         health=Health(values["health_path"], values["health_status"], values["health_text"]),
         values=values,
     )
@@ -200,12 +203,26 @@ def default_site(sites: Iterable[SiteValues]) -> SiteValues | None:
 def placed(site: SiteValues) -> dict[str, t.Any]:
     """A site of a web server with the names of what is its own there."""
     name = site["name"]
+    jobs = [planned_job(name, job) for job in site["cron"]]
     return {
         **site,
         "user": f"site-{name}",
         "readers": f"web-{name}",
         "home": home_of(name),
         "environment_file": f"/etc/webcluster-sites/{name}.env",
+        "cron": jobs,
+        "cron_file": f"/etc/webcluster-sites/{name}.cron.json",
+        # What the program that runs the jobs is told, but for what is the server's own.
+        "cron_config": {
+            "jobs": {job["name"]: job["run"] for job in jobs},
+            "lease": site.get("lease") or {"engine": "none"},
+            "health": {
+                "host": asked_as(site["domains"]) or "localhost",
+                "path": site["health_path"],
+                "status": site["health_status"],
+                "text": site["health_text"],
+            },
+        },
         "environment": {"SITE_NAME": name, **{key: as_text(value) for key, value in site["environment"].items()}},
     }
 
@@ -334,6 +351,12 @@ def _environment_findings(site: SiteValues) -> Iterator[str]:
             )
 
 
+def _sentences(site: SiteValues) -> Iterator[str]:
+    yield from _git_findings(site)
+    yield from _environment_findings(site)
+    yield from cron_findings(site.get("cron") or [])
+
+
 def _between_sites(sites: Sequence[SiteValues]) -> Iterator[str]:
     owners: dict[str, list[str]] = {}
     for site in sites:
@@ -362,7 +385,5 @@ def site_errors(sites: Sequence[SiteValues]) -> list[str]:
             errors.append(f"Site {site['name']} has no domain; expected one at least: add it, or remove the site.")
         for option, found, expected in (*_form_findings(site), *_number_findings(site), *_account_findings(site)):
             errors.append(f"Site {site['name']}: {option} holds {found}, expected {expected}: correct it.")
-        errors += [
-            f"Site {site['name']}: {finding}" for finding in (*_git_findings(site), *_environment_findings(site))
-        ]
+        errors += [f"Site {site['name']}: {finding}" for finding in _sentences(site)]
     return errors

@@ -47,7 +47,10 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import a
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import balancer_certificates
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import site_consistency_errors
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import (
+    cron_notes,
+    site_consistency_errors,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_removal import (
     Removal,
     removal_errors,
@@ -308,7 +311,7 @@ def topology(
     errors += removal_errors(settings, tiers, sites, next(iter(hosts))) if hosts else []
     arguments = role_arguments(settings, tiers, sites, addresses)
     errors += flow_errors(settings, tiers, arguments)
-    notes += consistency_notes(settings, tiers)
+    notes += [*consistency_notes(settings, tiers), *cron_notes(sites, tiers)]
     web = [server["name"] for server in tiers["web"]]
     first_web = next((name for name in web if not must_answer or name in must_answer), "")
     # A host of the cluster that is in no tier has none.
@@ -326,7 +329,7 @@ def topology(
         "notes": notes,
         "waves": [wave(number) for number in range(WAVES)],
         "arguments": arguments,
-        "sites": [planned(site) for site in sites],
+        "sites": [planned(site, tiers["engines"]) for site in sites],
         "removed": removals(settings, next(iter(hosts))) if hosts else [],
         "flows": flows(settings, tiers, arguments, addresses),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),

@@ -22,7 +22,9 @@ from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks 
 )
 
 PACKED = {"archives": {"shop": {"release": "0123456789ab", "path": "/cache/shop.tar.gz", "files": 1, "bytes": 1}}}
-PASSWORDS = {"shop": {"mysql": "shop-mysql-secret", "redis": "shop-redis-secret"}}
+PASSWORDS = {
+    "shop": {"mysql": "shop-mysql-secret", "redis": "shop-redis-secret", "cron": "shop-cron-secret"},
+}
 CERTIFICATE = issue("shop.example")
 BLOG = {"name": "blog", "domains": ["blog.example"]}
 SEEN = {"ok": True, "problem": "", "status": 200, "own": {"release": "0123456789ab"}}
@@ -39,6 +41,7 @@ def shop(source: Path) -> dict[str, Any]:
         "upload_limit_mb": 15,
         "environment": {"API_KEY": "api-secret"},
         "certificate": CERTIFICATE.variables(),
+        "cron": [{"name": "bill", "schedule": "@hourly", "command": "php bill.php"}],
     }
 
 
@@ -83,6 +86,11 @@ def test_the_code_is_packed_once_on_the_controller_before_anything_is_changed(si
 def test_the_database_and_the_account_are_for_the_site_alone(site: Run) -> None:
     accounts = site.one("db1", "mysql_accounts")
     assert {"name": "shop", "character_set": "utf8mb4"} in accounts["databases"]
+    assert {"name": "shop-cron", "character_set": "utf8mb4"} in accounts["databases"]
+    [lease] = [entry for entry in accounts["accounts"] if entry["name"] == "shop-cron"]
+    assert lease["grants"] == [
+        {"databases": ["shop-cron"], "privileges": ["CREATE", "INSERT", "SELECT", "UPDATE"]},
+    ]
     [account] = [entry for entry in accounts["accounts"] if entry["name"] == "shop"]
     assert (account["password"], account["hosts"]) == ("shop-mysql-secret", ["10.0.0.4", "10.0.0.5"])
     assert [grant["databases"] for grant in account["grants"]] == [["shop"]]
@@ -105,6 +113,9 @@ def test_web_servers_get_the_site_whole(site: Run) -> None:
         [code] = site.one(web, "site_release")["sites"]
         assert (code["name"], code["release"]) == ("shop", "0123456789ab")
         assert "ServerName shop.example\n" in site.file(web, "apache2.conf").content
+        assert "OnCalendar=*-*-* *:00:00 UTC\n" in site.file(web, "webcluster-cron-shop-bill.timer").content
+        lease = json.loads(site.file(web, "shop.cron.json").content)["lease"]
+        assert (lease["engine"], lease["name"], lease["password"]) == ("mysql", "shop-cron", "shop-cron-secret")
 
 
 def test_load_balancers_get_names_and_limits(site: Run) -> None:
@@ -119,10 +130,11 @@ def test_a_sites_secrets_are_where_they_are_needed_only(site: Run) -> None:
 
     assert hosts("shop-mysql-secret") == {"web1", "web2", "db1", "db2"}
     assert hosts("shop-redis-secret") == {"web1", "web2"}
+    assert hosts("shop-cron-secret") == {"web1", "web2", "db1", "db2"}
     assert hosts("api-secret") == {"web1", "web2"}
     key = CERTIFICATE.private_key.splitlines()[1]
     assert hosts(key) == {"lb"}
-    for secret in ("shop-mysql-secret", "shop-redis-secret", "api-secret", key):
+    for secret in ("shop-mysql-secret", "shop-redis-secret", "shop-cron-secret", "api-secret", key):
         assert secret not in site.output
 
 

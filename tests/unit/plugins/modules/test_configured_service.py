@@ -413,6 +413,35 @@ def test_files_that_are_no_longer_ours_are_removed_where_all_are_ours(
     assert run(owns=[f"{config.parent}/*.conf", f"{tmp_path}/none/*"])["changed"] is False
 
 
+def test_a_unit_that_starts_something_is_stopped_before_it_is_removed_and_what_it_started_is_not(
+    run: Run, systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = tmp_path / "units"
+    units.mkdir()
+    monkeypatch.setattr(configured_service, "UNITS", str(units))
+    run()
+    timer, service = units / "old.timer", units / "old.service"
+    timer.write_text("x")
+    service.write_text("x")
+    stamp = tmp_path / "stamps/old.timer.json"
+    stamp.write_text("{}")
+    commands: list[tuple[list[str], bool]] = []
+
+    def look(_module: object, command: list[str], **more: object) -> Answer:
+        commands.append((command, timer.exists()))
+        return systemd.run(command, **more)
+
+    monkeypatch.setattr(configured_service.ConfiguredServiceModule, "run_command", look)
+    assert run(owns=[f"{units}/*"])["removed"] == [str(service), str(timer)]
+    changing = [(command, there) for command, there in commands if command[1] != "show"]
+    assert changing == [
+        (["systemctl", "disable", "--now", "old.timer"], True),
+        (["systemctl", "daemon-reload"], False),
+    ]
+    assert not list(units.iterdir())
+    assert not stamp.exists()
+
+
 def test_on_change_nothing_leaves_the_reading_to_others(run: Run, systemd: Systemd) -> None:
     run(on_change="nothing")
     result = run("two\n", on_change="nothing")

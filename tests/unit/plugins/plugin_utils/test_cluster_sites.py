@@ -135,8 +135,61 @@ def test_what_a_site_may_do_besides_is_not_taken_away_before() -> None:
     assert rules == "~shop:* &shop:* +@all -@dangerous -randomkey -client|tracking +config|get"
 
 
+JOB = {"name": "bill", "schedule": "@daily", "command": "php bill.php"}
+BILLED: dict[str, t.Any] = {**BLOG, "cron": [JOB]}
+LEASED = {"webcluster_site_passwords": {**PASSWORDS, "blog": {"cron": "cron&secret"}}}
+NO_MYSQL = groups(mysql_master=[], mysql_replica=[])
+NO_DATA = groups(mysql_master=[], mysql_replica=[], redis_master=[], redis_replica=[])
+
+
+def leased(of: t.Any, option: str, host: str) -> tuple[dict[str, t.Any], list[str]]:
+    """The last entry of an argument in a cluster with a job, and what is told of the cluster."""
+    changed = sites(BILLED, **LEASED)
+    found = topology(of, (), **changed)
+    assert found["errors"] == []
+    value = _cluster_sites.site_arguments(found, option, host, hostvars(of, **changed)[host])
+    assert _variables.value_error(option, value, OPTIONS[option]) is None
+    return value[-1], [note for note in found["notes"] if "cron" in note]
+
+
+def test_web_servers_agree_by_mysql_who_runs_a_job() -> None:
+    for host in ("web1", "web2"):
+        site, notes = leased(groups(), "apache_php_sites", host)
+        assert site["lease"] == {"engine": "mysql", "port": 3306, "name": "blog-cron", "password": "cron&secret"}
+        assert ([job["name"] for job in site["cron"]], notes) == (["bill"], [])
+    assert leased(groups(), "mysql_server_application_accounts", "db1")[0] == {
+        "name": "blog-cron",
+        "password": "cron&secret",
+        "own_databases": [{"name": "blog-cron", "character_set": "utf8mb4"}],
+        "privileges": ["CREATE", "INSERT", "SELECT", "UPDATE"],
+    }
+    assert argument("redis_server_extra_users", "r1")[-1]["name"] == "shop"
+
+
+def test_without_mysql_they_agree_by_redis() -> None:
+    site, notes = leased(NO_MYSQL, "apache_php_sites", "web2")
+    assert site["lease"] == {"engine": "redis", "port": 6379, "name": "blog-cron", "password": "cron&secret"}
+    assert notes == []
+    assert leased(NO_MYSQL, "redis_server_extra_users", "r1")[0] == {
+        "name": "blog-cron",
+        "password": "cron&secret",
+        "rules": "~blog-cron:* +eval +hmget +hset +info +time",
+    }
+
+
+def test_with_neither_the_first_web_server_has_the_jobs_alone_and_that_is_told() -> None:
+    first, notes = leased(NO_DATA, "apache_php_sites", "web1")
+    assert ([job["name"] for job in first["cron"]], "lease" in first) == (["bill"], False)
+    assert notes == [
+        "The cron jobs of blog run on web1 only, a single point: this inventory has neither MySQL nor Redis, by which the web servers"
+        " could agree who runs them."
+    ]
+    assert leased(NO_DATA, "apache_php_sites", "web2")[0]["cron"] == []
+
+
 def test_no_secret_of_a_site_is_in_the_topology() -> None:
-    text = str(topology(None, (), **SITES))
+    text = str(topology(None, (), **sites(SHOP, BILLED, **LEASED)))
+    assert "cron&secret" not in text
     assert not [secret for secret in ("api-secret", "s/cret", "s%2Fcret", "redis&secret", "256M") if secret in text]
 
 
@@ -186,6 +239,16 @@ def test_what_the_verdict_knows_of_a_site() -> None:
     }
     assert shop["place"] == {"name": "shop", "home": "/srv/webcluster/shop"}
     assert blog["database"] is None
+
+
+def test_keys_of_the_leases_are_nobody_elses() -> None:
+    entries = sites(BILLED, {**SHOP, "database": None, "redis": {"prefix": "blog"}}, **LEASED)
+    entries["webcluster"]["webcluster_site_passwords"] = {"shop": {"redis": "x"}, "blog": {"cron": "x"}}
+    entries["webcluster"]["webcluster_sites"][1].pop("database")
+    [found] = topology(NO_MYSQL, (), **entries)["errors"]
+    assert found.startswith(
+        "Site shop: its Redis keys begin with blog, those of the cron jobs of site blog with blog-cron:;"
+    )
 
 
 NO_REDIS = groups(redis_master=[], redis_replica=[])
@@ -239,6 +302,26 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
     "no key file": (
         sites({**BLOG, "git": {"url": "git@code.example:blog.git", "key_file": "/no/such/key"}, "version": "v1"}),
         "Site blog: git.key_file is /no/such/key, which is no absolute path of something on the controller",
+    ),
+    "no password for leases": (
+        sites({**BLOG, "cron": [{"name": "x", "schedule": "@daily", "command": "x"}]}),
+        "Variable webcluster_site_passwords has no cron password for site blog",
+    ),
+    "account of the leases": (
+        sites(
+            {**BLOG, "cron": [{"name": "x", "schedule": "@daily", "command": "x"}]},
+            {**SHOP, "database": {"user": "blog-cron"}},
+            webcluster_site_passwords={**PASSWORDS, "blog": {"cron": "x"}},
+        ),
+        "Site shop: its MySQL user would be blog-cron, which belongs to site blog; expected another name",
+    ),
+    "database of the leases": (
+        sites(
+            {**BLOG, "cron": [{"name": "x", "schedule": "@daily", "command": "x"}]},
+            {**SHOP, "database": {"name": "blog-cron"}},
+            webcluster_site_passwords={**PASSWORDS, "blog": {"cron": "x"}},
+        ),
+        "Site shop: its database would be blog-cron, which belongs to the cron jobs of site blog",
     ),
     "no password": (
         sites({**BLOG, "database": {}}),

@@ -22,8 +22,18 @@ def test_a_name_says_all_and_other_names_can_be_told() -> None:
     result = topology(None, (), **removing("demo", {"name": "shop", "database": "shop_db", "prefix": "cart:"}))
     assert result["errors"] == []
     assert result["removed"] == [
-        {"name": "demo", "home": "/srv/webcluster/demo", "database": "demo", "prefix": "demo:"},
-        {"name": "shop", "home": "/srv/webcluster/shop", "database": "shop_db", "prefix": "cart:"},
+        {
+            "name": "demo",
+            "home": "/srv/webcluster/demo",
+            "databases": ["demo", "demo-cron"],
+            "prefixes": ["demo:", "demo-cron:"],
+        },
+        {
+            "name": "shop",
+            "home": "/srv/webcluster/shop",
+            "databases": ["shop_db", "shop-cron"],
+            "prefixes": ["cart:", "shop-cron:"],
+        },
     ]
     assert topology()["removed"] == []
 
