@@ -26,6 +26,7 @@ finish() {
 want apache2ctl apache2 apache2
 want haproxy haproxy haproxy
 want mariadbd mariadb-server-core
+want msmtp msmtp
 want nft nftables
 want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
 want 'php[0-9].[0-9]' php-cli

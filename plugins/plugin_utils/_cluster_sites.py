@@ -38,6 +38,8 @@ PASSWORDS = "webcluster_site_passwords"
 # The word for the source of the collection's own demo application, and where that lies.
 DEMO = "demo"
 DEMO_CODE = str(COLLECTION / "sites" / DEMO)
+# The relay of sites that have none of their own.
+MAIL = "webcluster_mail"
 # What may hold secrets, so that it stays where the inventory keeps it until a role needs it.
 SECRET_VALUES = ("environment", "ini_settings", "fpm_settings")
 # What a web server's role takes over as it is.
@@ -311,6 +313,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
         own = {key: said[name].get(key) or {} for key in SECRET_VALUES}
         database = site["database"] or {}
         secret = secret_environment(plain, passwords.get(name, {}), database.get("character_set", ""))
+        mail = said[name].get("mail") or (resolve(variables, MAIL) if MAIL in variables else None)
         sessions = session_settings(plain, passwords[name]) if site["sessions"] == "redis" else {}
         whole.append(
             {
@@ -322,6 +325,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
                 },
                 "ini_settings": {**sessions, **own["ini_settings"]},
                 "fpm_settings": own["fpm_settings"],
+                **({"mail": mail} if mail else {}),
                 **({"lease": {**values["lease"], "password": passwords[name]["cron"]}} if "lease" in values else {}),
                 **(releases.get(name) or {}),
             }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
+    MAIL,
     OPTION,
     PASSWORDS,
     lease_name,
@@ -22,6 +23,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites 
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._mail import mail_findings
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificate_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     VERSION_PLACE,
@@ -263,6 +265,12 @@ def extension_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) ->
             yield from unknown_extensions([site.values for site in sites], known, system.replace("_", " "))
 
 
+def mail_errors(settings: Settings, host: str) -> Iterator[str]:
+    """What is wrong with the relay of sites that have none of their own; those of sites are looked at with them."""
+    mail = settings.value(host, MAIL)
+    yield from mail_findings(mail, MAIL) if mail else ()
+
+
 def cron_notes(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
     """Jobs that one web server has alone, although there are more."""
     names = [site.name for site in sites if site.has_cron and not lease_of(site, tiers["engines"])]
@@ -288,4 +296,5 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
         *own_page_errors(settings, tiers),
         *extension_errors(settings, tiers, sites),
         *site_certificate_errors([site.values for site in sites], tiers["load_balancers"]),
+        *mail_errors(settings, hosts[0]),
     ]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cron import cron_findings, planned_job
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._mail import mail_findings
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import nearest
 
 # The domain of the site that gets whatever no other site has.
@@ -210,6 +211,7 @@ def placed(site: SiteValues) -> dict[str, t.Any]:
         "readers": f"web-{name}",
         "home": home_of(name),
         "environment_file": f"/etc/webcluster-sites/{name}.env",
+        "mail_folder": f"/etc/webcluster-mail/{name}",
         "cron": jobs,
         "cron_file": f"/etc/webcluster-sites/{name}.cron.json",
         # What the program that runs the jobs is told, but for what is the server's own.
@@ -355,6 +357,7 @@ def _sentences(site: SiteValues) -> Iterator[str]:
     yield from _git_findings(site)
     yield from _environment_findings(site)
     yield from cron_findings(site.get("cron") or [])
+    yield from mail_findings(site["mail"]) if site.get("mail") else ()
 
 
 def _between_sites(sites: Sequence[SiteValues]) -> Iterator[str]:

@@ -153,6 +153,7 @@ def test_what_a_site_no_longer_has_is_removed_from_the_hosts_configuration(run: 
         "/etc/sysusers.d/webcluster-site-*.conf",
         "/etc/tmpfiles.d/webcluster-site-*.conf",
         "/etc/webcluster-sites/*",
+        "/etc/webcluster-mail/*/*",
         # Without a job nothing of them is left.
         "/etc/systemd/system/webcluster-cron*",
     ]

@@ -135,6 +135,20 @@ def test_what_a_site_may_do_besides_is_not_taken_away_before() -> None:
     assert rules == "~shop:* &shop:* +@all -@dangerous -randomkey -client|tracking +config|get"
 
 
+RELAY = {"host": "mail.example", "from": "all@shop.example", "user": "all", "password": "relay&secret"}
+
+
+def test_sites_send_by_the_clusters_relay_unless_they_have_one() -> None:
+    own = {"host": "own.example", "from": "shop@shop.example"}
+    changed = sites({**SHOP, "mail": own}, BLOG, webcluster_mail=RELAY)
+    found = topology(None, (), **changed)
+    assert (found["errors"], "relay&secret" in str(found)) == ([], False)
+    value = _cluster_sites.site_arguments(found, "apache_php_sites", "web1", hostvars(groups(), **changed)["web1"])
+    assert [site["mail"] for site in value] == [own, RELAY]
+    assert _variables.value_error("apache_php_sites", value, OPTIONS["apache_php_sites"]) is None
+    assert "mail" not in argument("apache_php_sites", "web1")[0]
+
+
 JOB = {"name": "bill", "schedule": "@daily", "command": "php bill.php"}
 BILLED: dict[str, t.Any] = {**BLOG, "cron": [JOB]}
 LEASED = {"webcluster_site_passwords": {**PASSWORDS, "blog": {"cron": "cron&secret"}}}
@@ -302,6 +316,10 @@ BAD: dict[str, tuple[dict[str, dict[str, t.Any]], str]] = {
     "no key file": (
         sites({**BLOG, "git": {"url": "git@code.example:blog.git", "key_file": "/no/such/key"}, "version": "v1"}),
         "Site blog: git.key_file is /no/such/key, which is no absolute path of something on the controller",
+    ),
+    "relay of all": (
+        sites(BLOG, webcluster_mail={**RELAY, "tls": "none"}),
+        "webcluster_mail would tell mail.example a password that all on the way can read",
     ),
     "no password for leases": (
         sites({**BLOG, "cron": [{"name": "x", "schedule": "@daily", "command": "x"}]}),
