@@ -25,11 +25,14 @@ finish() {
 
 want apache2ctl apache2 apache2
 want haproxy haproxy haproxy
+want mariadb-backup mariadb-backup
 want mariadbd mariadb-server-core
 want nft nftables
 want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
 want 'php[0-9].[0-9]' php-cli
+want rclone rclone
 want redis-server redis-server redis-server
+want restic restic
 want socat socat
 want systemd-analyze systemd
 if [ ${#packages[@]} -eq 0 ]; then exit 0; fi
