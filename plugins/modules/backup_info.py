@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_info
 short_description: Tell which copies of a data server there are, and whether the promise is kept
-version_added: 0.4.0
+version_added: 0.3.0
 description:
   - Asks the store of a tier which copies it has, and reads what became of the last runs of this host.
   - A store that cannot be asked is a broken promise, not a failure of the module.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup_repository
 short_description: Make the restic repository that the copies of a data server go to
-version_added: 0.4.0
+version_added: 0.3.0
 description:
   - Sees to it that the store of a tier can be reached and holds a repository that opens with our password.
   - Never touches one that does not.
