@@ -25,6 +25,7 @@ finish() {
 
 want apache2ctl apache2 apache2
 want haproxy haproxy haproxy
+want mariadb-backup mariadb-backup
 want mariadbd mariadb-server-core
 want msmtp msmtp
 want nft nftables
@@ -32,7 +33,9 @@ want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
 want 'php[0-9].[0-9]' php-cli
 want '../lib/php/*/pdo_mysql.so' php-mysql
 want '../lib/php/*/redis.so' php-redis
+want rclone rclone
 want redis-server redis-server redis-server
+want restic restic
 want socat socat
 want systemd-analyze systemd
 if [ ${#packages[@]} -eq 0 ]; then exit 0; fi

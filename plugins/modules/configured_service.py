@@ -27,7 +27,7 @@ attributes:
     support: full
 options:
   name:
-    description: Name of the systemd service, without C(.service); of another unit with its suffix.
+    description: Name of the systemd service, without C(.service). Another kind of unit has its ending, as in C(backup.timer).
     type: str
     required: true
   files:

@@ -84,8 +84,15 @@ ENGINES = {
 }
 LOAD_BALANCERS = "haproxy"
 WEB_SERVERS = "apache_php"
+# Where copies of the data go.
+BACKUP_STORES = "backup_store"
 # Every group that a tier may have.
-GROUPS = (LOAD_BALANCERS, WEB_SERVERS, *(group for engine in ENGINES.values() for group in engine.groups))
+GROUPS = (
+    LOAD_BALANCERS,
+    WEB_SERVERS,
+    *(group for engine in ENGINES.values() for group in engine.groups),
+    BACKUP_STORES,
+)
 # Limits that the whole way of a request shares: webcluster_<limit> sets the option of each role on it.
 LIMITS = {
     "request_time_limit": ("haproxy_http_request_time_limit", "apache_php_request_time_limit"),

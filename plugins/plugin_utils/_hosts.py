@@ -12,13 +12,19 @@ import pathlib
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, LOAD_BALANCERS, WEB_SERVERS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import (
+    BACKUP_STORES,
+    ENGINES,
+    LOAD_BALANCERS,
+    WEB_SERVERS,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import ROLES, said_by, short_list
 
 # The roles that must know the system of a group's hosts; a web server has a data proxy.
 SYSTEM_ROLES = {group: [engine.role] for engine in ENGINES.values() for group in engine.groups} | {
     LOAD_BALANCERS: ["haproxy"],
     WEB_SERVERS: ["apache_php", "haproxy"],
+    BACKUP_STORES: ["backup_store"],
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible.errors import AnsibleError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import (
+    BACKUP_STORES,
     ENGINES,
     GROUPS,
     LIMITS,
@@ -168,6 +169,11 @@ def derived_options(options: Options) -> dict[str, str]:
     # Elsewhere all servers would restart at once.
     derived |= dict.fromkeys(UPGRADES, "playbooks/rolling_update.yml upgrades, one server after the other")
     derived["firewall_flows"] = "what the cluster needs follows from its hosts, firewall_openings opens more"
+    derived |= dict.fromkeys(
+        ("backup_client_tiers", "backup_client_jobs", "backup_client_certificate", "backup_client_user"),
+        f"who makes and keeps copies follows from the group {BACKUP_STORES} or from backup_client_repository",
+    )
+    derived["backup_store_users"] = "set backup_client_mysql_store_password and backup_client_redis_store_password"
     derived["firewall_keep_former"] = "site.yml closes ports when everybody has moved"
     for limit, names in LIMITS.items():
         derived |= dict.fromkeys(names, f"set webcluster_{limit}")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import EngineState, members
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._backup_report import backup_reports
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology, looks_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import said_by, short_list
@@ -292,6 +293,14 @@ def data_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str
     return rows
 
 
+def backup_rows(topology: Topology, hosts: Mapping[str, Mapping[str, t.Any]]) -> list[Row]:
+    """One row for each tier that is copied, where its copies were asked for."""
+    found = {name: (hosts[name].get("__webcluster_backups") or {}).get("results") or [] for name in topology["backups"]}
+    return [
+        plain_row(one.server, "backup", one.state, one.detail) for one in backup_reports(topology["backups"], found)
+    ]
+
+
 def plain_row(server: str, tier: str, state: str, detail: str) -> Row:
     """A row without replication."""
     return Row(server=server, tier=tier, role="-", state=state, source="-", lag="-", canary="-", detail=detail)
@@ -374,6 +383,7 @@ def cluster_report(
     rows = [*front_rows(topology, doors), *data_rows(topology, verdicts), *split_rows(topology, verdicts, doors)]
     rows += site_rows(topology, doors, hostvars)
     rows += certificate_rows(topology, doors, now)
+    rows += backup_rows(topology, hostvars)
     reasons = list(topology["errors"])
     reasons += [f"{row['server']}: {row['state']}, {row['detail']}" for row in rows if row["state"] not in GOOD_STATES]
     for name, door in doors.items():

@@ -24,6 +24,13 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     url_of,
     wave_of,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._backups import (
+    Backup,
+    backup_errors,
+    backups,
+    copied_hosts,
+    store_flows,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import MISSING as NO_CRYPTOGRAPHY
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import NameOfCertificate, shown
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
@@ -37,6 +44,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._consistency im
     consistency_notes,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import (
+    BACKUP_STORES,
     ENGINES,
     LOAD_BALANCERS,
     WEB_SERVERS,
@@ -124,6 +132,9 @@ class Topology(Tiers):
     # Where each web server is asked by programs on the same host.
     own_doors: dict[str, str]
     served_as: dict[str, str]
+    # What each host does with copies of the data, and of which host of a tier one is made at once.
+    backups: dict[str, Backup]
+    copied: dict[str, str]
     # Each load balancer's page, and who gets there.
     statistics: list[str]
 
@@ -311,6 +322,9 @@ def topology(
     errors += removal_errors(settings, tiers, sites, next(iter(hosts))) if hosts else []
     arguments = role_arguments(settings, tiers, sites, addresses)
     errors += flow_errors(settings, tiers, arguments)
+    stores = list(groups.get(BACKUP_STORES, []))
+    errors += backup_errors(settings, tiers, stores)
+    kept = backups(settings, tiers, stores, addresses)
     notes += [*consistency_notes(settings, tiers), *cron_notes(sites, tiers)]
     web = [server["name"] for server in tiers["web"]]
     first_web = next((name for name in web if not must_answer or name in must_answer), "")
@@ -331,7 +345,9 @@ def topology(
         "arguments": arguments,
         "sites": [planned(site, tiers["engines"]) for site in sites],
         "removed": removals(settings, next(iter(hosts))) if hosts else [],
-        "flows": flows(settings, tiers, arguments, addresses),
+        "flows": store_flows(settings, tiers, stores, flows(settings, tiers, arguments, addresses)),
+        "backups": kept,
+        "copied": copied_hosts(tiers, kept, looks),
         "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
         "doors": doors(settings, tiers, sites),
         "own_doors": {server["name"]: url_of("127.0.0.1", server["port"]) for server in tiers["web"]},

@@ -64,7 +64,7 @@ def test_every_option_of_the_playbooks_is_typed_and_described() -> None:
     text = (_variables.PLAYBOOKS / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
     options = yaml.safe_load(text)["argument_specs"]["main"]["options"]
     # What people type behind -e is short.
-    typed = {"tier", "to", "accept_data_loss", "allow_reseed"}
+    typed = {"tier", "to", "accept_data_loss", "allow_reseed", "into", "scratch_host", "keep_files"}
     assert {name for name in options if not name.startswith("webcluster_")} == typed
     assert all(option["type"] and option["description"] for option in options.values())
 
