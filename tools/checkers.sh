@@ -24,9 +24,12 @@ finish() {
 }
 
 want apache2ctl apache2 apache2
+want dehydrated dehydrated
 want haproxy haproxy haproxy
+want logrotate logrotate
 want mariadbd mariadb-server-core
 want nft nftables
+want pebble pebble
 want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
 want 'php[0-9].[0-9]' php-cli
 want redis-server redis-server redis-server
