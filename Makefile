@@ -22,7 +22,7 @@ AZURE_VARIABLES = $(if $(NAME),-e azure_estate_name=$(NAME)) $(if $(LOCATION),-e
 SCENARIOS := replication_status azure wordpress site apache_php mysql_replica redis_replica redis_master haproxy mysql_master firewall
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web front-door-check trap-table clean
+.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web front-door-check bench-log trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -134,7 +134,7 @@ test-full: venv-dev ## Also every role on every release and engine; takes longer
 	for release in 12 sid; do LAB_RELEASE=$$release tools/test.sh --scenarios-only $(SCENARIOS); done
 	REDIS_FLAVOR=valkey tools/test.sh --scenarios-only redis_master redis_replica
 
-bench: bench-converge bench-inventory bench-azure bench-status bench-web ## Every benchmark
+bench: bench-converge bench-inventory bench-azure bench-status bench-log bench-web ## Every benchmark
 
 bench-converge: venv ## Tasks, CPU by host and module, and wall time of the first and the second converge of a fresh lab
 	@python tests/bench/converge.py $(ARGS)
@@ -156,6 +156,10 @@ front-door-check: venv-dev ## The front door of the lab's cluster: demo and stat
 	@python -m tests.front_door.smuggling --inventory $(INVENTORY)
 	python -m tests.front_door.tls --inventory $(INVENTORY)
 	python -m tests.front_door.browser --inventory $(INVENTORY)
+
+bench-log: venv ## CPU of HAProxy and of journald for a keep-alive request: without a log, in a file, in the journal
+	@. tools/common.sh; link_collection
+	PYTHONPATH=.ansible/collections python tests/bench/haproxy_log.py $(ARGS)
 
 trap-table: venv ## Put what the last runs of ROLE=replication_status said into docs/replication-status.md
 	@python tools/trap_table.py

@@ -13,8 +13,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Variables, play_role
+
+CERTIFICATES = ("haproxy_https_certificates", "haproxy_acme_certificates")
+PLACEHOLDER = issue("placeholder")
+# Where the host's folders are below the test's own; the others are that one.
+FOLDERS = {
+    "/etc/haproxy/acme": "acme",
+    "/etc/webcluster-acme": "acme-settings",
+    "/var/lib/webcluster-acme": "acme-state",
+    "/etc/tmpfiles.d": "tmpfiles.d",
+}
+PLACES = "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates|/etc/haproxy(?=/placeholder)"
 
 
 def free_port() -> int:
@@ -26,19 +38,26 @@ def free_port() -> int:
 class Proxy:
     """HAProxy as the unit runs it, with its files in a folder."""
 
-    def __init__(self, folder: Path, variables: Variables) -> None:
+    def __init__(self, folder: Path, variables: Variables, journal: str = "") -> None:
         need("haproxy")
         need("socat")
-        # Without certificates of its own it needs one that the host makes.
         self.folder = folder
-        usual = {"haproxy_https_enabled": bool(variables.get("haproxy_https_certificates"))}
+        usual = {"haproxy_https_enabled": any(variables.get(option) for option in CERTIFICATES)}
         run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
-        for file in run.one("lb", "configured_service")["files"]:
-            if file.get("first"):
-                text = file.get("content") or file["secret_content"]
-                (folder / Path(file["path"]).name).write_text(self.here(text), encoding="utf-8")
+        for arguments in run.of("lb", "configured_service"):
+            for file in arguments["files"]:
+                if file.get("first") or arguments["name"] == "webcluster-acme.timer":
+                    path = Path(self.here(file["path"]))
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(self.here(file.get("content") or file["secret_content"]), encoding="utf-8")
+        # What the host makes itself.
+        (folder / "placeholder.pem").write_text(PLACEHOLDER.certificate + PLACEHOLDER.private_key, encoding="utf-8")
+        for kind, made in re.findall(r"(?m)^([df]) (\S+)", self.text_of("tmpfiles.d/webcluster-acme.conf")):
+            Path(made).mkdir(parents=True) if kind == "d" else Path(made).touch()
         names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
         config, unit, program = (run.file("lb", name).content for name in names)
+        if journal:
+            config = config.replace("log /dev/log", f"log {journal}")
         config = re.sub(r"(?m)^    (chroot|user|group|log /dev) ?.*\n", "", config)
         # The socket belongs to a user of the host.
         config = re.sub(r"admin\.sock .*", "admin.sock level admin", config)
@@ -51,14 +70,21 @@ class Proxy:
         for prepare in self.commands("ExecStartPre"):
             subprocess.run(["sh", "-c", prepare], check=True)
         command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
-        self.process = subprocess.Popen(command, env={"PATH": PATH})
+        with open(folder / "requests.log", "ab") as requests:
+            self.process = subprocess.Popen(command, env={"PATH": PATH}, stdout=requests)
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait()
 
     def here(self, text: str) -> str:
-        return re.sub("/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates", str(self.folder), text)
+        for theirs, ours in FOLDERS.items():
+            text = text.replace(theirs, f"{self.folder}/{ours}")
+        return re.sub(PLACES, str(self.folder), text)
+
+    def text_of(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def commands(self, kind: str) -> list[str]:
         found = [line.removeprefix("-") for line in re.findall(rf"(?m)^{kind}=(.+)$", self.unit)]

@@ -69,6 +69,7 @@ USUAL = [
             "listening": [{"port": 22, "program": "sshd"}],
         },
     ),
+    Answer("stat", {"stat": {"exists": False}}),
     Answer("redis_settings", {"restart": []}),
     Answer("outdated_services", {"outdated": [], "waiting": []}),
     Answer("redis_source", {"in_place": True, "reachable": True, "append_only": True}),

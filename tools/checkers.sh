@@ -24,11 +24,14 @@ finish() {
 }
 
 want apache2ctl apache2 apache2
+want dehydrated dehydrated
 want haproxy haproxy haproxy
+want logrotate logrotate
 want mariadb-backup mariadb-backup
 want mariadbd mariadb-server-core
 want msmtp msmtp
 want nft nftables
+want pebble pebble
 want 'php-fpm[0-9]*' php-fpm 'php*-fpm'
 want 'php[0-9].[0-9]' php-cli
 want '../lib/php/*/pdo_mysql.so' php-mysql

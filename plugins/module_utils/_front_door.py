@@ -28,6 +28,8 @@ PAUSE = 0.25
 AT_ONCE = 16
 # For how long a site may answer otherwise, in seconds: servers may just have read what they serve.
 SITE_WAIT = 3.0
+# Share of a certificate's life after which it should have been renewed: a third was left for that.
+LATE = 0.2
 # Where a web server tells what a site sees of its own, to programs on the same host.
 OWN_VIEW = "/.well-known/webcluster/site"
 
@@ -81,10 +83,12 @@ class Reason:
 
 
 class ExpectedCertificate(t.TypedDict):
-    """A host name, and the SHA-256 fingerprints of which one must be shown for it."""
+    """A host name, and the SHA-256 fingerprints of which one must be shown for it; without one, what browsers trust."""
 
     name: str
     fingerprints: list[str]
+    # Those that are trusted beside the system's, in PEM.
+    authorities: str
 
 
 class Site(t.TypedDict):
@@ -448,15 +452,42 @@ def shown_fingerprint(address: str, port: int, name: str, timeout: float) -> str
         raise translate(error) from error
 
 
+def distrust(address: str, port: int, name: str, authorities: str, timeout: float, now: float) -> str:
+    """Ask for a name over TLS as a browser does; return why it would warn, or will soon. Empty where all is well."""
+    context = ssl.create_default_context()
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    try:
+        with (
+            socket.create_connection((address, port), timeout) as raw,
+            context.wrap_socket(raw, server_hostname=name) as connection,
+        ):
+            shown = connection.getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        return f"browsers warn of its certificate, {error.verify_message}"
+    except OSError as error:
+        raise translate(error) from error
+    begins, ends = (ssl.cert_time_to_seconds(str(shown[end])) for end in ("notBefore", "notAfter"))
+    if now < ends - (ends - begins) * LATE:
+        return ""
+    return f"its certificate ends in {(ends - now) / 86400:.1f} days and was not renewed"
+
+
 def look_at_certificates(
-    fingerprint: t.Callable[[str], str], look: Look, certificates: Sequence[ExpectedCertificate]
+    fingerprint: t.Callable[[str], str],
+    distrusted: t.Callable[[str, str], str],
+    look: Look,
+    certificates: Sequence[ExpectedCertificate],
 ) -> None:
     """See for each name whether clients are shown one of the certificates that are meant for it."""
     for expected in certificates:
         name = expected["name"]
         try:
-            found = fingerprint(name)
-            problem = "" if found in expected["fingerprints"] else f"another certificate is shown, {found[:16]}..."
+            if not expected["fingerprints"]:
+                problem = distrusted(name, expected["authorities"])
+            else:
+                found = fingerprint(name)
+                problem = "" if found in expected["fingerprints"] else f"another certificate is shown, {found[:16]}..."
         except FrontDoorError as error:
             problem = str(error)
         look.certificates[name] = problem

@@ -119,10 +119,16 @@ options:
         type: str
         required: true
       fingerprints:
-        description: SHA-256 fingerprints in hexadecimal, small letters without colons.
+        description:
+          - SHA-256 fingerprints in hexadecimal, small letters without colons.
+          - Without one any certificate will do that a browser trusts, and of whose life more than a fifth is left.
         type: list
         elements: str
         required: true
+      authorities:
+        description: Certificates of authorities, in PEM, that are trusted beside those of the system.
+        type: str
+        default: ""
   https_port:
     version_added: 0.3.0
     description: Port on which O(certificates) are asked for, at the host of O(url).
@@ -284,6 +290,7 @@ url:
   sample: http://10.0.0.52/
 """
 
+import time
 import typing as t
 from urllib.parse import urlsplit
 
@@ -293,6 +300,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._front_door imp
     HttpAsk,
     Look,
     check_url,
+    distrust,
     look_at_certificates,
     look_at_item,
     look_at_servers,
@@ -333,6 +341,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "fingerprints": {"type": "list", "elements": "str", "required": True},
+                    "authorities": {"type": "str", "default": ""},
                 },
             },
             "https_port": {"type": "int", "default": 443},
@@ -360,11 +369,15 @@ def main() -> None:
     if look.servers:
         look_at_sites(ask, look, options["sites"], options["own_view"], options["wait"], clock)
 
-    def fingerprint(name: str) -> str:
-        address = urlsplit(options["url"]).hostname or ""
-        return shown_fingerprint(address, options["https_port"], name, options["timeout"])
+    door = urlsplit(options["url"]).hostname or "", options["https_port"]
 
-    look_at_certificates(fingerprint, look, options["certificates"])
+    def fingerprint(name: str) -> str:
+        return shown_fingerprint(*door, name, options["timeout"])
+
+    def distrusted(name: str, authorities: str) -> str:
+        return distrust(*door, name, authorities, options["timeout"], time.time())
+
+    look_at_certificates(fingerprint, distrusted, look, options["certificates"])
     result: dict[str, t.Any] = {
         "changed": False,
         "ok": look.ok,

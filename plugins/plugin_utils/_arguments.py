@@ -14,6 +14,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import (
     balancer_certificates,
+    balancer_orders,
     has_own,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import Site
@@ -144,7 +145,8 @@ def site_url(settings: Settings, balancer: Member) -> str:
     """Where a load balancer serves the site: over TLS once it sends its visitors there."""
     name = balancer["name"]
     switches = ("haproxy_https_enabled", "haproxy_https_redirect")
-    if all(settings.value(name, switch) for switch in switches) and balancer_certificates(settings, name):
+    shown = balancer_certificates(settings, name) or balancer_orders(settings, name)
+    if shown and all(settings.value(name, switch) for switch in switches):
         return url_of(balancer["address"], settings.value(name, "haproxy_https_bind_port"), "https")
     return url_of(balancer["address"], balancer["port"])
 
@@ -189,6 +191,7 @@ def proxy_arguments(
         "haproxy_http_sites": proxy_sites(sites) if is_lb else [],
         # The sites whose certificates it shows; these themselves are secret.
         "haproxy_https_certificates": [site.name for site in sites if has_own(site.values)] if is_lb else [],
+        "haproxy_acme_certificates": balancer_orders(settings, host) if is_lb else [],
         "haproxy_data_services": data_services(settings, tiers, host) if is_web else [],
         "haproxy_stats_bind_address": own_or(settings, host, "haproxy_stats_bind_address", address),
         **limits(settings, host, "haproxy"),

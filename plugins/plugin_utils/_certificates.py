@@ -31,9 +31,11 @@ class NameOfCertificate(t.TypedDict):
     """A host name, and what a client that asks for it must be shown."""
 
     name: str
-    # SHA-256 in hexadecimal; two where there is a certificate of each kind of key.
+    # SHA-256 in hexadecimal; two where there is a certificate of each kind of key, none where any will do that browsers trust.
     fingerprints: list[str]
-    # The first moment, in ISO 8601, at which a client may refuse one of them.
+    # Those that are trusted beside the system's, in PEM.
+    authorities: str
+    # The first moment, in ISO 8601, at which a client may refuse one of them; empty where only who shows it knows.
     ends: str
 
 
@@ -131,10 +133,16 @@ def shown(certificates: Sequence[Mapping[str, str]]) -> list[NameOfCertificate]:
         {
             "name": name.replace("*", "www"),
             "fingerprints": [chain[0].fingerprint(SHA256()).hex() for chain in chains],
+            "authorities": "",
             "ends": min(map(attrgetter("not_valid_after_utc"), (one for chain in chains for one in chain))).isoformat(),
         }
         for name, chains in found.items()
     ]
+
+
+def trusted_name(name: str, authorities: str) -> NameOfCertificate:
+    """A host name whose certificate its load balancer gets by itself."""
+    return {"name": name, "fingerprints": [], "authorities": authorities, "ends": ""}
 
 
 def problems(option: str, certificates: Sequence[Mapping[str, str]], now: datetime) -> Iterator[str]:

@@ -20,6 +20,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import is_address
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import account_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
 
 
@@ -153,6 +154,7 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
         *reach_errors(settings, tiers),
         *name_errors(settings, tiers),
         *port_errors(settings, tiers),
+        *account_errors(settings, [member["name"] for member in tiers["load_balancers"]]),
     ]
 
 

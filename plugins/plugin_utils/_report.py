@@ -254,11 +254,16 @@ def certificate_rows(topology: Topology, doors: Mapping[str, Mapping[str, t.Any]
     for entry in topology["doors"]:
         shown = (doors.get(entry["name"]) or {}).get("certificates") or {}
         for certificate in entry["certificates"]:
-            name, ends = certificate["name"], datetime.fromisoformat(certificate["ends"])
+            name = certificate["name"]
             problem = shown.get(name, "was not looked at")
             if problem:
                 rows[name] = plain_row(name, "tls", "wrong", f"{problem} (through {entry['name']}). Run site.yml.")
-            elif now >= ends:
+                continue
+            if not certificate["ends"]:
+                rows.setdefault(name, plain_row(name, "tls", "serving", "renewed by the load balancers themselves"))
+                continue
+            ends = datetime.fromisoformat(certificate["ends"])
+            if now >= ends:
                 rows[name] = plain_row(
                     name, "tls", "ended", f"its certificate ended on {ends:%Y-%m-%d}: give its successor."
                 )
@@ -271,7 +276,10 @@ def certificate_rows(topology: Topology, doors: Mapping[str, Mapping[str, t.Any]
 def ending_certificates(topology: Topology, now: datetime) -> list[str]:
     """Names whose certificate ends soon, and did not yet."""
     ends = {
-        one["name"]: datetime.fromisoformat(one["ends"]) for door in topology["doors"] for one in door["certificates"]
+        one["name"]: datetime.fromisoformat(one["ends"])
+        for door in topology["doors"]
+        for one in door["certificates"]
+        if one["ends"]
     }
     return [
         f"The certificate of {name} ends on {end:%Y-%m-%d}, in {(end - now).days} days: put its successor into the inventory"

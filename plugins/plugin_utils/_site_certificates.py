@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import ANY, SiteValues
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
 
 OPTION = "haproxy_https_certificates"
+ACME_OPTION = "haproxy_acme_certificates"
+ACCOUNT_KEY = "haproxy_acme_account_key"
 
 
 def has_own(site: SiteValues) -> bool:
@@ -25,6 +27,25 @@ def has_own(site: SiteValues) -> bool:
 def site_certificates(sites: Sequence[SiteValues]) -> list[dict[str, t.Any]]:
     """What the sites bring themselves."""
     return [site["certificate"] for site in sites if has_own(site)]
+
+
+def is_ordered(site: SiteValues) -> bool:
+    return bool((site.get("certificate") or {}).get("acme"))
+
+
+def ordered_certificates(sites: Sequence[SiteValues]) -> list[dict[str, t.Any]]:
+    """What the sites want of the ACME authority."""
+    return [
+        {"name": site["name"], "domains": [domain for domain in site["domains"] if domain != ANY]}
+        for site in sites
+        if is_ordered(site)
+    ]
+
+
+def balancer_orders(settings: Settings, balancer: str) -> list[dict[str, t.Any]]:
+    """All that a load balancer gets from the ACME authority."""
+    sites = settings.value(balancer, "webcluster_sites") or []
+    return [*settings.value(balancer, ACME_OPTION), *ordered_certificates(sites)]
 
 
 def balancer_certificates(settings: Settings, balancer: str) -> list[dict[str, t.Any]]:
@@ -38,10 +59,38 @@ def covered(name: str, names: Sequence[str]) -> bool:
     return name in names or ("*" not in name and f"*.{name.partition('.')[2]}" in names)
 
 
+def _order_finding(site: SiteValues) -> str:
+    wide = [domain for domain in site["domains"] if domain.startswith("*.")]
+    if wide:
+        return (
+            f"acme is set, but HTTP-01 gives no certificate for {', '.join(wide)}; expected host names: write them out, or bring a"
+            " certificate of your own."
+        )
+    if site["domains"] == [ANY]:
+        return "acme is set, but the site has no domain but *; expected host names: add them, or remove it."
+    return ""
+
+
+def account_errors(settings: Settings, balancers: Sequence[str]) -> Iterator[str]:
+    """Each load balancer answers the authority for the others, so all have one account."""
+    asking = [name for name in balancers if balancer_orders(settings, name)]
+    others = [
+        name for name in asking[1:] if settings.value(name, ACCOUNT_KEY) != settings.value(asking[0], ACCOUNT_KEY)
+    ]
+    if others:
+        yield (
+            f"Variable {ACCOUNT_KEY} differs between {asking[0]} and {short_list(others)}; expected the same key for all load"
+            " balancers, which answer the authority for each other: set it in a group of all of them."
+        )
+
+
 def _finding(site: SiteValues, now: datetime) -> str:
     certificate = site["certificate"]
-    if not certificate.get("certificate") or not certificate.get("private_key"):
-        return "expected certificate and private_key in it, both PEM texts: give both, or remove it."
+    given = [bool(certificate.get(part)) for part in ("certificate", "private_key")]
+    if certificate.get("acme") and not any(given):
+        return _order_finding(site)
+    if not all(given) or certificate.get("acme"):
+        return "expected certificate and private_key in it, both PEM texts, or acme alone: give one of the two, or remove it."
     try:
         _certificates.check(certificate, now)
     except _certificates.CertificateError as problem:

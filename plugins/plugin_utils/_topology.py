@@ -32,7 +32,11 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._backups import
     store_flows,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import MISSING as NO_CRYPTOGRAPHY
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import NameOfCertificate, shown
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import (
+    NameOfCertificate,
+    shown,
+    trusted_name,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
     PlannedSite,
     cluster_sites,
@@ -54,7 +58,10 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._flows import F
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._primary import decide
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import balancer_certificates
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import (
+    balancer_certificates,
+    balancer_orders,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_consistency import (
     cron_notes,
     site_consistency_errors,
@@ -215,7 +222,12 @@ def shown_certificates(settings: Settings, balancer: str) -> list[NameOfCertific
     elsewhere = settings.value(balancer, "webcluster_url")
     if NO_CRYPTOGRAPHY or elsewhere or not settings.value(balancer, "haproxy_https_enabled"):
         return []
-    return shown(balancer_certificates(settings, balancer))
+    ordered = [name for order in balancer_orders(settings, balancer) for name in order["domains"]]
+    authorities = str(settings.value(balancer, "haproxy_acme_authorities"))
+    return [
+        *shown(balancer_certificates(settings, balancer)),
+        *(trusted_name(name, authorities) for name in dict.fromkeys(ordered)),
+    ]
 
 
 def doors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[Door]:

@@ -169,9 +169,18 @@ def test_client_cannot_forge_what_the_web_server_trusts() -> None:
     assert {"forwarded", "proxy"}.isdisjoint(name for name, _value in headers)
 
 
-def test_request_is_in_the_journal_under_its_number(host: Host) -> None:
+def test_request_is_in_the_log_under_its_number_and_costs_the_journal_nothing(host: Host) -> None:
     number = get("/find-me")[0].getheader("X-Request-ID")
-    assert until(lambda: f'"GET /find-me HTTP/1.1" {number}' in host.check_output("journalctl -u haproxy -n 200"))
+    log = "/var/log/haproxy/requests.log"
+    assert until(lambda: f'"GET /find-me HTTP/1.1" {number}' in host.check_output(f"tail -n 200 {log}"))
+    assert str(number) not in host.check_output("journalctl -u haproxy")
+    host.check_output("logrotate --force /etc/logrotate.d/webcluster-haproxy")
+    assert host.file(f"{log}.1").contains(str(number))
+    number = get("/find-me-after")[0].getheader("X-Request-ID")
+    assert until(lambda: str(number) in host.check_output(f"cat {log}"))
+    folder = host.file("/var/log/haproxy")
+    assert (folder.user, folder.group, folder.mode) == ("root", "adm", 0o750)
+    assert "logrotate.timer" in host.check_output("systemctl list-timers --no-pager logrotate.timer")
 
 
 def test_statistics_are_private(host: Host) -> None:

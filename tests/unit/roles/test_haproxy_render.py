@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _acme
 from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
@@ -28,7 +30,8 @@ def case(variables: Variables) -> Case:
     """A host with these variables; names that begin with test_ are about the host itself."""
     own = dict(variables)
     looked = {"missing_packages": [], "findings": own.pop("test_findings", [])}
-    return Case(own, release=own.pop("test_release", "13"), answers={"preflight": looked})
+    replies = {"preflight": looked, **own.pop("test_replies", {})}
+    return Case(own, release=own.pop("test_release", "13"), answers=replies)
 
 
 def web(*names: str, **more: object) -> list[Variables]:
@@ -43,6 +46,11 @@ def service(name: str, port: int, check: str | None = None, **more: object) -> V
     return {"name": name, "bind_port": port, "servers": servers, **({"check": check} if check else {}), **more}
 
 
+ACCOUNT = _acme.new_key()
+ACME = {
+    "haproxy_acme_certificates": [{"name": "shop", "domains": ["shop.example", "www.shop.example"]}],
+    "haproxy_acme_account_key": ACCOUNT,
+}
 REDIS = {
     "haproxy_data_services": [
         service("redis_write", 6379, "redis_primary"),
@@ -73,6 +81,22 @@ GOOD: dict[str, Variables] = {
     "many_certificates": {
         "haproxy_http_backends": web("web1"),
         "haproxy_https_certificates": [one.variables() for one in (WIDE, *MANY)],
+    },
+    "acme": {"haproxy_http_backends": web("web1"), **ACME},
+    "acme_beside_own": {
+        "haproxy_http_backends": web("web1"),
+        **ACME,
+        "haproxy_https_certificates": [SITE.variables()],
+        "haproxy_https_redirect": False,
+        "haproxy_acme_obtain": False,
+        "haproxy_acme_authorities": SHOP.certificate,
+        "haproxy_acme_directory": "https://ca.internal:9000/acme/directory",
+    },
+    "acme_without_https": {"haproxy_http_backends": web("web1"), **ACME, "haproxy_https_enabled": False},
+    "https_after_acme": {
+        "haproxy_http_backends": web("web1"),
+        "haproxy_https_certificates": [SITE.variables()],
+        "test_replies": {"stat": {"stat": {"exists": True}}},
     },
     "https_without_redirect": {
         "haproxy_http_backends": web("web1"),
@@ -112,6 +136,7 @@ GOOD: dict[str, Variables] = {
         "haproxy_http_backend_settings": ["http-reuse always"],
         "haproxy_extra_config": "backend spare from http\n    server spare 10.0.0.9:80\n",
     },
+    "journal": {"haproxy_http_backends": web("web1"), "haproxy_http_log_target": "journal"},
     "mysql": {"haproxy_data_services": [service("mysql_write", 3306), service("mysql_read", 3307, "tcp")]},
     "mysql_roles": {
         "haproxy_data_services": [
@@ -154,6 +179,7 @@ GOOD: dict[str, Variables] = {
     "both": {"haproxy_http_backends": web("web1", "web2"), **REDIS},
 }
 WEB = {"haproxy_http_backends": web("web1")}
+PROGRAM = "/usr/local/lib/webcluster/acme-certificates.py"
 # What is wrong, and what the sentence must say.
 BAD: dict[str, tuple[Variables, str]] = {
     "nothing": ({}, "haproxy_http_backends and haproxy_data_services are both empty: give at least one"),
@@ -180,6 +206,14 @@ BAD: dict[str, tuple[Variables, str]] = {
         "haproxy_https_certificates, number 1: private_key is not the key of 'CN=www.example.org': give the one",
     ),
     "no_key": ({**WEB, "haproxy_https_certificates": [{"certificate": SITE.certificate}]}, "private_key"),
+    "acme_key": (
+        {**WEB, **ACME, "haproxy_acme_account_key": ""},
+        "haproxy_acme_account_key is empty, expected an RSA key in PEM, the same for all load balancers",
+    ),
+    "acme_wildcard": (
+        {**WEB, **ACME, "haproxy_acme_certificates": [{"name": "shop", "domains": ["*.shop.example"]}]},
+        "haproxy_acme_certificates: shop has the domain *.shop.example, for which HTTP-01 gives no certificate",
+    ),
     "requests": ({**WEB, "haproxy_http_client_requests": 0}, "expected in haproxy_http_client_requests: correct it."),
     "https_port": ({**WEB, "haproxy_https_bind_port": 80}, "use one address and port twice"),
     "hsts": ({**WEB, "haproxy_https_hsts_max_age": -1}, "haproxy_https_hsts_max_age is -1, expected 0 seconds or more"),
@@ -238,10 +272,21 @@ def section(config: str, header: str) -> str:
     return match[0]
 
 
+def configured(run: Run, host: str, service: str = "haproxy") -> dict[str, Any]:
+    """What the host is told of a service."""
+    [found] = [each for each in run.of(host, "configured_service") if each["name"] == service]
+    return found
+
+
 def named_files(run: Run, host: str) -> dict[str, str]:
     """What the configuration names and is there before it, by path."""
-    files = run.one(host, "configured_service")["files"]
+    files = configured(run, host)["files"]
     return {file["path"]: file.get("content") or file["secret_content"] for file in files if file.get("first")}
+
+
+def placeholders(run: Run, host: str) -> list[str]:
+    """Which ones are made on the host."""
+    return [arguments["creates"] for arguments in run.of(host, "command") if "creates" in arguments]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -263,6 +308,10 @@ def test_haproxy_accepts_the_file_without_a_warning(name: str, run: Run, tmp_pat
     content = content.replace("/etc/haproxy/", f"{tmp_path}/")
     (tmp_path / "placeholder.pem").write_text(SITE.certificate + SITE.private_key, encoding="utf-8")
     (tmp_path / "certificates").mkdir()
+    # What systemd-tmpfiles makes.
+    (tmp_path / "acme").mkdir()
+    for file in ("certificates.list", "trusted.names"):
+        (tmp_path / "acme" / file).touch()
     for path, text in named_files(run, name).items():
         here = Path(path.replace("/etc/haproxy/", f"{tmp_path}/"))
         here.write_text(text.replace("/etc/haproxy/", f"{tmp_path}/"), encoding="utf-8")
@@ -305,14 +354,14 @@ def test_a_site_without_certificate_has_a_placeholder_and_stays_plain(config: Ca
     assert text == "/etc/haproxy/placeholder.pem\n"
     assert "redirect" not in front
     assert "Strict-Transport-Security" not in front
-    assert [arguments["creates"] for arguments in run.of("http", "command")] == ["/etc/haproxy/placeholder.pem"]
+    assert placeholders(run, "http") == ["/etc/haproxy/placeholder.pem"]
     assert "openssl" in run.one("http", "preflight")["packages"]
 
 
 def test_own_certificates_are_secret_files_and_visitors_are_sent_to_them(
     config: Callable[[str], str], run: Run
 ) -> None:
-    files = run.one("https", "configured_service")["files"]
+    files = configured(run, "https")["files"]
     pems = [file for file in files if file["path"].endswith(".pem")]
     assert [(file["secret_content"], file["mode"], file["first"]) for file in pems] == [
         (one.certificate + one.private_key, "0600", True) for one in (SITE, SHOP)
@@ -327,14 +376,147 @@ def test_own_certificates_are_secret_files_and_visitors_are_sent_to_them(
     assert "max-age=15768000 if { ssl_fc } { var(txn.has_certificate) -m bool }\n" in front
     assert "BEGIN PRIVATE KEY" not in config("https")
     assert "ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets\n" in section(config("https"), "global")
-    assert run.of("https", "command") == []
+    assert placeholders(run, "https") == []
     assert "openssl" not in run.one("https", "preflight")["packages"]
 
 
 @pytest.mark.parametrize("name", ["https", "https_off", "redis"])
 def test_nothing_stays_of_certificates_that_are_no_longer_there(name: str, run: Run) -> None:
-    assert run.one(name, "configured_service")["owns"] == ["/etc/haproxy/certificates/*"]
+    owned = [path for path in configured(run, name)["owns"] if path not in LOG_FILES]
+    assert owned == [
+        "/etc/haproxy/certificates/*",
+        "/etc/webcluster-acme/*",
+        "/etc/haproxy/acme/*",
+        "/var/lib/webcluster-acme/*/certs/*/*",
+        "/etc/tmpfiles.d/webcluster-acme.conf",
+    ]
     assert bool(named_files(run, name)) == (name == "https")
+
+
+FAILED_ACME = {
+    **GOOD["acme_beside_own"],
+    "haproxy_acme_obtain": True,
+    "test_replies": {
+        "command": {"rc": 1, "stdout": '{"changed": [], "problems": ["Certificate shop was not got.", "Nor blog."]}'}
+    },
+}
+BROKEN_ACME = {**FAILED_ACME, "test_replies": {"command": {"rc": 1, "msg": "The command ended with 1."}}}
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    cases = {name: case(variables) for name, variables in {"failed": FAILED_ACME, "broken": BROKEN_ACME}.items()}
+    return play_role("haproxy", cases, tmp_path_factory.mktemp("failed"))
+
+
+def test_what_an_authority_does_not_give_is_told_after_everything_is_configured(failed: Run, run: Run) -> None:
+    assert failed.refusal("failed") == "Certificate shop was not got. Nor blog."
+    assert failed.refusal("broken") == "The command ended with 1."
+    modules = [call.module for call in failed.calls if call.host == "failed"]
+    assert modules.index("command") > max(at for at, module in enumerate(modules) if module == "configured_service")
+    # Where the playbook does it, the role does not.
+    assert run.of("acme_beside_own", "command") == []
+
+
+def test_certificates_of_an_authority_need_no_list_of_ours_and_no_reload(
+    config: Callable[[str], str], run: Run
+) -> None:
+    front = section(config("acme"), "frontend www")
+    assert " crt-list /etc/haproxy/acme/certificates.list alpn h2,http/1.1\n" in front
+    answer = f'lf-string "%[path,field(4,/)].{_acme.thumbprint(ACCOUNT)}" if is_challenge is_challenge_of_ours\n'
+    assert answer in front
+    assert front.index(answer) < front.index("redirect")
+    assert "has_certificate req.hdr(host),host_only,lower -m str -f /etc/haproxy/acme/trusted.names\n" in front
+    names = [text for path, text in named_files(run, "acme").items() if path.endswith(".acme")]
+    assert names == ["shop.example\nwww.shop.example\n"]
+    assert not [path for path in configured(run, "acme")["owns"] if "acme" in path]
+    assert {"ca-certificates", "dehydrated", "openssl"} <= set(run.one("acme", "preflight")["packages"])
+    # Without redirect its challenges are answered all the same.
+    assert "is_challenge_of_ours" in config("acme_beside_own")
+    assert "has_certificate" not in config("acme_beside_own")
+    assert "acme" not in section(config("acme_without_https"), "frontend www")
+
+
+def test_the_account_is_for_root_only_and_its_program_is_told_all(run: Run) -> None:
+    files = {file["path"]: file for file in configured(run, "acme", "webcluster-acme.timer")["files"]}
+    key = files["/etc/webcluster-acme/account.pem"]
+    assert (key["secret_content"], key["mode"]) == (ACCOUNT, "0600")
+    assert [path for path, file in files.items() if "PRIVATE" in file.get("content", "")] == []
+    settings = json.loads(files["/etc/webcluster-acme/settings.json"]["content"])
+    assert settings["certificates"] == {"shop": ["shop.example", "www.shop.example"]}
+    assert settings["authorities"] == ""
+    service = files["/etc/systemd/system/webcluster-acme.service"]["content"]
+    assert "/acme-certificates.py /etc/webcluster-acme/settings.json\n" in service
+    shell = files["/etc/webcluster-acme/dehydrated"]["content"]
+    assert 'CA="https://acme-v02.api.letsencrypt.org/directory"\n' in shell
+    assert "CURL_OPTS" not in shell
+    other = {file["path"]: file for file in configured(run, "acme_beside_own", "webcluster-acme.timer")["files"]}
+    assert other["/etc/webcluster-acme/authorities.pem"]["content"] == SHOP.certificate
+    assert (
+        'CURL_OPTS="--cacert /etc/webcluster-acme/authorities.pem"\n'
+        in other["/etc/webcluster-acme/dehydrated"]["content"]
+    )
+    # Another authority begins anew.
+    assert json.loads(other["/etc/webcluster-acme/settings.json"]["content"])["store"] != settings["store"]
+
+
+@pytest.mark.parametrize("unit", ["service", "timer"])
+def test_systemd_takes_the_units_of_the_program(unit: str, run: Run, tmp_path: Path) -> None:
+    need("systemd-analyze")
+    files = configured(run, "acme", "webcluster-acme.timer")["files"]
+    texts = {Path(file["path"]).name: file["content"] for file in files if "/systemd/" in file["path"]}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text.replace(PROGRAM, "/usr/bin/true"), encoding="utf-8")
+    asked = check(f"systemd-analyze verify {tmp_path}/webcluster-acme.{unit}", "", tmp_path)
+    assert (asked.returncode, [line for line in asked.stderr.splitlines() if "webcluster" in line]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "stopped"), [("https_after_acme", True), ("https", False), ("redis", False), ("acme", False)]
+)
+def test_nobody_asks_an_authority_where_nothing_is_wanted_any_more(name: str, stopped: bool, run: Run) -> None:
+    told = run.of(name, "systemd_service")
+    wanted = {"name": "webcluster-acme.timer", "enabled": False, "state": "stopped"}
+    assert told == ([wanted] if stopped else [])
+    # A web server's data proxy is not asked.
+    assert len(run.of(name, "stat")) == name.startswith("https")
+
+
+LOG_FILES = {
+    "/etc/systemd/system/haproxy.service.d/requests-log.conf",
+    "/etc/systemd/system/logrotate.timer.d/webcluster-haproxy.conf",
+    "/etc/tmpfiles.d/webcluster-haproxy.conf",
+    "/etc/logrotate.d/webcluster-haproxy",
+}
+
+
+@pytest.mark.parametrize(("name", "in_file"), [("http", True), ("both", True), ("journal", False), ("redis", False)])
+def test_requests_are_logged_in_a_file_that_the_host_keeps_small(
+    name: str, in_file: bool, run: Run, config: Callable[[str], str]
+) -> None:
+    told = configured(run, name)
+    assert {file["path"] for file in told["files"]} & LOG_FILES == (LOG_FILES if in_file else set())
+    assert set(told["owns"]) >= LOG_FILES
+    assert ("log stdout len 4096 format raw local0 info\n" in config(name)) == in_file
+    level = "notice" if in_file else "info"
+    assert f"log /dev/log len 4096 local0 {level}\n" in section(config(name), "global")
+    assert ("logrotate" in run.one(name, "preflight")["packages"]) == in_file
+    [unit] = [file for file in told["files"] if file["path"].endswith("/requests-log.conf")] or [None]
+    if unit:
+        assert unit["at_start"]
+        assert "StandardOutput=append:/var/log/haproxy/requests.log\nStandardError=journal\n" in unit["content"]
+
+
+def test_logrotate_takes_its_file(run: Run, tmp_path: Path) -> None:
+    need("logrotate")
+    text = run.file("http", "logrotate.d/webcluster-haproxy").content.replace("/var/log/haproxy", str(tmp_path))
+    # It wants the user to be there, and the file to be root's.
+    (tmp_path / "requests.log").write_text("line\n" * 10, encoding="utf-8")
+    asked = check(
+        f"logrotate --debug --force --state {tmp_path}/state %s", text.replace("su root adm\n", "\n"), tmp_path
+    )
+    assert "error" not in asked.stderr
+    assert f"copying {tmp_path}/requests.log to {tmp_path}/requests.log.1" in asked.stderr
 
 
 def test_redirect_and_hsts_are_settings(config: Callable[[str], str]) -> None:

@@ -13,6 +13,7 @@ import time
 import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -442,6 +443,32 @@ def test_a_site_is_asked_for_by_its_name_over_tls_too(tmp_path: Path) -> None:
     assert names == [("shop.example.org", "shop.example.org"), ("localhost", f"localhost:{server.server_port}")]
 
 
+def test_a_certificate_that_renews_itself_is_one_that_browsers_trust_and_not_late(tmp_path: Path) -> None:
+    # It began 30 days ago.
+    site = issue("shop.example.org", ends=timedelta(days=60))
+    (tmp_path / "site.pem").write_text(site.certificate + site.private_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "site.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def seen(name: str, authorities: str, days: float) -> str:
+            now = datetime.now(UTC).timestamp() + days * 86400
+            return door.distrust("127.0.0.1", server.server_port, name, authorities, 5, now)
+
+        assert seen("shop.example.org", site.certificate, 0) == ""
+        assert seen("shop.example.org", site.certificate, 41) == ""
+        assert seen("shop.example.org", site.certificate, 43) == "its certificate ends in 17.0 days and was not renewed"
+        assert seen("shop.example.org", "", 0).startswith("browsers warn of its certificate, self")
+        assert seen("blog.example.org", site.certificate, 0).startswith(
+            "browsers warn of its certificate, Hostname mis"
+        )
+        server.shutdown()
+    with pytest.raises(door.FrontDoorError):
+        seen("shop.example.org", "", 0)
+
+
 def test_p7_another_certificate_than_the_inventorys_is_an_error() -> None:
     def fingerprint(name: str) -> str:
         if name == "closed.example":
@@ -450,17 +477,19 @@ def test_p7_another_certificate_than_the_inventorys_is_an_error() -> None:
 
     look = door.Look()
     expected: list[door.ExpectedCertificate] = [
-        {"name": "good.example", "fingerprints": ["cd" * 32, "ab" * 32]},
-        {"name": "old.example", "fingerprints": ["cd" * 32]},
-        {"name": "closed.example", "fingerprints": ["cd" * 32]},
+        {"name": "good.example", "fingerprints": ["cd" * 32, "ab" * 32], "authorities": ""},
+        {"name": "old.example", "fingerprints": ["cd" * 32], "authorities": ""},
+        {"name": "closed.example", "fingerprints": ["cd" * 32], "authorities": ""},
+        {"name": "renewed.example", "fingerprints": [], "authorities": "roots"},
     ]
-    door.look_at_certificates(fingerprint, look, expected)
+    door.look_at_certificates(fingerprint, lambda name, authorities: f"{name} {authorities}", look, expected)
     assert look.certificates == {
         "good.example": "",
         "old.example": "another certificate is shown, abababababababab...",
         "closed.example": "connection refused",
+        "renewed.example": "renewed.example roots",
     }
-    assert checks(look) == [("certificate", "error")] * 2
+    assert checks(look) == [("certificate", "error")] * 3
     assert "Run site.yml" in look.reasons[0].hint
 
 

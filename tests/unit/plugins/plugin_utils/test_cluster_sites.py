@@ -228,6 +228,34 @@ def test_load_balancers_show_the_certificates_of_the_sites_behind_their_own() ->
     assert [one["name"] for one in door["certificates"]] == names
 
 
+def test_load_balancers_get_the_certificates_that_sites_want_of_an_authority() -> None:
+    wanted = sites({**SHOP, "domains": ["shop.example"], "certificate": {"acme": True}}, BLOG)
+    own = {"name": "own", "domains": ["own.example"]}
+    more: dict[str, t.Any] = {"haproxy_acme_certificates": [own], "haproxy_acme_authorities": "roots"}
+    found = topology(None, (), **wanted, haproxy=more)
+    assert found["errors"] == []
+    assert found["arguments"]["lb"]["haproxy_acme_certificates"] == [own, {"name": "shop", "domains": ["shop.example"]}]
+    assert found["arguments"]["web1"]["haproxy_acme_certificates"] == []
+    [door] = found["doors"]
+    assert door["url"] == "https://10.0.0.52/"
+    assert door["certificates"] == [
+        _certificates.trusted_name(name, "roots") for name in ("own.example", "shop.example")
+    ]
+
+
+def test_load_balancers_that_answer_for_each_other_have_one_account() -> None:
+    wanted = sites({**BLOG, "certificate": {"acme": True}})
+    hosts = groups(haproxy=["lb", "all1"])
+    keys: dict[str, t.Any] = {host: {"haproxy_acme_account_key": f"{host}-secret"} for host in ("lb", "all1")}
+    [found] = topology(hosts, (), **wanted, **keys)["errors"]
+    assert found.startswith(
+        "Variable haproxy_acme_account_key differs between lb and all1; expected the same key for all"
+    )
+    assert "secret" not in found
+    keys["all1"] = keys["lb"]
+    assert topology(hosts, (), **wanted, **keys)["errors"] == []
+
+
 def test_a_certificate_needs_a_load_balancer_and_no_certificate_needs_nothing() -> None:
     [found] = topology(groups(haproxy=[]), (), **certified(CERTIFICATE))["errors"]
     assert found.startswith("Site shop: certificate is given, but this inventory has no load balancer to show it: add")
@@ -406,6 +434,21 @@ BAD |= {
     "certificate without key": (
         sites({**BLOG, "certificate": {"certificate": OTHER.certificate}}),
         "Site blog: certificate: expected certificate and private_key in it, both PEM texts",
+    ),
+    "certificate of its own and of an authority": (
+        sites({**BLOG, "certificate": {**OTHER.variables(), "acme": True}}),
+        "Site blog: certificate: expected certificate and private_key in it, both PEM texts, or acme alone: give one",
+    ),
+    "wildcard of an authority": (
+        sites({**BLOG, "domains": ["blog.example", "*.blog.example"], "certificate": {"acme": True}}),
+        "Site blog: certificate: acme is set, but HTTP-01 gives no certificate for *.blog.example; expected host names",
+    ),
+    "no name for an authority": (
+        {
+            **sites({**BLOG, "domains": ["*"], "certificate": {"acme": True}}),
+            "apache_php": {"apache_php_demo_enabled": False},
+        },
+        "Site blog: certificate: acme is set, but the site has no domain but *; expected host names",
     ),
     "wildcard one level too high": (
         sites({**BLOG, "domains": ["a.b.shop.example", "b.shop.example"], "certificate": CERTIFICATE.variables()}),

@@ -306,11 +306,11 @@ def test_a_site_that_nobody_asked_for_is_not_healthy() -> None:
     assert "shop: not serving, was not looked at" in result["reasons"]
 
 
-def certified(problem: str | None, now: str) -> _report.Report:
+def certified(problem: str | None, now: str, ends: str = "2026-12-31T00:00:00+00:00") -> _report.Report:
     """The report of a cluster whose balancer has a certificate until the end of the year."""
     of = topology(groups(mysql_replica=["db2"]), webcluster=WITHOUT_SITES)
     of["doors"][0]["certificates"] = [
-        {"name": "www.example.org", "fingerprints": ["ab"], "ends": "2026-12-31T00:00:00+00:00"}
+        {"name": "www.example.org", "fingerprints": ["ab"], "authorities": "", "ends": ends}
     ]
     hostvars = {
         host: {"__webcluster_verdicts": looks(engine, host, usual)} for host, (engine, usual) in VERDICTS.items()
@@ -334,6 +334,16 @@ def test_p7_a_certificate_that_ends_soon_is_noted_and_one_that_ended_is_a_reason
     late = certified("", "2026-12-31")
     assert late["notes"] == []
     assert late["reasons"] == ["www.example.org: ended, its certificate ended on 2026-12-31: give its successor."]
+
+
+def test_a_certificate_that_renews_itself_is_judged_by_what_is_shown() -> None:
+    fine = certified("", "2026-12-31", ends="")
+    assert (fine["healthy"], fine["notes"]) == (True, [])
+    assert row(fine, "www.example.org")["detail"] == "renewed by the load balancers themselves"
+    late = certified("its certificate ends in 3.1 days and was not renewed", "2026-12-31", ends="")
+    assert late["reasons"] == [
+        "www.example.org: wrong, its certificate ends in 3.1 days and was not renewed (through lb). Run site.yml."
+    ]
 
 
 def test_p7_a_certificate_that_is_not_shown_is_a_reason_once() -> None:
