@@ -93,6 +93,7 @@ def test_the_usual_cluster() -> None:
         ],
         "haproxy_http_sites": [{"name": "demo", "domains": ["*"], "request_time_limit": 30, "upload_limit_mb": 8}],
         "haproxy_https_certificates": [],
+        "haproxy_acme_certificates": [],
         "haproxy_data_services": [],
         "haproxy_stats_bind_address": "10.0.0.52",
         "haproxy_http_request_time_limit": 30,
