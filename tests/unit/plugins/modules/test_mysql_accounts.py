@@ -149,7 +149,7 @@ def test_insecure_leftovers_are_removed_on_demand() -> None:
 def test_a_database_that_may_go_goes_with_the_binary_log_and_once() -> None:
     client = Client([], {})
     client.schemas.append("old`shop")
-    absent = {"absent_databases": ["old`shop", "nosuch"]}
+    absent: dict[str, Any] = {"absent_databases": ["old`shop", "nosuch"]}
     assert run(module(check_mode=True, **absent), client)["databases"] == ["old`shop"]
     assert client.changes == []
     assert run(module(**absent), client)["changed"]
