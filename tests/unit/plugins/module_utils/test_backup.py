@@ -90,8 +90,14 @@ def fixture_redis(tmp_path: Path) -> Iterator[RealServer]:
 # --- A real MariaDB ---------------------------------------------------------------------------------------------------
 
 
+def created(settings: Settings) -> Settings:
+    """The same, with a repository in the store."""
+    Repository(settings).create()
+    return settings
+
+
 def mysql_settings(folder: Path, server: RealMariadb) -> Settings:
-    return settings_of(folder, server={"socket": server.socket})
+    return created(settings_of(folder, server={"socket": server.socket}))
 
 
 def test_every_row_that_was_acknowledged_before_the_copy_comes_back(mariadb: RealMariadb, tmp_path: Path) -> None:
@@ -192,6 +198,9 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
         return done.returncode, done.stderr
 
     code, said = run("copy", str(file), "now")
+    assert (code, said) == (1, f"MySQL: the store {tmp_path}/store has no repository yet: run site.yml.\n")
+    Repository(read(file)).create()
+    code, said = run("copy", str(file), "now")
     assert (code, "of the primary was stored" in said) == (0, True), said
     code, said = run("drill", str(file))
     assert (code, "was restored: " in said) == (0, True), said
@@ -210,7 +219,7 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
 
 def redis_settings(folder: Path, server: RealServer) -> Settings:
     login = {"port": server.port, "user": "default", "password": PASSWORD}
-    return settings_of(folder, "redis", server=login, fresh_minutes=10, wait_minutes=5)
+    return created(settings_of(folder, "redis", server=login, fresh_minutes=10, wait_minutes=5))
 
 
 def test_redis_comes_back_with_all_of_its_keys(redis: RealServer, tmp_path: Path) -> None:
