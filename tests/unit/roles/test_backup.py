@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import urllib.error
-import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPSConnection
 from pathlib import Path
 from ssl import create_default_context
 from typing import Any
@@ -77,7 +76,9 @@ def test_systemd_understands_the_units(client: Run, tmp_path: Path) -> None:
     need("systemd-analyze")
     unit = client.file("host", "webcluster-backup-mysql-copy@.service").content
     runnable = unit.replace("/usr/bin/python3", "/bin/true")
-    answer = check("systemd-analyze verify --man=no %s", runnable, tmp_path, "webcluster-backup-mysql-copy@timer.service")
+    answer = check(
+        "systemd-analyze verify --man=no %s", runnable, tmp_path, "webcluster-backup-mysql-copy@timer.service"
+    )
     assert "webcluster-backup" not in answer.stderr, answer.stderr
     exposed = "systemd-analyze security --offline=yes --no-pager --threshold=50 %s"
     answer = check(exposed, runnable, tmp_path, "webcluster-backup-mysql-copy@timer.service")
@@ -120,9 +121,13 @@ def test_nothing_happens_until_a_store_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        pytest.param({"backup_client_mysql_password": ""}, "The copies of mysql have no password; expected", id="password"),
         pytest.param(
-            {"backup_client_repository": "rest:http://10.0.0.40:8443"}, "everybody between reads the store's", id="plain"
+            {"backup_client_mysql_password": ""}, "The copies of mysql have no password; expected", id="password"
+        ),
+        pytest.param(
+            {"backup_client_repository": "rest:http://10.0.0.40:8443"},
+            "everybody between reads the store's",
+            id="plain",
         ),
         pytest.param(
             {"backup_client_repository": "rest:https://me:word@10.0.0.40"}, "holds a login, expected none", id="login"
@@ -209,13 +214,15 @@ def fixture_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStor
 
 
 def ask(store: RealStore, method: str, path: str, user: str, password: str) -> int:
-    request = urllib.request.Request(f"https://127.0.0.1:{store.port}{path}", method=method)
-    request.add_header("Authorization", "Basic " + b64encode(f"{user}:{password}".encode()).decode())
+    context = create_default_context(cafile=str(store.certificate))
+    link = HTTPSConnection("127.0.0.1", store.port, context=context, timeout=10)
     try:
-        with urllib.request.urlopen(request, context=create_default_context(cafile=str(store.certificate))) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
+        link.request(
+            method, path, headers={"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+        )
+        return link.getresponse().status
+    finally:
+        link.close()
 
 
 def test_copies_come_in_and_nobody_removes_them(store: RealStore, tmp_path: Path) -> None:
@@ -246,7 +253,7 @@ def test_copies_come_in_and_nobody_removes_them(store: RealStore, tmp_path: Path
 )
 def test_others_are_not_let_in(user: str, password: str, name: str, store: RealStore, tmp_path: Path) -> None:
     repository = store.repository(user, password, name, tmp_path / "state")
-    with pytest.raises(BackupError, match="401|403") as raised:
+    with pytest.raises(BackupError, match=r"401|403") as raised:
         repository.exists(timeout=5)
     assert password not in str(raised.value)
     assert ask(store, "GET", f"/{name}/config", user, password) in (401, 403)
@@ -275,7 +282,9 @@ def test_systemd_understands_the_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        pytest.param({"backup_store_bind_address": "store.example"}, "expected an address such as 10.0.0.40", id="name"),
+        pytest.param(
+            {"backup_store_bind_address": "store.example"}, "expected an address such as 10.0.0.40", id="name"
+        ),
         pytest.param(
             {"backup_store_users": [{"name": "../x", "password": MYSQL}]}, "expected names of small letters", id="user"
         ),

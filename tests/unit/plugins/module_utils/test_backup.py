@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,7 +190,11 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
     def run(*words: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, str(program), *words],
-            env={"PYTHONPATH": str(checkout / ".ansible/collections"), "PATH": "/usr/sbin:/usr/bin:/bin", "HOME": "/root"},
+            env={
+                "PYTHONPATH": str(checkout / ".ansible/collections"),
+                "PATH": "/usr/sbin:/usr/bin:/bin",
+                "HOME": "/root",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -246,9 +250,7 @@ def test_what_redis_says_of_its_role() -> None:
     assert parse_redis_standing(online) == Standing("primary", True, 1)
     assert parse_redis_standing({"role": "slave", "master_link_status": "up"}).well
     assert not parse_redis_standing({"role": "slave", "master_link_status": "down"}).well
-    assert not parse_redis_standing(
-        {"role": "slave", "master_link_status": "up", "master_sync_in_progress": "1"}
-    ).well
+    assert not parse_redis_standing({"role": "slave", "master_link_status": "up", "master_sync_in_progress": "1"}).well
 
 
 # --- Who copies, and when ---------------------------------------------------------------------------------------------
@@ -283,36 +285,38 @@ def test_a_replica_that_is_not_well_is_never_copied(now: bool, tmp_path: Path) -
 
 
 class Store(Repository):
-    """Holds what it is told to hold, and remembers what it was given."""
+    """Holds nothing, and remembers what it was given."""
 
-    def __init__(self, settings: Settings, copies: list[Copy], stored: list[str]) -> None:
+    def __init__(self, settings: Settings, stored: list[str]) -> None:
         super().__init__(settings)
-        self.held, self.stored = copies, stored
-
-    def exists(self, timeout: float = 60) -> bool:
-        return True
+        self.stored = stored
 
     def copies(self, timeout: float = 60) -> list[Copy]:
-        return self.held
+        assert timeout
+        return []
 
-    def store(self, command: object, environment: object, source: str) -> repository.Stored:
+    def store(self, command: Sequence[str], environment: dict[str, str], source: str) -> repository.Stored:
+        assert (command[0], bool(environment)) == ("mariadb-backup", True)
         self.stored.append(source)
         return repository.Stored("abcdef01", 10, 1)
 
 
 def test_a_primary_waits_for_its_replicas_and_says_when_it_made_the_copy_itself(tmp_path: Path) -> None:
-    settings, stored, slept = settings_of(tmp_path), [""], [0.0]
-    stored.clear()
+    settings = settings_of(tmp_path)
+    stored: list[str] = []
+    slept = [0.0]
     world = World(
         lambda _settings: PRIMARY,
-        lambda given: Store(given, [], stored),
+        lambda given: Store(given, stored),
         clock=lambda: 1_000_000.0 + sum(slept),
         sleep=slept.append,
     )
     done = jobs.run(settings, "copy", world)
     assert sum(slept) == 7200
     assert stored == ["primary"]
-    assert done.message == "copy abcdef01 of the primary was stored, from the primary, as none of its 1 replicas made one"
+    assert (
+        done.message == "copy abcdef01 of the primary was stored, from the primary, as none of its 1 replicas made one"
+    )
 
 
 # --- The store --------------------------------------------------------------------------------------------------------
@@ -337,7 +341,7 @@ def test_a_store_without_a_repository_is_told_so(tmp_path: Path) -> None:
     assert Repository(settings).exists()
 
 
-def stored(settings: Settings, text: str) -> str:
+def store_text(settings: Settings, text: str) -> str:
     return Repository(settings).store(["printf", "%s", text], {"PATH": "/usr/bin:/bin"}, "replica").id
 
 
@@ -346,7 +350,7 @@ def test_old_copies_go_as_promised_even_with_a_lock_left_behind(tmp_path: Path) 
     settings = settings_of(tmp_path, keep={"last": 2})
     Repository(settings).create()
     for text in ("one", "two", "three"):
-        stored(settings, text)
+        store_text(settings, text)
     done = jobs.run(settings, "keep", world_of(REPLICA))
     assert (done.result, done.figures) == ("done", {"copies": 2}), done
 
@@ -355,7 +359,7 @@ def test_a_look_leaves_nothing_in_the_store(tmp_path: Path) -> None:
     need("restic")
     settings = settings_of(tmp_path)
     Repository(settings).create()
-    name = stored(settings, "one")
+    name = store_text(settings, "one")
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
     looks = Repository(settings, look_only=True).copies()
     assert [(copy.id, copy.host, copy.source) for copy in looks] == [(name, "db1", "replica")]
@@ -381,7 +385,9 @@ def test_no_secret_is_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def copy_at(seconds: float) -> Copy:
-    return Copy("abcdef01", repository.datetime.fromtimestamp(seconds, repository.datetime.now().astimezone().tzinfo), "db2")
+    return Copy(
+        "abcdef01", repository.datetime.fromtimestamp(seconds, repository.datetime.now().astimezone().tzinfo), "db2"
+    )
 
 
 HOUR = 3600.0
@@ -393,9 +399,7 @@ NOW = 1_000_000.0
     [
         pytest.param([NOW - HOUR], [], [], id="well"),
         pytest.param([], [], ["the store has no copy of MySQL yet: run backup.yml"], id="none"),
-        pytest.param(
-            [NOW - 27 * HOUR], [], ["the newest copy of MySQL is 27 h old, 26 h are promised"], id="too old"
-        ),
+        pytest.param([NOW - 27 * HOUR], [], ["the newest copy of MySQL is 27 h old, 26 h are promised"], id="too old"),
         pytest.param(
             [NOW - 9 * HOUR],
             [Record("copy", "failed", "disk full", NOW - HOUR)],

@@ -104,7 +104,9 @@ WELL: dict[str, t.Any] = {
     "copies": [COPY],
     "age_seconds": 9 * 3600,
     "drill_age_seconds": None,
-    "runs": {"copy": {"job": "copy", "result": "done", "message": "copy abcdef01", "ended": 1_795_746_604, "seconds": 8.4}},
+    "runs": {
+        "copy": {"job": "copy", "result": "done", "message": "copy abcdef01", "ended": 1_795_746_604, "seconds": 8.4}
+    },
 }
 
 
