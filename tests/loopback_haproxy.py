@@ -53,7 +53,7 @@ class Proxy:
         # What the host makes itself.
         (folder / "placeholder.pem").write_text(PLACEHOLDER.certificate + PLACEHOLDER.private_key, encoding="utf-8")
         for kind, made in re.findall(r"(?m)^([df]) (\S+)", self.text_of("tmpfiles.d/webcluster-acme.conf")):
-            Path(made).mkdir(parents=True) if kind == "d" else Path(made).touch()
+            Path(made).mkdir(parents=True, exist_ok=True) if kind == "d" else Path(made).touch()
         names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
         config, unit, program = (run.file("lb", name).content for name in names)
         if journal:
