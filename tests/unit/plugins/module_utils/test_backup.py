@@ -181,7 +181,12 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
     mariadb: RealMariadb, tmp_path: Path
 ) -> None:
     checkout = Path(__file__).resolve().parents[4]
-    raw = {"tier": "mysql", "host": "db1", "repository": str(tmp_path / "store"), "password": "a password"}
+    raw: dict[str, object] = {
+        "tier": "mysql",
+        "host": "db1",
+        "repository": str(tmp_path / "store"),
+        "password": "a password",
+    }
     raw |= {"state": str(tmp_path / "state"), "server": {"socket": mariadb.socket}}
     file = tmp_path / "mysql.json"
     file.write_text(json.dumps(raw), encoding="utf-8")
