@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     plays = [{**play, "hosts": name} for name, play in [*EXAMPLES.items(), ("misspelt", wrong)]]
     playbook = folder / "play.yml"
     playbook.write_text(yaml.safe_dump(plays), encoding="utf-8")
-    vaulted = dict.fromkeys(re.findall(r"\bvault_\w+", playbook.read_text(encoding="utf-8")), "a-password")
+    vaulted = dict.fromkeys(re.findall(r"\bvault_\w+", playbook.read_text(encoding="utf-8")), "a-long-enough-password")
     hosts = {play["hosts"]: vaulted for play in plays}
     return run_playbook(playbook, {"all": {"hosts": hosts}}, [Answer("setup", facts())], folder)
 
