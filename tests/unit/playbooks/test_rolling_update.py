@@ -78,6 +78,7 @@ def load_balancer(name: str, other: str) -> list[str]:
         f"{name}: apt latest",
         f"{name}: systemd_service haproxy reloaded",
         f"{name}: configured_service haproxy",
+        f"{name}: configured_service logrotate.timer",
         f"{name}: front_door {DOORS[name]} web1,web2",
         f"localhost: front_door {DOORS[name]} web1,web2",
     ]
@@ -94,8 +95,9 @@ def updated(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_one_server_after_the_other_is_taken_out_updated_looked_at_and_given_back(updated: Run) -> None:
     web1, web2 = web_server("web1", "10.0.0.4", *DOORS), web_server("web2", "10.0.0.5", *DOORS)
-    # The last looks through the front doors are those of the verdict.
-    doors = [f"localhost: front_door {url} web1,web2" for url in DOORS.values()]
+    # The last looks, at the site on each web server and through the front doors, are those of the verdict.
+    doors = [f"{name}: front_door http://127.0.0.1/ " for name in ("web1", "web2")]
+    doors += [f"localhost: front_door {url} web1,web2" for url in DOORS.values()]
     found = [*web1, *web2, *load_balancer("lb", "lb2"), *load_balancer("lb2", "lb")]
     assert steps(updated) == [*found, *doors]
     assert "VERDICT healthy" in updated.output

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from typing import Any
 
@@ -72,12 +71,10 @@ def test_ports_of_servers_and_data_proxies_reach_haproxy(site: Run) -> None:
 
 
 def test_the_applications_name_reaches_the_web_servers(site: Run) -> None:
-    [config] = [
-        json.loads(files["demo.json"])
-        for files in (arguments.get("secret_files") or {} for arguments in site.of("web1", "file_tree"))
-        if files
-    ]
-    assert (config["mysql"]["user"], config["redis"]["user"]) == ("shop", "app")
+    environment = site.file("web1", "demo.env").content
+    assert re.findall(r"^(?:DB|REDIS)_USERNAME=(.*)$", environment, re.MULTILINE) == ["demo", "demo"]
+    accounts = {account["name"]: account["own_databases"] for account in site.one("db1", "mysql_accounts")["accounts"]}
+    assert [own["name"] for own in accounts["shop"]] == ["shop"]
 
 
 def test_what_the_inventory_adds_is_kept(site: Run) -> None:

@@ -188,9 +188,11 @@ def test_what_a_site_left_goes_at_the_end_and_only_after_asking(tmp_path: Path) 
     first = min(number for number, (_host, module, _arguments) in enumerate(gone) if module == "redis_keys")
     served = [number for number, (_host, _module, arguments) in enumerate(gone) if arguments.get("name") == "apache2"]
     assert first > max(served)
-    assert [host for host, _module, arguments in gone if arguments.get("absent_databases") == ["demo"]] == ["db1"]
+    assert [
+        host for host, _module, arguments in gone if arguments.get("absent_databases") == ["demo", "demo-cron"]
+    ] == ["db1"]
     [(host, keys)] = [(host, arguments) for host, module, arguments in gone if module == "redis_keys"]
-    assert (host, keys["absent"], keys["login_user"]) == ("redis1", ["demo:"], "admin")
+    assert (host, keys["absent"], keys["login_user"]) == ("redis1", ["demo:", "demo-cron:"], "admin")
     for module, name, value in (
         ("file", "path", "/srv/webcluster/demo"),
         ("user", "name", "site-demo"),

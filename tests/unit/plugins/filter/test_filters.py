@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._acme import new_key
 
 FOLDER = Path(__file__).parents[4] / "plugins" / "filter"
 GROUPS = {
@@ -66,6 +67,14 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "[{'certificate': '', 'private_key': ''}] | siteops.webcluster.certificate_errors('mine')",
         lambda found: len(found) == 1 and found[0].startswith("mine, number 1: certificate holds no PEM certificate"),
     ),
+    "acme_errors": (
+        "[{'name': 'shop', 'domains': ['*.shop.example']}] | siteops.webcluster.acme_errors('no key', 'https://ca.example/')",
+        lambda found: any("*.shop.example" in sentence for sentence in found),
+    ),
+    "acme_thumbprint": (
+        f"{new_key()!r} | siteops.webcluster.acme_thumbprint",
+        lambda found: len(found) == 43,
+    ),
     "certificate_names": (
         "[] | siteops.webcluster.certificate_names",
         lambda found: found == [],
@@ -93,7 +102,7 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
     ),
     "site_sources": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.site_sources(hostvars, [], ['web'])",
-        lambda found: found == {"pack": [], "build": [], "notes": []},
+        lambda found: found == {"pack": [], "build": [], "checkout": [], "notes": []},
     ),
     "site_releases": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.site_releases(hostvars, [], {})",
