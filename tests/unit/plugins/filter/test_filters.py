@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
@@ -72,7 +73,7 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         lambda found: any("*.shop.example" in sentence for sentence in found),
     ),
     "acme_thumbprint": (
-        f"{new_key()!r} | siteops.webcluster.acme_thumbprint",
+        f"{json.dumps(new_key())} | siteops.webcluster.acme_thumbprint",
         lambda found: len(found) == 43,
     ),
     "certificate_names": (
