@@ -70,11 +70,9 @@ def test_ports_of_servers_and_data_proxies_reach_haproxy(site: Run) -> None:
     assert "bind 127.0.0.1:13306" in config
 
 
-def test_the_applications_name_reaches_the_web_servers(site: Run) -> None:
+def test_the_demos_own_names_reach_the_web_servers(site: Run) -> None:
     environment = site.file("web1", "demo.env").content
     assert re.findall(r"^(?:DB|REDIS)_USERNAME=(.*)$", environment, re.MULTILINE) == ["'demo'", "'demo'"]
-    accounts = {account["name"]: account["own_databases"] for account in site.one("db1", "mysql_accounts")["accounts"]}
-    assert [own["name"] for own in accounts["shop"]] == ["shop"]
 
 
 def test_what_the_inventory_adds_is_kept(site: Run) -> None:

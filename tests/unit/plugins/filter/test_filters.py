@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from pathlib import Path
 
@@ -73,7 +72,7 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         lambda found: any("*.shop.example" in sentence for sentence in found),
     ),
     "acme_thumbprint": (
-        f"{json.dumps(new_key())} | siteops.webcluster.acme_thumbprint",
+        "account_key | siteops.webcluster.acme_thumbprint",
         lambda found: len(found) == 43,
     ),
     "certificate_names": (
@@ -165,6 +164,6 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py")))
 def test_filter_does_what_its_name_says(name: str) -> None:
     expression, right = ASKED[name]
-    templar = Templar(DataLoader(), variables={"groups": GROUPS, "hostvars": HOSTVARS})
+    templar = Templar(DataLoader(), variables={"groups": GROUPS, "hostvars": HOSTVARS, "account_key": new_key()})
     found = templar.template(trust_as_template("{{ " + expression + " }}"))
     assert right(found), found
