@@ -92,7 +92,7 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
     ),
     "site_sources": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.site_sources(hostvars, [], ['web'])",
-        lambda found: found == {"pack": [], "build": [], "notes": []},
+        lambda found: found == {"pack": [], "build": [], "checkout": [], "notes": []},
     ),
     "site_releases": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.site_releases(hostvars, [], {})",
