@@ -330,6 +330,16 @@ def test_a_redis_that_was_started_within_the_tick_is_not_believed(tmp_path: Path
     assert "Redis was started after this tick had begun, and may have forgotten who has run it" in said
 
 
+def test_a_job_that_was_taken_out_a_moment_ago_is_no_failure(tmp_path: Path, page: int) -> None:
+    need("php")
+    job = Job(tmp_path, page, {"engine": "none"})
+    assert job.run("web1", "kept")[0] == 0
+    php = next(iter(sorted(Path("/usr/bin").glob("php[0-9].[0-9]"))))
+    words = [str(php), str(PROGRAM), str(tmp_path / "web1-kept.json"), "gone"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.strip()) == (0, "Left out: it is no job of the site any more.")
+
+
 def test_without_anything_to_agree_by_the_server_runs_it(tmp_path: Path, page: int) -> None:
     need("php")
     job = Job(tmp_path, page, {"engine": "none"})

@@ -196,7 +196,12 @@ function run(array $command, Lease $lease, string $job, int $tick, string $serve
 function main(string $file, string $name): int
 {
     $config = json_decode((string) file_get_contents($file), true, 32, JSON_THROW_ON_ERROR);
-    $job = $config['jobs'][$name];
+    $job = $config['jobs'][$name] ?? null;
+    if ($job === null) {
+        // Its timer is about to be removed.
+        say('Left out: it is no job of the site any more.');
+        return 0;
+    }
     $tick = intdiv(time(), 60) * 60;
     if (time() - $tick > $config['grace'] || !is_due($job['schedule'], $job['timezone'], $tick)) {
         say('Left out: it was started too late for its minute.');
