@@ -33,7 +33,7 @@ class Proxy:
         usual = {"haproxy_https_enabled": bool(variables.get("haproxy_https_certificates"))}
         run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
         for arguments in run.of("lb", "file_tree"):
-            for name, text in arguments["secret_files"].items():
+            for name, text in [*arguments.get("secret_files", {}).items(), *arguments.get("files", {}).items()]:
                 (folder / name).write_text(text, encoding="utf-8")
         names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
         config, unit, program = (run.file("lb", name).content for name in names)
@@ -57,7 +57,9 @@ class Proxy:
         self.process.wait()
 
     def here(self, text: str) -> str:
-        return re.sub("/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates", str(self.folder), text)
+        return re.sub(
+            "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/(certificates|authorities)", str(self.folder), text
+        )
 
     def commands(self, kind: str) -> list[str]:
         found = [line.removeprefix("-") for line in re.findall(rf"(?m)^{kind}=(.+)$", self.unit)]

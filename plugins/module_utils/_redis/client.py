@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Callable, Protocol, Union
 
@@ -123,6 +123,17 @@ def connect(login: RedisLogin) -> Any:
     except Exception:
         plain.close()
         raise
+
+
+def shown_certificate(login: RedisLogin, port: int) -> str | None:
+    """Return the certificate that the server of this host shows at a port, in DER as hexadecimal; None where it speaks no TLS there."""
+    if not port:
+        return None
+    try:
+        with connect(replace(login, port=port, unix_socket=None, tls=True, validate_certs=False)) as link:
+            return str(link.getpeercert(binary_form=True).hex())
+    except OSError:
+        return None
 
 
 def _reason(error: OSError, name: str) -> str:

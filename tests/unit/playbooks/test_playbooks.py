@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import make_authority
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, facts, run_playbook
 
 SECRETS = {
@@ -43,9 +45,13 @@ GROUPS = {
     "redis_master": ["redis1"],
     "redis_replica": ["redis2"],
 }
+AUTHORITY = make_authority(datetime.now(UTC))
 INVENTORY = {
     "webcluster": {
-        "vars": {name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+        "vars": {
+            **{name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
+            **dict(zip(("webcluster_ca_certificate", "webcluster_ca_private_key"), AUTHORITY, strict=True)),
+        },
         "children": {
             group: {"hosts": {name: {"ansible_host": ADDRESSES[name]} for name in names}}
             for group, names in GROUPS.items()

@@ -29,8 +29,8 @@ def test_topology_joins_looks_from_the_run_and_from_outside() -> None:
     )
     result = _topology.topology(groups(), variables, looks("redis", "r2", look("primary"))["results"])
     redis, mysql = result["engines"]["redis"], result["engines"]["mysql"]
-    assert redis["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6379}
-    assert redis["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6379}]
+    assert redis["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6378}
+    assert redis["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6378}]
     assert redis["decided_by"] == "live"
     assert mysql["decided_by"] == "inventory"
     assert [member["name"] for member in mysql["replicas"]] == ["db2", "db3"]
