@@ -60,6 +60,9 @@ class DataServer(t.TypedDict):
     login_port: int
     login_password: str
     login_file: str
+    # Only where the tier speaks TLS.
+    tls: t.NotRequired[str]
+    ca_cert: t.NotRequired[str]
 
 
 class PrimaryLogin(t.TypedDict):
@@ -179,10 +182,14 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
             "login_port": primary["port"],
             "login_user": str(settings.value(primary["name"], engine.option("monitor_user"))),
         }
+        own: DataServer = {**server}
         if state["tls"] and engine.tls_port:
-            login |= {"tls": "required", "ca_cert": engine.authority_file}
+            # As others see it.
+            own["login_port"] = reached_at(settings, server["engine"], server["host"])
+            own["tls"] = login["tls"] = "required"
+            own["ca_cert"] = login["ca_cert"] = engine.authority_file
         yield {
-            **server,
+            **own,
             "expect_role": "" if state["disputed"] else "primary" if is_primary else "replica",
             "canary": "none" if state["disputed"] else "both",
             "primary": None if is_primary or state["disputed"] else login,

@@ -153,10 +153,11 @@ def test_each_data_service_looks_for_its_own_role(site: Run, header: str, check:
     lines = section(site.file("web2", "haproxy.cfg").content, header)
     assert set(re.findall(r"/primary|/replica|role:master|role:slave", lines)) == {check}
     servers = ["db1", "db2"] if "mysql" in header else ["redis1", "redis2"]
-    port = 3306 if "mysql" in header else 6379
+    wanted = ["{name} {address}:3306" if "mysql" in header else "{name} {address}:6378 verifyhost {name}"] * 2
     assert re.findall(r"^ +server (.+)$", lines, re.MULTILINE) == [
-        f"{name} {ADDRESSES[name]}:{port}" for name in servers
+        each.format(name=name, address=ADDRESSES[name]) for each, name in zip(wanted, servers, strict=True)
     ]
+    assert ("ssl verify required ca-file" in lines) == ("redis" in header)
 
 
 def test_reads_go_to_the_replica_where_there_is_one(site: Run) -> None:

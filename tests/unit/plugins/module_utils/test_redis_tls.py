@@ -32,6 +32,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source i
     primary_problem,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import carry_out as follow
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import ends_of
 from ansible_collections.siteops.webcluster.tests.loopback_redis import (
     STRANGER,
     RealServer,
@@ -140,6 +141,7 @@ def test_a_client_that_trusts_another_authority_is_told_so(tier: RealTier, tmp_p
     first.offer()
     with RedisClient(first.login()) as client:
         assert client.command("PING") == "PONG"
+        assert client.certificate_ends == ends_of((first.folder / "server.pem").read_text(encoding="utf-8")).isoformat()
     other = tmp_path / "other.pem"
     other.write_text(STRANGER.text, encoding="utf-8")
     with RedisClient(first.login(str(other))) as client, pytest.raises(RedisError, match="certificate is not trusted"):

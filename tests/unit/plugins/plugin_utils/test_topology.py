@@ -99,6 +99,17 @@ def test_a_replica_is_judged_beside_its_primary() -> None:
     )
 
 
+def test_a_redis_server_is_judged_over_tls_as_others_see_it() -> None:
+    tls = {"tls": "required", "ca_cert": "/etc/webcluster-redis-tls/ca.pem"}
+    servers = {server["host"]: server for server in topology()["servers"]}
+    assert servers["r2"]["primary"] == {"login_host": "10.0.0.36", "login_port": 6378, "login_user": "monitor", **tls}
+    assert (servers["r2"]["login_port"], servers["r2"]["tls"], servers["r2"]["ca_cert"]) == (6378, *tls.values())
+    plain: dict[str, t.Any] = {"webcluster": {"webcluster_tls": []}}
+    servers = {server["host"]: server for server in topology(**plain)["servers"]}
+    assert servers["r2"]["primary"] == {"login_host": "10.0.0.36", "login_port": 6379, "login_user": "monitor"}
+    assert (servers["r2"]["login_port"], "tls" in servers["r2"]) == (6379, False)
+
+
 def test_a3_nobody_is_told_whom_to_follow_where_the_tier_disagrees() -> None:
     two: dict[str, t.Any] = {
         name: {"__webcluster_looks": looks("redis", name, look("standalone", empty=False))} for name in ("r1", "r2")
