@@ -35,7 +35,8 @@ class ActionModule(ActionBase):
             missing = missing_error()
             if missing:
                 raise CertificateError(missing)
-            authority = read_authority(str(arguments.get("authority_certificate") or ""), private_key, now)
+            certificate = str(arguments.get("authority_certificate") or "")
+            authority = read_authority(certificate, private_key, now, "authority")
         except CertificateError as error:
             return {"failed": True, "msg": str(error)}
         found = self._do(MODULE, arguments, task_vars)

@@ -24,6 +24,8 @@ try:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -104,34 +106,34 @@ def make_authority(now: datetime) -> tuple[str, str]:
     return own.public_bytes(Encoding.PEM).decode(), _pem(key)
 
 
-def read_authority(certificate: str, private_key: str, now: datetime) -> Authority:
-    """Return the authority; raises CertificateError with what is wrong with it."""
+def read_authority(certificate: str, private_key: str, now: datetime, of: str = "webcluster_ca") -> Authority:
+    """Return the authority; raises CertificateError with what is wrong with it. of: how the two options begin that hold it."""
     try:
         own = read_chain(certificate)[0]
     except CertificateError:
         raise CertificateError(
-            "webcluster_ca_certificate holds no PEM certificate; expected the text of the authority that signs the servers'"
-            " certificates: give it, or remove the variable where .secrets/ca.pem is to be made."
+            f"{of}_certificate holds no PEM certificate; expected the text of the authority that signs the servers'"
+            " certificates: give it."
         ) from None
     name = own.subject.rfc4514_string()
     try:
         key = read_key(private_key)
     except CertificateError:
         raise CertificateError(
-            f"webcluster_ca_private_key holds no PEM private key without a passphrase; expected the key of {name!r}: give its text."
+            f"{of}_private_key holds no PEM private key without a passphrase; expected the key of {name!r}: give its text."
         ) from None
     if public_bytes(key.public_key()) != public_bytes(own.public_key()):
         raise CertificateError(
-            f"webcluster_ca_private_key is not the key of {name!r}, the first certificate of webcluster_ca_certificate: give the"
+            f"{of}_private_key is not the key of {name!r}, the first certificate of {of}_certificate: give the"
             " two that belong together."
         )
     if not _may_sign(own):
         raise CertificateError(
-            f"{name!r} in webcluster_ca_certificate may not sign certificates; expected an authority: give one."
+            f"{name!r} in {of}_certificate may not sign certificates; expected an authority: give one."
         )
     if now >= own.not_valid_after_utc:
         raise CertificateError(
-            f"{name!r} in webcluster_ca_certificate is not valid since {own.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: {SUCCESSOR}"
+            f"{name!r} in {of}_certificate is not valid since {own.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: {SUCCESSOR}"
         )
     return Authority(certificate, own, key)
 
@@ -153,10 +155,18 @@ def _alternative(names: Sequence[str]) -> list[x509.GeneralName]:
     return found
 
 
+def _signer(own: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        found = own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        key: t.Any = own.public_key()
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
+
+
 def issue(authority: Authority, names: Sequence[str], now: datetime) -> str:
     """Return a new private key and the certificate for these host names and addresses, as one text."""
     key = ec.generate_private_key(ec.SECP256R1())
-    signer = authority.own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     own = (
         _builder(_named(names[0]), authority.own.subject, key, now, min(now + VALID, authority.own.not_valid_after_utc))
         .add_extension(x509.SubjectAlternativeName(_alternative(names)), critical=False)
@@ -164,8 +174,9 @@ def issue(authority: Authority, names: Sequence[str], now: datetime) -> str:
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer), critical=False)
-        .sign(authority.key, SHA256())
+        .add_extension(_signer(authority.own), critical=False)
+        # These keys have a hash of their own.
+        .sign(authority.key, None if isinstance(authority.key, (Ed25519PrivateKey, Ed448PrivateKey)) else SHA256())
     )
     return _pem(key) + own.public_bytes(Encoding.PEM).decode()
 

@@ -93,5 +93,5 @@ def test_a_wrong_authority_ends_it_before_the_host_is_asked() -> None:
     host = Host(authority_private_key="")
     result = host.play()
     assert result["failed"] is True
-    assert "webcluster_ca_private_key holds no PEM private key" in result["msg"]
+    assert "authority_private_key holds no PEM private key" in result["msg"]
     assert host.told == {}

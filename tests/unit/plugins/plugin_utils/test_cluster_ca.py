@@ -10,6 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _cluster_ca
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import CertificateError
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CERTIFICATE, KEY = _cluster_ca.make_authority(NOW)
@@ -40,6 +44,25 @@ def test_a_certificate_never_outlives_its_authority_and_is_not_made_again_for_th
     last = _cluster_ca.issue(AUTHORITY, NAMES, late)
     assert _cluster_ca.ends_of(last) == NOW + timedelta(days=3650)
     assert _cluster_ca.why_anew(last, AUTHORITY, NAMES, late + timedelta(days=1)) == ""
+
+
+def test_an_authority_of_ones_own_may_be_made_otherwise() -> None:
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ours")])
+    own = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=1000))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, None)
+    )
+    private_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    authority = _cluster_ca.read_authority(own.public_bytes(Encoding.PEM).decode(), private_key, NOW)
+    assert _cluster_ca.why_anew(_cluster_ca.issue(authority, NAMES, NOW), authority, NAMES, NOW) == ""
 
 
 def test_another_authority_needs_another_certificate() -> None:
