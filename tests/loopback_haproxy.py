@@ -26,7 +26,7 @@ FOLDERS = {
     "/var/lib/webcluster-acme": "acme-state",
     "/etc/tmpfiles.d": "tmpfiles.d",
 }
-PLACES = "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates|/etc/haproxy(?=/placeholder)"
+PLACES = "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/(?:certificates|authorities)|/etc/haproxy(?=/placeholder)"
 
 
 def free_port() -> int:

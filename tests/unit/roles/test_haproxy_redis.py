@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
@@ -17,18 +18,28 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 )
 from ansible_collections.siteops.webcluster.tests.checkers import need
 from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
-from ansible_collections.siteops.webcluster.tests.loopback_redis import PASSWORD, RealTier, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback_redis import (
+    AUTHORITY,
+    PASSWORD,
+    STRANGER,
+    RealTier,
+    Secure,
+    wait_for,
+)
 
 
 @contextmanager
-def proxied(folder: Path, tier: RealTier) -> Iterator[tuple[Proxy, RedisLogin]]:
-    """A data proxy before the tier, and the login for its reads."""
+def proxied(
+    folder: Path, tier: RealTier, ports: Mapping[str, int] | None = None, **tls: Any
+) -> Iterator[tuple[Proxy, RedisLogin]]:
+    """A data proxy before the tier, and the login for its reads. ports: where the servers speak TLS."""
     port = free_port()
-    servers = [{"name": name, "address": "127.0.0.1", "port": of.port} for name, of in tier.servers.items()]
-    service = {"name": "reads", "bind_port": port, "check": "redis_replica", "servers": servers}
+    at = ports or {name: of.port for name, of in tier.servers.items()}
+    servers = [{"name": name, "address": "127.0.0.1", "port": at[name]} for name in tier.servers]
+    service = {"name": "reads", "bind_port": port, "check": "redis_replica", "servers": servers, "tls": bool(ports)}
     monitor = {"haproxy_redis_monitor_user": "", "haproxy_redis_monitor_password": PASSWORD}
     folder.mkdir()
-    proxy = Proxy(folder, {"haproxy_data_services": [service], "haproxy_stats_port": free_port(), **monitor})
+    proxy = Proxy(folder, {"haproxy_data_services": [service], "haproxy_stats_port": free_port(), **monitor, **tls})
     try:
         yield proxy, RedisLogin("127.0.0.1", port, username="default", password=PASSWORD, connect_timeout=0.5)
     finally:
@@ -88,3 +99,37 @@ def test_a_replica_that_never_had_a_copy_is_not_read(tmp_path: Path, tier: RealT
     with proxied(tmp_path / "proxy", tier) as (proxy, login):
         proxy.wait_for("reads_disconnected/two", "DOWN")
         wait_for(lambda: read(login) is None)
+
+
+def secured(tier: RealTier, **changed: Secure) -> dict[str, int]:
+    """Let every server speak TLS; where each does so."""
+    of = {name: changed.get(name) or Secure(server) for name, server in tier.servers.items()}
+    for each in of.values():
+        each.offer()
+    return {name: each.port for name, each in of.items()}
+
+
+def test_a_program_without_tls_reads_over_it(tmp_path: Path, tier: RealTier) -> None:
+    trusted = {"haproxy_data_ca_certificate": AUTHORITY.text}
+    with proxied(tmp_path / "proxy", tier, secured(tier), **trusted) as (proxy, login):
+        # The checks, which know the role, come over TLS as well.
+        proxy.wait_for("reads/one", "DOWN")
+        proxy.wait_for("reads/two", "UP")
+        assert read(login) == "value"
+
+
+def test_a_server_that_a_stranger_vouches_for_is_not_used(tmp_path: Path, tier: RealTier) -> None:
+    ports = secured(tier, two=Secure(tier.servers["two"], STRANGER))
+    with proxied(tmp_path / "proxy", tier, ports, haproxy_data_ca_certificate=AUTHORITY.text) as (proxy, login):
+        proxy.wait_for("reads_primary/one", "UP")
+        proxy.wait_for("reads/two", "DOWN")
+        assert proxy.rows()["reads/two"]["check_status"] == "L6RSP"
+        assert read(login) == "value"
+
+
+def test_a_server_that_shows_the_certificate_of_another_is_not_used(tmp_path: Path, tier: RealTier) -> None:
+    ports = secured(tier, two=Secure(tier.servers["two"], name="one"))
+    with proxied(tmp_path / "proxy", tier, ports, haproxy_data_ca_certificate=AUTHORITY.text) as (proxy, _login):
+        proxy.wait_for("reads_primary/one", "UP")
+        proxy.wait_for("reads/two", "DOWN")
+        assert proxy.rows()["reads/two"]["check_status"] == "L6RSP"
