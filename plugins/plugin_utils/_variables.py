@@ -28,7 +28,7 @@ COMPUTED_WHEN_USED = ("webcluster_secrets",)
 DOCUMENTATION_KEYS = ("description", "short_description", "version_added", "required")
 
 # Answers that may be left out: AWX hands an empty one over as nothing at all.
-MAY_BE_EMPTY = ("to", "allow_reseed")
+MAY_BE_EMPTY = ("to", "allow_reseed", "scratch_host")
 
 Options = dict[str, dict[str, t.Any]]
 

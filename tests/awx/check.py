@@ -40,8 +40,10 @@ FOR_REAL = ("playbooks/site.yml", "playbooks/status.yml")
 SITE_PASSWORDS = "webcluster_site_passwords"
 UNKNOWN_SITE = ({"site": "nosuch", "webcluster_confirm": "go back"}, "Site 'nosuch' is not in webcluster_sites")
 UNKNOWN_HOST = ({"tier": "mysql", "to": "nosuch", "webcluster_confirm": "yes"}, "Give -e to=HOST, one of")
+NO_STORE = ({"into": "scratch", "webcluster_confirm": "yes"}, "No store is named, so there are no copies")
 REFUSED = {
     **dict.fromkeys(("playbooks/release.yml", "playbooks/rollback.yml"), UNKNOWN_SITE),
+    **dict.fromkeys(("playbooks/backup.yml", "playbooks/backups.yml", "playbooks/restore.yml"), NO_STORE),
     **dict.fromkeys(("playbooks/switchover.yml", "playbooks/promote.yml", "playbooks/rejoin.yml"), UNKNOWN_HOST),
 }
 # These ask Azure itself; make azure-check runs them against a loopback subscription.

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from . import tutorial, web_faults
 from .cluster import ClusterError
@@ -24,6 +25,8 @@ from .releases import HOST, Shop
 
 # Reads and writes a second on new connections, and clients that keep theirs.
 READS, WRITES, CLIENTS = 5, 3, 2
+# A client waits longer than the load balancer does for a web server that is frozen: 30 s for the page, and 5 more.
+CLIENT_SECONDS = 40.0
 # Seconds of load before an event and after it.
 BEFORE, AFTER = 3.0, 5.0
 RELOADS = 20
@@ -151,12 +154,13 @@ def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list
     begin = time.monotonic()
     addresses = cluster.lab.addresses()
     servers = [(host, f"{addresses[host]}:80") for host in cluster.web]
+    usual: dict[str, Any] = {"reads": READS, "kept": CLIENTS, "timeout": CLIENT_SECONDS}
     with (
         tutorial.balancer(cluster.lab, balancer(cluster), {TUTORIAL_PORT: servers}),
-        Load(cluster.door, reads=READS, writes=WRITES, kept=CLIENTS, name=f"web {number} item") as load,
-        Load(cluster.door, reads=READS, writes=WRITES, kept=CLIENTS, tls=True, name=f"web {number} TLS item") as secure,
-        Load(cluster.door, reads=READS, writes=0, kept=CLIENTS, read_path="/", host=HOST) as shop,
-        Load(f"{cluster.door}:{TUTORIAL_PORT}", reads=READS, writes=WRITES, kept=CLIENTS, name=f"t {number}") as theirs,
+        Load(cluster.door, **usual, writes=WRITES, name=f"web {number} item") as load,
+        Load(cluster.door, **usual, writes=WRITES, tls=True, name=f"web {number} TLS item") as secure,
+        Load(cluster.door, **usual, writes=0, read_path="/", host=HOST) as shop,
+        Load(f"{cluster.door}:{TUTORIAL_PORT}", **usual, writes=WRITES, name=f"tutorial {number}") as theirs,
     ):
         time.sleep(BEFORE)
         event.act(cluster)

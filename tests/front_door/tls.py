@@ -51,7 +51,7 @@ def look(door: str) -> list[Mapping[str, str]]:
         raise ClusterError("There is no testssl on the PATH: apt-get install testssl.sh.")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        words = ["testssl", "--quiet", "--color", "0", "--nodns", "none", "--ip", "one", *LOOKS]
+        words = ["testssl", "--quiet", "--color", "0", "--nodns", "min", *LOOKS]
         done = subprocess.run(
             [*words, "--jsonfile", str(report), f"https://{door}/"],
             capture_output=True,

@@ -69,8 +69,6 @@ def copy(settings: Settings, world: World, now: bool = False) -> Record:
     """Copy this host's server where it is the one to copy."""
     began = world.clock()
     repository = world.repository(settings)
-    if not repository.exists():
-        repository.create()
     while True:
         standing = world.standing(settings)
         moment = world.clock()

@@ -21,7 +21,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils import _program
 from ansible_collections.siteops.webcluster.plugins.module_utils._backup.settings import BackupError, Settings
 
 # What restic says where there is no repository yet; its exit code for it came with 0.17.
-ABSENT = re.compile(r"unable to open config file|repository does not exist|Is there a repository")
+ABSENT = re.compile(r"unable to open config file.*(does not exist|no such file)")
 # What it says of a password that opens nothing.
 NOT_OURS = re.compile(r"wrong password|no key found")
 # The name in the middle of a URL's login is nothing to show.
@@ -78,8 +78,9 @@ def parse_copies(text: str) -> list[Copy]:
 def last_line(text: str) -> str:
     """The last line that says something, without a login."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    fatal = [line.removeprefix("Fatal: ") for line in lines if line.startswith("Fatal: ")]
+    said = (fatal or lines or ["no word about it"])[-1]
     # restic may tell its errors as JSON.
-    said = lines[-1] if lines else "no word about it"
     if said.startswith("{"):
         with contextlib.suppress(ValueError):
             said = str(json.loads(said).get("message") or said)
@@ -122,15 +123,17 @@ class Repository:
         try:
             return _programs.run(self._words(words), env=self._environment(), timeout=timeout)
         except subprocess.TimeoutExpired as error:
-            raise BackupError(f"the store {self.name} did not answer within {timeout:g} seconds") from error
+            said = (error.stderr or b"").decode("utf-8", "replace")
+            why = f": {last_line(said)}" if said.strip() else ""
+            raise BackupError(f"the store {self.name} did not answer within {timeout:g} seconds{why}") from error
         except OSError as error:
             raise BackupError(f"restic cannot be run: {error.strerror}") from error
 
     def _refusal(self, what: str, said: str) -> BackupError:
         if NOT_OURS.search(said):
             return BackupError(f"the store {self.name} is not ours: the password does not open it")
-        if ABSENT.search(said) and "config" in said and not re.search(r"dial tcp|timeout|refused|Unauthorized", said):
-            return BackupError(f"the store {self.name} has no repository yet")
+        if ABSENT.search(said):
+            return BackupError(f"the store {self.name} has no repository yet: run site.yml")
         return BackupError(f"{what}: the store {self.name} says: {last_line(said)}")
 
     def ask(self, what: str, *words: str, timeout: float | None = None) -> str:
@@ -150,10 +153,8 @@ class Repository:
         raise error
 
     def create(self) -> None:
-        done = self._run("init", timeout=120)
-        # Another host of the tier may have been a moment earlier.
-        if done.returncode and not self.exists():
-            raise self._refusal("it cannot be made", done.stderr or done.stdout)
+        """Make it; two hosts at once would each leave a key in it, one of which opens nothing."""
+        self.ask("it cannot be made", "init", timeout=120)
 
     def copies(self, timeout: float = 60) -> list[Copy]:
         return parse_copies(self.ask("its copies cannot be listed", "snapshots", "--json", timeout=timeout))

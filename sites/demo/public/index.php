@@ -92,7 +92,8 @@ function api(Store $store, string $method, string $path): never
 }
 
 header('Cache-Control: no-store');
-header('Referrer-Policy: no-referrer');
+// Without a referrer a browser hides where a form comes from, even from its own site.
+header('Referrer-Policy: same-origin');
 header("Content-Security-Policy: default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
 
 $method = $_SERVER['REQUEST_METHOD'] === 'HEAD' ? 'GET' : $_SERVER['REQUEST_METHOD'];

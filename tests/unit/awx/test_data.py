@@ -54,9 +54,9 @@ def test_the_inventory_source_is_there() -> None:
 def test_a_playbook_without_template_is_named(changed: dict[str, Any], tmp_path: Path) -> None:
     for item in changed["controller_templates"]:
         (tmp_path / Path(item["playbook"]).name).write_text("# Undo: nothing\n")
-    (tmp_path / "backup.yml").write_text("# Undo: run it again\n")
+    (tmp_path / "dance.yml").write_text("# Undo: run it again\n")
     assert data.playbook_errors(changed, tmp_path) == [
-        "playbooks/backup.yml has no job template; add one to awx/config/templates.yml."
+        "playbooks/dance.yml has no job template; add one to awx/config/templates.yml."
     ]
 
 

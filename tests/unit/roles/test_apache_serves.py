@@ -109,3 +109,23 @@ def test_an_application_knows_of_https_as_the_load_balancer_says(
     apache: Apache, headers: dict[str, str], told: str
 ) -> None:
     assert apache.get("/page.html", **headers).headers["X-Told"] == told
+
+
+def test_what_another_site_has_asked_for_is_not_compressed(root: Path, tmp_path: Path) -> None:
+    """Its size would tell the other site what stands in it (BREACH)."""
+    (root / "long.html").write_text("secret " * 500)
+    own, other = "http://shop.example/cart", "https://other.example/shop.example/"
+    asked: list[tuple[dict[str, str], str | None]] = [
+        ({}, "gzip"),
+        ({"Referer": own}, "gzip"),
+        ({"Referer": own.replace("http:", "https:"), "Sec-Fetch-Site": "same-origin"}, "gzip"),
+        ({"Sec-Fetch-Site": "none"}, "gzip"),
+        ({"Referer": other}, None),
+        ({"Sec-Fetch-Site": "cross-site"}, None),
+        ({"Sec-Fetch-Site": "same-site"}, None),
+    ]
+    variables = {"apache_php_document_root": str(root), "apache_php_trusted_proxies": ["127.0.0.1"]}
+    with Apache(tmp_path, variables) as apache:
+        for headers, wanted in asked:
+            answer = apache.get("/long.html", "shop.example", **{"Accept-Encoding": "gzip", **headers})
+            assert (headers, answer.status, answer.headers["Content-Encoding"]) == (headers, 200, wanted)

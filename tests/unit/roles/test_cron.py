@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from ansible_collections.siteops.webcluster.tests.loopback_redis import RealTier
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT
 
 PROGRAM = CHECKOUT / "roles/apache_php/files/system/cron.php"
-NAME, SECRET = "shop-cron", "lease-s3cret"
+NAME = "shop-cron"
+SECRET = "lease-s3cret"
 SERVERS = ("web1", "web2", "web3")
 # All of a minute, so that it is no matter when the tests run.
 GRACE = 60
@@ -53,7 +54,6 @@ class Job:
     folder: Path
     port: int
     lease: Mapping[str, Any]
-    jobs: dict[str, Any] = field(default_factory=dict)
 
     def start(self, server: str, name: str, script: str, **more: Any) -> subprocess.Popen[str]:
         health = {"host": "shop.example", "port": self.port, "path": "/up", "status": 200, "text": "fine"}

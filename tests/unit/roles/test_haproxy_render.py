@@ -284,6 +284,11 @@ def named_files(run: Run, host: str) -> dict[str, str]:
     return {file["path"]: file.get("content") or file["secret_content"] for file in files if file.get("first")}
 
 
+def section_words(unit: str, setting: str) -> list[str]:
+    """What a unit says of a setting."""
+    return [word for line in re.findall(rf"(?m)^{setting}=(.*)$", unit) for word in line.split()]
+
+
 def placeholders(run: Run, host: str) -> list[str]:
     """Which ones are made on the host."""
     return [arguments["creates"] for arguments in run.of(host, "command") if "creates" in arguments]
@@ -387,6 +392,7 @@ def test_nothing_stays_of_certificates_that_are_no_longer_there(name: str, run: 
         "/etc/haproxy/certificates/*",
         "/etc/webcluster-acme/*",
         "/etc/haproxy/acme/*",
+        "/var/lib/webcluster-acme/*/account.*",
         "/var/lib/webcluster-acme/*/certs/*/*",
         "/etc/tmpfiles.d/webcluster-acme.conf",
     ]
@@ -439,13 +445,16 @@ def test_certificates_of_an_authority_need_no_list_of_ours_and_no_reload(
 
 def test_the_account_is_for_root_only_and_its_program_is_told_all(run: Run) -> None:
     files = {file["path"]: file for file in configured(run, "acme", "webcluster-acme.timer")["files"]}
-    key = files["/etc/webcluster-acme/account.pem"]
+    [key] = [file for path, file in files.items() if path.endswith("/account.pem")]
     assert (key["secret_content"], key["mode"]) == (ACCOUNT, "0600")
     assert [path for path, file in files.items() if "PRIVATE" in file.get("content", "")] == []
     settings = json.loads(files["/etc/webcluster-acme/settings.json"]["content"])
     assert settings["certificates"] == {"shop": ["shop.example", "www.shop.example"]}
     assert settings["authorities"] == ""
+    # Its service may write there.
+    assert settings["account_key"] == key["path"] == f"{settings['store']}/account.pem"
     service = files["/etc/systemd/system/webcluster-acme.service"]["content"]
+    assert Path(settings["store"]).parent in map(Path, section_words(service, "ReadWritePaths"))
     assert "/acme-certificates.py /etc/webcluster-acme/settings.json\n" in service
     shell = files["/etc/webcluster-acme/dehydrated"]["content"]
     assert 'CA="https://acme-v02.api.letsencrypt.org/directory"\n' in shell
@@ -484,10 +493,9 @@ def test_nobody_asks_an_authority_where_nothing_is_wanted_any_more(name: str, st
 
 LOG_FILES = {
     "/etc/systemd/system/haproxy.service.d/requests-log.conf",
-    "/etc/systemd/system/logrotate.timer.d/webcluster-haproxy.conf",
     "/etc/tmpfiles.d/webcluster-haproxy.conf",
-    "/etc/logrotate.d/webcluster-haproxy",
 }
+ROTATION = {"/etc/systemd/system/logrotate.timer.d/webcluster-haproxy.conf", "/etc/logrotate.d/webcluster-haproxy"}
 
 
 @pytest.mark.parametrize(("name", "in_file"), [("http", True), ("both", True), ("journal", False), ("redis", False)])
@@ -497,6 +505,8 @@ def test_requests_are_logged_in_a_file_that_the_host_keeps_small(
     told = configured(run, name)
     assert {file["path"] for file in told["files"]} & LOG_FILES == (LOG_FILES if in_file else set())
     assert set(told["owns"]) >= LOG_FILES
+    rotated = [each for each in run.of(name, "configured_service") if each["name"] == "logrotate.timer"]
+    assert [{file["path"] for file in each["files"]} for each in rotated] == [ROTATION] * in_file
     assert ("log stdout len 4096 format raw local0 info\n" in config(name)) == in_file
     level = "notice" if in_file else "info"
     assert f"log /dev/log len 4096 local0 {level}\n" in section(config(name), "global")

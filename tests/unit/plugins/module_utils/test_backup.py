@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,8 +90,14 @@ def fixture_redis(tmp_path: Path) -> Iterator[RealServer]:
 # --- A real MariaDB ---------------------------------------------------------------------------------------------------
 
 
+def created(settings: Settings) -> Settings:
+    """The same, with a repository in the store."""
+    Repository(settings).create()
+    return settings
+
+
 def mysql_settings(folder: Path, server: RealMariadb) -> Settings:
-    return settings_of(folder, server={"socket": server.socket})
+    return created(settings_of(folder, server={"socket": server.socket}))
 
 
 def test_every_row_that_was_acknowledged_before_the_copy_comes_back(mariadb: RealMariadb, tmp_path: Path) -> None:
@@ -196,6 +202,9 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
         return done.returncode, done.stderr
 
     code, said = run("copy", str(file), "now")
+    assert (code, said) == (1, f"MySQL: the store {tmp_path}/store has no repository yet: run site.yml.\n")
+    Repository(read(file)).create()
+    code, said = run("copy", str(file), "now")
     assert (code, "of the primary was stored" in said) == (0, True), said
     code, said = run("drill", str(file))
     assert (code, "was restored: " in said) == (0, True), said
@@ -214,7 +223,7 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
 
 def redis_settings(folder: Path, server: RealServer) -> Settings:
     login = {"port": server.port, "user": "default", "password": PASSWORD}
-    return settings_of(folder, "redis", server=login, fresh_minutes=10, wait_minutes=5)
+    return created(settings_of(folder, "redis", server=login, fresh_minutes=10, wait_minutes=5))
 
 
 def test_redis_comes_back_with_all_of_its_keys(redis: RealServer, tmp_path: Path) -> None:
@@ -276,29 +285,29 @@ def test_a_replica_that_is_not_well_is_never_copied(now: bool, tmp_path: Path) -
 
 
 class Store(Repository):
-    """Holds what it is told to hold, and remembers what it was given."""
+    """Holds nothing, and remembers what it was given."""
 
-    def __init__(self, settings: Settings, copies: list[Copy], stored: list[str]) -> None:
+    def __init__(self, settings: Settings, stored: list[str]) -> None:
         super().__init__(settings)
-        self.held, self.stored = copies, stored
-
-    def exists(self, timeout: float = 60) -> bool:
-        return True
+        self.stored = stored
 
     def copies(self, timeout: float = 60) -> list[Copy]:
-        return self.held
+        assert timeout
+        return []
 
-    def store(self, command: object, environment: object, source: str) -> repository.Stored:
+    def store(self, command: Sequence[str], environment: dict[str, str], source: str) -> repository.Stored:
+        assert (command[0], bool(environment)) == ("mariadb-backup", True)
         self.stored.append(source)
         return repository.Stored("abcdef01", 10, 1)
 
 
 def test_a_primary_waits_for_its_replicas_and_says_when_it_made_the_copy_itself(tmp_path: Path) -> None:
-    settings, stored, slept = settings_of(tmp_path), [""], [0.0]
-    stored.clear()
+    settings = settings_of(tmp_path)
+    stored: list[str] = []
+    slept = [0.0]
     world = World(
         lambda _settings: PRIMARY,
-        lambda given: Store(given, [], stored),
+        lambda given: Store(given, stored),
         clock=lambda: 1_000_000.0 + sum(slept),
         sleep=slept.append,
     )
@@ -332,7 +341,7 @@ def test_a_store_without_a_repository_is_told_so(tmp_path: Path) -> None:
     assert Repository(settings).exists()
 
 
-def stored(settings: Settings, text: str) -> str:
+def store_text(settings: Settings, text: str) -> str:
     return Repository(settings).store(["printf", "%s", text], {"PATH": "/usr/bin:/bin"}, "replica").id
 
 
@@ -341,7 +350,7 @@ def test_old_copies_go_as_promised_even_with_a_lock_left_behind(tmp_path: Path) 
     settings = settings_of(tmp_path, keep={"last": 2})
     Repository(settings).create()
     for text in ("one", "two", "three"):
-        stored(settings, text)
+        store_text(settings, text)
     done = jobs.run(settings, "keep", world_of(REPLICA))
     assert (done.result, done.figures) == ("done", {"copies": 2}), done
 
@@ -350,7 +359,7 @@ def test_a_look_leaves_nothing_in_the_store(tmp_path: Path) -> None:
     need("restic")
     settings = settings_of(tmp_path)
     Repository(settings).create()
-    name = stored(settings, "one")
+    name = store_text(settings, "one")
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
     looks = Repository(settings, look_only=True).copies()
     assert [(copy.id, copy.host, copy.source) for copy in looks] == [(name, "db1", "replica")]

@@ -23,6 +23,7 @@ ADDRESSES = {
     "r1": "10.0.0.36",
     "r2": "10.0.0.37",
     "all1": "10.0.0.99",
+    "store1": "10.0.0.68",
 }
 SECRETS = {name: f"secret of {name}" for engine in _engines.ENGINES.values() for name in engine.secrets}
 DEMO_PASSWORDS = {key: f"secret of the demo for {key}" for key in _engines.ENGINES}
