@@ -29,6 +29,20 @@ class Proxy:
     def __init__(self, folder: Path, variables: Variables) -> None:
         need("haproxy")
         need("socat")
+        self.folder = folder
+        self.config = folder / "haproxy.cfg"
+        program = self.configure(variables)
+        path = folder / "save-server-state"
+        path.write_text(program, encoding="utf-8")
+        path.chmod(0o755)
+        for prepare in self.commands("ExecStartPre"):
+            subprocess.run(["sh", "-c", prepare], check=True)
+        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
+        self.process = subprocess.Popen(command, env={"PATH": PATH})
+
+    def configure(self, variables: Variables) -> str:
+        """Write the files that the role writes; return the program that a reload needs."""
+        folder = self.folder
         # Without certificates of its own it needs one that the host makes.
         usual = {"haproxy_https_enabled": bool(variables.get("haproxy_https_certificates"))}
         run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
@@ -37,20 +51,12 @@ class Proxy:
                 (folder / name).write_text(text, encoding="utf-8")
         names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
         config, unit, program = (run.file("lb", name).content for name in names)
-        self.folder = folder
         config = re.sub(r"(?m)^    (chroot|user|group|log /dev) ?.*\n", "", config)
         # The socket belongs to a user of the host.
         config = re.sub(r"admin\.sock .*", "admin.sock level admin", config)
-        self.config = folder / "haproxy.cfg"
         self.config.write_text(self.here(config), encoding="utf-8")
         self.unit = unit
-        path = folder / "save-server-state"
-        path.write_text(program, encoding="utf-8")
-        path.chmod(0o755)
-        for prepare in self.commands("ExecStartPre"):
-            subprocess.run(["sh", "-c", prepare], check=True)
-        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
-        self.process = subprocess.Popen(command, env={"PATH": PATH})
+        return program
 
     def stop(self) -> None:
         self.process.terminate()
