@@ -42,6 +42,20 @@ class Proxy:
         need("haproxy")
         need("socat")
         self.folder = folder
+        self.config = folder / "haproxy.cfg"
+        program = self.configure(variables, journal)
+        path = folder / "save-server-state"
+        path.write_text(program, encoding="utf-8")
+        path.chmod(0o755)
+        for prepare in self.commands("ExecStartPre"):
+            subprocess.run(["sh", "-c", prepare], check=True)
+        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
+        with open(folder / "requests.log", "ab") as requests:
+            self.process = subprocess.Popen(command, env={"PATH": PATH}, stdout=requests)
+
+    def configure(self, variables: Variables, journal: str = "") -> str:
+        """Write the files that the role writes; return the program that a reload needs."""
+        folder = self.folder
         usual = {"haproxy_https_enabled": any(variables.get(option) for option in CERTIFICATES)}
         run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
         for arguments in run.of("lb", "configured_service"):
@@ -53,7 +67,7 @@ class Proxy:
         # What the host makes itself.
         (folder / "placeholder.pem").write_text(PLACEHOLDER.certificate + PLACEHOLDER.private_key, encoding="utf-8")
         for kind, made in re.findall(r"(?m)^([df]) (\S+)", self.text_of("tmpfiles.d/webcluster-acme.conf")):
-            Path(made).mkdir(parents=True) if kind == "d" else Path(made).touch()
+            Path(made).mkdir(parents=True, exist_ok=True) if kind == "d" else Path(made).touch()
         names = ("haproxy.cfg", "webcluster.conf", "save-server-state")
         config, unit, program = (run.file("lb", name).content for name in names)
         if journal:
@@ -61,17 +75,9 @@ class Proxy:
         config = re.sub(r"(?m)^    (chroot|user|group|log /dev) ?.*\n", "", config)
         # The socket belongs to a user of the host.
         config = re.sub(r"admin\.sock .*", "admin.sock level admin", config)
-        self.config = folder / "haproxy.cfg"
         self.config.write_text(self.here(config), encoding="utf-8")
         self.unit = unit
-        path = folder / "save-server-state"
-        path.write_text(program, encoding="utf-8")
-        path.chmod(0o755)
-        for prepare in self.commands("ExecStartPre"):
-            subprocess.run(["sh", "-c", prepare], check=True)
-        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
-        with open(folder / "requests.log", "ab") as requests:
-            self.process = subprocess.Popen(command, env={"PATH": PATH}, stdout=requests)
+        return program
 
     def stop(self) -> None:
         self.process.terminate()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,20 +29,26 @@ from ansible_collections.siteops.webcluster.tests.loopback_redis import (
 )
 
 
-@contextmanager
-def proxied(
-    folder: Path, tier: RealTier, ports: Mapping[str, int] | None = None, **tls: Any
-) -> Iterator[tuple[Proxy, RedisLogin]]:
-    """A data proxy before the tier, and the login for its reads. ports: where the servers speak TLS."""
-    port = free_port()
+def before(tier: RealTier, port: int, check: str, ports: Mapping[str, int] | None = None, **tls: Any) -> dict[str, Any]:
+    """A data proxy before the tier. ports: where the servers speak TLS."""
     at = ports or {name: of.port for name, of in tier.servers.items()}
     servers = [{"name": name, "address": "127.0.0.1", "port": at[name]} for name in tier.servers]
-    service = {"name": "reads", "bind_port": port, "check": "redis_replica", "servers": servers, "tls": bool(ports)}
+    name = "reads" if check == "redis_replica" else "writes"
+    service = {"name": name, "bind_port": port, "check": check, "servers": servers, "tls": bool(ports)}
     monitor = {"haproxy_redis_monitor_user": "", "haproxy_redis_monitor_password": PASSWORD}
+    return {"haproxy_data_services": [service], "haproxy_stats_port": free_port(), **monitor, **tls}
+
+
+@contextmanager
+def proxied(
+    folder: Path, tier: RealTier, ports: Mapping[str, int] | None = None, check: str = "redis_replica", **tls: Any
+) -> Iterator[tuple[Proxy, RedisLogin]]:
+    """A running data proxy before the tier, and the login for it."""
+    port = free_port()
     folder.mkdir()
-    proxy = Proxy(folder, {"haproxy_data_services": [service], "haproxy_stats_port": free_port(), **monitor, **tls})
+    proxy = Proxy(folder, before(tier, port, check, ports, **tls))
     try:
-        yield proxy, RedisLogin("127.0.0.1", port, username="default", password=PASSWORD, connect_timeout=0.5)
+        yield proxy, RedisLogin("127.0.0.1", port, username="default", password=PASSWORD, connect_timeout=2)
     finally:
         proxy.stop()
 
@@ -133,3 +140,37 @@ def test_a_server_that_shows_the_certificate_of_another_is_not_used(tmp_path: Pa
         proxy.wait_for("reads_primary/one", "UP")
         proxy.wait_for("reads/two", "DOWN")
         assert proxy.rows()["reads/two"]["check_status"] == "L6RSP"
+
+
+def test_writes_go_on_while_the_way_becomes_encrypted(tmp_path: Path, tier: RealTier) -> None:
+    ports = secured(tier)
+    with proxied(tmp_path / "proxy", tier, check="redis_primary") as (proxy, login):
+        proxy.wait_for("writes/two", "DOWN")
+        stop, acknowledged, refused = threading.Event(), list[str](), list[str]()
+
+        def write() -> None:
+            while not stop.wait(0.005):
+                # Each of them has a connection of its own, as a request of PHP.
+                with closing(RedisClient(login, timeout=5)) as client:
+                    try:
+                        client.command("RPUSH", "written", str(len(acknowledged)))
+                        acknowledged.append(str(len(acknowledged)))
+                    except RedisError as error:
+                        refused.append(error.message)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            wait_for(lambda: len(acknowledged) > 20)
+            encrypted = before(tier, login.port, "redis_primary", ports, haproxy_data_ca_certificate=AUTHORITY.text)
+            proxy.configure(encrypted)
+            proxy.reload()
+            proxy.wait_for("writes/two", "DOWN")
+            then = len(acknowledged)
+            wait_for(lambda: len(acknowledged) > then + 50)
+        finally:
+            stop.set()
+            thread.join()
+        assert f" {ports['one']} " in proxy.ask("show servers state writes")
+        assert refused == []
+        assert tier.servers["one"].client.command("LRANGE", "written", "0", "-1") == acknowledged
