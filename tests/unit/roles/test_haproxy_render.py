@@ -398,6 +398,7 @@ def test_nothing_stays_of_certificates_that_are_no_longer_there(name: str, run: 
     owned = [path for path in configured(run, name)["owns"] if path not in LOG_FILES]
     assert owned == [
         "/etc/haproxy/certificates/*",
+        "/etc/haproxy/authorities/*",
         "/etc/webcluster-acme/*",
         "/etc/haproxy/acme/*",
         "/var/lib/webcluster-acme/*/account.*",
