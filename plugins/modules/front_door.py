@@ -129,6 +129,10 @@ options:
         description: Certificates of authorities, in PEM, that are trusted beside those of the system.
         type: str
         default: ""
+      ends:
+        description: When the certificate ends, as the cluster's plan says; what is shown is judged by the fingerprints.
+        type: str
+        default: ""
   https_port:
     version_added: 0.3.0
     description: Port on which O(certificates) are asked for, at the host of O(url).
@@ -342,6 +346,7 @@ def main() -> None:
                     "name": {"type": "str", "required": True},
                     "fingerprints": {"type": "list", "elements": "str", "required": True},
                     "authorities": {"type": "str", "default": ""},
+                    "ends": {"type": "str", "default": ""},
                 },
             },
             "https_port": {"type": "int", "default": 443},

@@ -120,10 +120,10 @@ def fixture_mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
     user = ["--user=root"] if os.geteuid() == 0 else []
     program = str(shutil.which("mariadbd", path=PATH))
     # What mariadb-install-db does, which is in another package.
-    share = next(
-        path for path in (Path("/usr/share/mariadb"), Path("/usr/share/mysql")) if list(path.glob("*_tables.sql"))
-    )
-    tables = [next(share.glob(f"m*_{name}.sql")).read_text("utf-8") for name in ("system_tables", "system_tables_data")]
+    tables = []
+    for name in ("system_tables", "system_tables_data"):
+        found = [path for share in ("mariadb", "mysql") for path in Path("/usr/share", share).glob(f"m*_{name}.sql")]
+        tables.append(found[0].read_text(encoding="utf-8"))
     text = "\n".join(["CREATE DATABASE mysql;", "USE mysql;", *tables])
     made = [program, "--no-defaults", "--bootstrap", f"--datadir={data}", *user]
     subprocess.run(made, input=text, check=True, capture_output=True, text=True)

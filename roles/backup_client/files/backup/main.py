@@ -1,7 +1,7 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make, keep or prove copies: main.py copy|keep|drill SETTINGS.json [now], with the collection's code in the folder beside it."""
+"""Make, keep or prove copies: main.py copy|keep|drill SETTINGS.json [timer|now|keep], with the collection's code in the folder beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 from ansible_collections.siteops.webcluster.plugins.module_utils._backup import jobs, record, settings
 
 log = logging.getLogger("webcluster-backup")
-USAGE = f"main.py {'|'.join(record.JOBS)} SETTINGS.json [now | KEPT_FOLDER]"
+USAGE = f"main.py {'|'.join(record.JOBS)} SETTINGS.json [timer|now|keep]"
 
 
 def main(argv: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     except settings.BackupError as error:
         log.error("%s.", error)
         return 2
-    kept = more if job == "drill" and more.startswith("/") else ""
+    kept = f"{found.state}/kept-{found.tier}" if job == "drill" and more == "keep" else ""
     done = jobs.run(found, job, jobs.usual_world(found), now=more == "now", kept=kept)
     log.info("%s: %s.", found.title, done.message)
     return 1 if done.result == "failed" else 0

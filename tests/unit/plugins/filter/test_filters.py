@@ -136,6 +136,15 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
             and (found[1]["port"], found[1]["login_user"]) == (6379, "admin")
         ),
     ),
+    "backup_windows": (
+        "{'backups': {'db1': {'store': 's1'}}, 'copied': {'mysql': 'db1'}} | siteops.webcluster.backup_windows({'db1':"
+        " {'__webcluster_backups': {'results': [{'item': 'mysql', 'unreachable': true}]}}})",
+        lambda found: found == ["s1: broken: db1: was not looked at."],
+    ),
+    "htpasswd": (
+        "'password' | siteops.webcluster.htpasswd",
+        lambda found: found == "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+    ),
     "cluster_report": (
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.cluster_report(hostvars, {})",
         lambda found: {row["server"] for row in found["servers"]} == set(HOSTVARS) and not found["healthy"],

@@ -208,6 +208,11 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
     assert (code, "of the primary was stored" in said) == (0, True), said
     code, said = run("drill", str(file))
     assert (code, "was restored: " in said) == (0, True), said
+    assert not (tmp_path / "state/kept-mysql").exists()
+    code, said = run("drill", str(file), "keep")
+    assert (code, (tmp_path / "state/kept-mysql/shop/orders.ibd").is_file()) == (0, True), said
+    # What somebody kept is never written over.
+    assert run("drill", str(file), "keep")[0] == 1
     file.write_text(json.dumps({**raw, "password": "another"}), encoding="utf-8")
     code, said = run("copy", str(file), "now")
     assert (code, said) == (

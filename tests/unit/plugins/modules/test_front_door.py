@@ -11,6 +11,8 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.siteops.webcluster.plugins.module_utils import _front_door
 from ansible_collections.siteops.webcluster.plugins.modules import front_door
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import shown
+from ansible_collections.siteops.webcluster.tests.certificates import issue
 
 
 def run(capsys: pytest.CaptureFixture[str], **args: t.Any) -> dict[str, t.Any]:
@@ -46,6 +48,16 @@ class Web:
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front_door, "HttpAsk", Web)
+
+
+def test_takes_the_certificates_as_the_clusters_plan_has_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a certificate in the inventory the verdict ended with 'Unsupported parameters'."""
+    planned = shown([issue("shop.example").variables()])
+    monkeypatch.setattr(front_door, "shown_fingerprint", lambda *_asked: planned[0]["fingerprints"][0])
+    result = run(capsys, url="http://up/", certificates=planned)
+    assert (result.get("msg"), result["certificates"]) == (None, {"shop.example": ""})
 
 
 def test_a_healthy_front_door(capsys: pytest.CaptureFixture[str]) -> None:
