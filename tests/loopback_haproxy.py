@@ -9,6 +9,7 @@ import csv
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +46,7 @@ class Proxy:
         folder = self.folder
         # Without certificates of its own it needs one that the host makes.
         usual = {"haproxy_https_enabled": bool(variables.get("haproxy_https_certificates"))}
-        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
+        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, Path(tempfile.mkdtemp(dir=folder)))
         for arguments in run.of("lb", "file_tree"):
             for name, text in [*arguments.get("secret_files", {}).items(), *arguments.get("files", {}).items()]:
                 (folder / name).write_text(text, encoding="utf-8")
