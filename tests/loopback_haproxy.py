@@ -9,6 +9,7 @@ import csv
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -57,7 +58,7 @@ class Proxy:
         """Write the files that the role writes; return the program that a reload needs."""
         folder = self.folder
         usual = {"haproxy_https_enabled": any(variables.get(option) for option in CERTIFICATES)}
-        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
+        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, Path(tempfile.mkdtemp(dir=folder)))
         for arguments in run.of("lb", "configured_service"):
             for file in arguments["files"]:
                 if file.get("first") or arguments["name"] == "webcluster-acme.timer":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisError,
     shown_certificate,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.members import connect_all
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     carry_out,
@@ -32,8 +34,12 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source i
     primary_problem,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import carry_out as follow
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import carry_out as switch_over
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import decide as plan_move
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import look_at_all
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import ends_of
 from ansible_collections.siteops.webcluster.tests.loopback_redis import (
+    PASSWORD,
     STRANGER,
     RealServer,
     RealTier,
@@ -65,6 +71,10 @@ def move(replica: Secure, primary: Secure, other_port: int | None = None) -> Non
     follow(client, decide(found, wanted, "here"))
 
 
+def has_all(server: RealServer, wanted: list[str]) -> bool:
+    return server.client.command("LRANGE", "written", "0", "-1") == wanted
+
+
 def full_copies(server: RealServer) -> str:
     found = re.search(r"sync_full:(\d+)", str(server.client.command("INFO", "stats")))
     assert found
@@ -87,8 +97,8 @@ def test_a_running_tier_moves_to_tls_and_loses_nothing(tier: RealTier) -> None:
     # It went on from where it was.
     assert full_copies(first.server) == copies
     wanted = [str(number) for number in acknowledged]
-    wait_for(lambda: second.server.client.command("LRANGE", "written", "0", "-1") == wanted)
-    assert first.server.client.command("LRANGE", "written", "0", "-1") == wanted
+    wait_for(partial(has_all, second.server, wanted))
+    assert has_all(first.server, wanted)
 
 
 def test_it_stays_encrypted_over_a_restart_of_either(tier: RealTier) -> None:
@@ -177,3 +187,37 @@ def test_a_server_without_tls_shows_no_certificate(tier: RealTier) -> None:
     assert shown_certificate(first.client.login, 0) is None
     assert shown_certificate(first.client.login, free_port()) is None
     assert shown_certificate(first.client.login, first.port) is None
+
+
+def test_the_primary_moves_there_and_back_over_tls(tier: RealTier) -> None:
+    first, second = (Secure(server) for server in tier.servers.values())
+    for each in (first, second):
+        each.offer()
+    move(second, first)
+    # It replicates over TLS on the day on which it is a replica.
+    found = look(first.server.client, lambda path: Path(path).read_text(encoding="utf-8"))
+    follow(first.server.client, decide(found, Wanted(None, tls=True), "here"))
+    wait_for(second.server.follows)
+    members = [
+        {
+            "name": each.server.name,
+            "host": "127.0.0.1",
+            "port": each.port,
+            "login_user": "default",
+            "login_password": PASSWORD,
+            "tls": True,
+            "ca_cert": str(each.folder / "ca.pem"),
+        }
+        for each in (first, second)
+    ]
+    with writing(tier) as acknowledged:
+        for to in ("second", "first"):
+            connected = connect_all(members, 5)
+            looked = look_at_all(connected)
+            switch_over(looked, plan_move(looked, to, 5), 20)
+            for member in connected:
+                member.client.close()
+    wanted = [str(number) for number in acknowledged]
+    for each in (first, second):
+        wait_for(partial(has_all, each.server, wanted))
+    assert second.server.written() == [f"replicaof 127.0.0.1 {first.port}"]
