@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._backup import jobs, judge, record, repository
@@ -181,7 +182,12 @@ def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exi
     mariadb: RealMariadb, tmp_path: Path
 ) -> None:
     checkout = Path(__file__).resolve().parents[4]
-    raw = {"tier": "mysql", "host": "db1", "repository": str(tmp_path / "store"), "password": "a password"}
+    raw: dict[str, Any] = {
+        "tier": "mysql",
+        "host": "db1",
+        "repository": str(tmp_path / "store"),
+        "password": "a password",
+    }
     raw |= {"state": str(tmp_path / "state"), "server": {"socket": mariadb.socket}}
     file = tmp_path / "mysql.json"
     file.write_text(json.dumps(raw), encoding="utf-8")
