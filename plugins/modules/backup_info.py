@@ -75,7 +75,7 @@ jobs:
   elements: str
   sample: [copy]
 copies:
-  description: The copies, the oldest first. RV(copies[].bytes) is 0 where the store's restic is older than 0.17.
+  description: The copies, the oldest first. C(bytes) is 0 where the store's restic is older than 0.17.
   returned: success
   type: list
   elements: dict
@@ -86,7 +86,7 @@ age_seconds:
   type: int
   sample: 31000
 runs:
-  description: The last run of each job on this host, nothing where there was none. RV(runs.copy.ended) is in seconds since 1970.
+  description: The last run of each job on this host, nothing where there was none. C(ended) is in seconds since 1970.
   returned: success
   type: dict
   sample: {copy: {job: copy, result: done, message: copy 1f2e3d4c of the replica was stored, ended: 1795746604.0, seconds: 8.4}}

@@ -192,7 +192,7 @@ def fixture_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStor
     words[words.index("-keyout") + 1], words[words.index("-out") + 1] = str(key), str(certificate)
     subprocess.run(words, check=True, capture_output=True)
     unit = run.file("host", "webcluster-backup-store.service").content
-    command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=")
+    [command] = [line.removeprefix("ExecStart=") for line in unit.splitlines() if line.startswith("ExecStart=")]
     for place, path in (("127.0.0.1.pem", certificate), ("127.0.0.1.key", key), ("users", users)):
         command = command.replace(f"/etc/webcluster-backup-store/{place}", str(path))
     with (folder / "log").open("wb") as log:
