@@ -290,7 +290,7 @@ def test_certificates_are_exchanged_without_a_lost_request(host: Host) -> None:
                 assert converge("haproxy", variables)[0] == 0
                 own = issued.certificate.strip()
                 assert ssl.get_server_certificate((PUBLIC, 443)).strip() == own
-                [file] = host.check_output("find /etc/haproxy/certificates -type f").splitlines()
+                [file] = host.check_output("find /etc/haproxy/certificates -name '*.pem'").splitlines()
                 assert (host.file(file).user, host.file(file).mode) == ("root", 0o600)
                 key = issued.private_key.splitlines()[1]
                 assert key in host.file(file).content_string
