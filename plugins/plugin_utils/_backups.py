@@ -32,6 +32,10 @@ class Backup(t.TypedDict):
     repository: str
     store: str
     bind_address: str
+    # Whether it removes old copies itself, and how it logs in to a Redis of its own.
+    prune: bool
+    redis_port: int
+    redis_user: str
 
 
 def data_hosts(tiers: Tiers) -> dict[str, list[str]]:
@@ -50,6 +54,23 @@ def store_place(settings: Settings, store: str, known: Mapping[str, str]) -> tup
     return address, f"rest:https://{host}:{settings.value(store, 'backup_store_port')}"
 
 
+def _backup(
+    settings: Settings, host: str, keys: list[str], jobs: list[str], repository: str, store: str, bind_address: str
+) -> Backup:
+    redis = ENGINES["redis"]
+    return Backup(
+        tiers=keys,
+        jobs=jobs,
+        repository=repository,
+        store=store,
+        bind_address=bind_address,
+        # A store that only appends lets nobody else do that.
+        prune=not store and settings.value(host, "backup_client_prune"),
+        redis_port=int(settings.value(host, redis.option("port"))),
+        redis_user=str(settings.value(host, redis.option("admin_user"))),
+    )
+
+
 def backups(settings: Settings, tiers: Tiers, stores: Sequence[str], known: Mapping[str, str]) -> dict[str, Backup]:
     """What each host does with copies; nothing where no store is named. `known` are the hosts' addresses."""
     found: dict[str, Backup] = {}
@@ -59,12 +80,10 @@ def backups(settings: Settings, tiers: Tiers, stores: Sequence[str], known: Mapp
         if store or settings.value(host, REPOSITORY):
             # Without a store of ours each of them proves the copies.
             jobs = ["copy"] if store else ["copy", "drill"]
-            found[host] = Backup(tiers=keys, jobs=jobs, repository=place, store=store, bind_address="")
+            found[host] = _backup(settings, host, keys, jobs, place, store, "")
     if store:
         path = str(settings.value(store, "backup_store_path"))
-        found[store] = Backup(
-            tiers=list(tiers["engines"]), jobs=["keep", "drill"], repository=path, store=store, bind_address=address
-        )
+        found[store] = _backup(settings, store, list(tiers["engines"]), ["keep", "drill"], path, store, address)
     return found
 
 

@@ -43,7 +43,7 @@ class Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"all is fine\n")
 
-    def log_message(self, *_arguments: object) -> None:  # pylint: disable=arguments-differ
+    def log_message(self, *_words: object) -> None:
         """Say nothing."""
 
 

@@ -26,7 +26,7 @@ SHOP: dict[str, Any] = {
     ],
 }
 BLOG: dict[str, Any] = {"name": "blog", "domains": ["blog.example"]}
-USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024, "apache_php_demo_enabled": False, "apache_php_listen_port": 8080}
+USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024, "apache_php_listen_port": 8080}
 CASES = {
     "jobs": Case({**USUAL, "apache_php_sites": [SHOP, BLOG]}),
     "none": Case({**USUAL, "apache_php_sites": [BLOG]}),

@@ -41,7 +41,7 @@ BLOG: dict[str, Any] = {
     "mail": {"host": "mail.example", "from": "blog@blog.example"},
 }
 PLAIN: dict[str, Any] = {"name": "plain", "domains": ["plain.example"]}
-USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024, "apache_php_demo_enabled": False}
+USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024}
 CASES = {
     "mail": Case({**USUAL, "apache_php_sites": [SHOP, BLOG, PLAIN]}),
     "none": Case({**USUAL, "apache_php_sites": [PLAIN]}),

@@ -41,6 +41,9 @@ def test_a_store_keeps_and_proves_what_the_data_hosts_bring() -> None:
         "repository": "rest:https://10.0.0.68:8443",
         "store": "store1",
         "bind_address": "",
+        "prune": False,
+        "redis_port": 6379,
+        "redis_user": "admin",
     }
     assert found["backups"]["store1"] == {
         "tiers": ["mysql", "redis"],
@@ -48,6 +51,9 @@ def test_a_store_keeps_and_proves_what_the_data_hosts_bring() -> None:
         "repository": "/var/lib/webcluster-backup-store/repositories",
         "store": "store1",
         "bind_address": "10.0.0.68",
+        "prune": False,
+        "redis_port": 6379,
+        "redis_user": "admin",
     }
 
 
@@ -64,6 +70,13 @@ def test_a_store_elsewhere_is_named_by_the_inventory_alone() -> None:
     # It may hold a login.
     assert found["backups"]["db1"]["repository"] == ""
     assert found["backups"]["db1"]["jobs"] == ["copy", "drill"]
+    assert found["backups"]["db1"]["prune"] is True
+
+
+def test_a_copy_of_redis_logs_in_where_and_as_the_inventory_says() -> None:
+    own = {"redis_server_port": 6400, "redis_server_admin_user": "root"}
+    found = topology(with_store(), redis_replica=own)["backups"]["r2"]
+    assert (found["redis_port"], found["redis_user"]) == (6400, "root")
 
 
 def test_a_replica_is_copied_at_once_and_the_primary_where_none_is_well() -> None:
