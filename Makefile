@@ -74,8 +74,8 @@ lab-image: venv ## Build the lab's image beforehand
 lint: venv-dev ## Every lint, type and documentation check
 	@tools/lint.sh
 
-unit: venv-dev ## Unit tests, with the services' own programs where they can be installed, and whole playbooks without hosts
-	@tools/lint.sh unit playbooks
+unit: venv-dev ## Unit tests, whole playbooks without hosts, and the services' own programs on loopback where they can be installed
+	@tools/lint.sh unit playbooks services
 
 mutations: venv-dev ## Break the collection in known places, one at a time, and see that the unit tests notice
 	@python tools/mutations.py
@@ -89,7 +89,7 @@ check: venv-dev ## The fast lane: lint, types, unit tests; under 3 minutes
 
 check-oldest: ## Lint, sanity, unit tests and syntax on the oldest supported controller
 	@tools/venv.sh .venv-oldest requirements-dev.txt oldest
-	# What reads the text alone finds the same with every controller.
+	# What reads the text alone, or runs the services' own programs, finds the same with every controller.
 	VENV=.venv-oldest tools/lint.sh unit playbooks ansible-lint syntax
 	VENV=.venv-oldest tools/sanity.sh
 

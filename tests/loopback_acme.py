@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port
 from cryptography.x509 import IPAddress
 
 

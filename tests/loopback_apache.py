@@ -9,13 +9,12 @@ import http.client
 import os
 import re
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from ansible_collections.siteops.webcluster.tests.checkers import need
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Variables, play_role
 
 USUAL: Variables = {"apache_php_memory_mb": 1024}
@@ -42,10 +41,7 @@ class Apache:
         owner = {"APACHE_RUN_USER": "www-data", "APACHE_RUN_GROUP": "www-data", "APACHE_PID_FILE": str(pid)}
         words = ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", str(self.config)]
         self.process = subprocess.Popen(words, env={**os.environ, **places, **owner})
-        for _try in range(100):
-            if pid.is_file():
-                break
-            time.sleep(0.1)
+        wait_for(pid.is_file)
         return self
 
     def __exit__(

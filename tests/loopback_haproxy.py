@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
+from ansible_collections.siteops.webcluster.tests.loopback import wait_for
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Variables, play_role
 
 CERTIFICATES = ("haproxy_https_certificates", "haproxy_acme_certificates")
@@ -27,12 +28,6 @@ FOLDERS = {
     "/etc/tmpfiles.d": "tmpfiles.d",
 }
 PLACES = "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates|/etc/haproxy(?=/placeholder)"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class Proxy:
@@ -126,9 +121,9 @@ class Proxy:
         return {path: row["status"] for path, row in self.rows().items()}
 
     def wait_for(self, name: str, state: str) -> None:
-        for _try in range(100):
+        def is_so() -> bool:
             with suppress(OSError):
-                if self.states().get(name, "").startswith(state):
-                    return
-            time.sleep(0.1)
-        raise AssertionError(f"{name} is not {state}: {self.states()}")
+                return self.states().get(name, "").startswith(state)
+            return False
+
+        wait_for(is_so, self.states)

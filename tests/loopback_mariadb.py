@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlClient, MysqlLogin
-from ansible_collections.siteops.webcluster.tests.loopback_redis import wait_for
+from ansible_collections.siteops.webcluster.tests.loopback import wait_for
 
 
 class RealMariadb:
@@ -31,7 +31,7 @@ class RealMariadb:
         words += ["--user=root", "--log-bin=binlog", "--server-id=1", "--innodb-buffer-pool-size=16M"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([*words, f"--pid-file={self.folder}/pid"], stdout=log, stderr=log)
-        wait_for(self.answers, 60)
+        wait_for(self.answers)
 
     def answers(self) -> bool:
         _rows, error = self.client.try_query(["SELECT 1"])

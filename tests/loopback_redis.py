@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,22 +20,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.members import Member
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import Primary
+from ansible_collections.siteops.webcluster.tests.loopback import PATIENCE, free_port, wait_for
 
 PASSWORD = "secret"
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "It did not come."
-        time.sleep(0.02)
 
 
 class RealServer:
@@ -56,11 +41,11 @@ class RealServer:
         lines += ["masteruser default", f"masterauth {PASSWORD}", "repl-diskless-sync-delay 0", f"logfile {folder}/log"]
         self.settings.write_text("\n".join([*lines, ""]), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = RedisClient(self.login(), timeout=0.5)
+        self.client = RedisClient(self.login(), timeout=PATIENCE)
         self.clients = [self.client]
 
     def login(self) -> RedisLogin:
-        return RedisLogin("127.0.0.1", self.port, username="default", password=PASSWORD, connect_timeout=0.5)
+        return RedisLogin("127.0.0.1", self.port, username="default", password=PASSWORD, connect_timeout=PATIENCE)
 
     @property
     def place(self) -> Primary:

@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# Install the programs that the unit tests show the roles' files to (tests/checkers.py); no service is started or enabled.
+# Install the programs that the tests show the roles' files to (tests/checkers.py) or run; no service is started or enabled.
 # Where that is not possible it says so: those tests are skipped then, but in CI they fail.
 set -euo pipefail
 
+# One at a time: what keeps services from starting is one file for the whole machine.
+if [ "$(id -u)" -eq 0 ]; then
+  exec 8>/run/lock/webcluster-checkers
+  flock 8
+fi
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 policy=/usr/sbin/policy-rc.d
 packages=() units=()
@@ -44,7 +49,7 @@ want systemd-analyze systemd
 if [ ${#packages[@]} -eq 0 ]; then exit 0; fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-  echo "checkers.sh: ${packages[*]} not installed; the unit tests that need them are skipped. Run it as root on Debian or Ubuntu." >&2
+  echo "checkers.sh: ${packages[*]} not installed; the tests that need them are skipped. Run it as root on Debian or Ubuntu." >&2
   exit 0
 fi
 # Only a machine of CI may lose a package for them, such as MySQL's server, which shuts MariaDB's out.
@@ -56,8 +61,8 @@ trap finish EXIT
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 0755 "$policy"
 echo "checkers.sh: installing ${packages[*]} (once)"
-if ! "${0%/*}/apt.sh" "${options[@]}" "${packages[@]}"; then
-  echo "checkers.sh: ${packages[*]} cannot be installed here; the unit tests that need them are skipped, in CI they fail." >&2
+if ! "${0%/*}/apt.sh" "${options[@]}" "${packages[@]}" 8>&-; then
+  echo "checkers.sh: ${packages[*]} cannot be installed here; the tests that need them are skipped, in CI they fail." >&2
   exit 0
 fi
 # Nothing of it is to start at the next boot either.

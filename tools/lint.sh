@@ -45,14 +45,17 @@ step_syntax() {
   done
 }
 
-# Whole playbooks are played by a step of their own, which is not for the fast lane.
+# Whole playbooks, and what waits for the services' own programs, are steps of their own, which are not for the fast lane.
 played=(tests/unit/playbooks tests/unit/awx/test_configure.py)
-# One process more than cores: some tests wait for real programs.
 step_unit() {
   tools/checkers.sh
   python -m pytest -q -n 3 --dist loadfile tests/unit "${played[@]/#/--ignore=}"
 }
 step_playbooks() { python -m pytest -q -n 3 --dist loadfile "${played[@]}"; }
+step_services() {
+  tools/checkers.sh
+  python -m pytest -q -n 2 --dist loadfile tests/services
+}
 
 # The longest first.
 all=(ansible-lint syntax mypy yamllint ruff shellcheck changelog)

@@ -10,6 +10,7 @@ link_collection
 
 step_check() { tools/lint.sh check; }
 step_playbooks() { tools/lint.sh playbooks; }
+step_services() { tools/lint.sh services; }
 step_nox() { nox --non-interactive --reuse-existing-virtualenvs --session docs-check license-check extra-checks; }
 step_sanity() { nox --non-interactive --session sanity; }
 step_awx-check() { tools/awx_check.sh; }
@@ -17,7 +18,7 @@ step_ee-check() { tools/ee_check.sh; }
 step_galaxy-check() { tools/galaxy_check.sh; }
 step_lab-check() { python tests/lab/check.py; }
 
-steps=(check playbooks sanity nox ee-check galaxy-check awx-check lab-check)
+steps=(check playbooks services sanity nox ee-check galaxy-check awx-check lab-check)
 if [ "${1:-}" = --scenarios-only ]; then
   shift
   steps=()

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.siteops.webcluster.tests.checkers import PATH
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
 
 JOURNALD = "/lib/systemd/systemd-journald"
 # What the issue allows on top of a request without a log.

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
 Ask = Callable[..., Any]
@@ -41,9 +42,13 @@ def test_status_names_every_server(ask: Ask) -> None:
     assert status["redis_read"]["role"] == "replica"
 
 
-def test_item_goes_to_mysql_and_comes_back_from_everywhere(host: Host, ask: Ask, item: dict[str, object]) -> None:
+def test_item_goes_to_mysql_and_comes_back_from_everywhere(ask: Ask, item: dict[str, object]) -> None:
     assert (item["server"], item["written_to"]) == ("moleculeweb1", "moleculeweb1")
     path = f"/api/items/{item['id']}"
+
+    def comes_from_redis(place: str) -> bool:
+        return json.loads(ask(f"{path}?from={place}").text).get("source") == "redis"
+
     assert ask(f"{path}?from=cache").status == 404
     for place, source in (
         ("replica", "mysql"),
@@ -52,8 +57,9 @@ def test_item_goes_to_mysql_and_comes_back_from_everywhere(host: Host, ask: Ask,
         ("auto", "redis"),
         ("cache", "redis"),
     ):
-        # The second Redis is a replica and may be some milliseconds behind.
-        host.check_output("sleep 0.2")
+        if source == "redis":
+            # The second Redis is a replica and may be some milliseconds behind.
+            assert until(partial(comes_from_redis, place))
         answer = ask(f"{path}?from={place}")
         assert answer.status == 200, (place, answer.text)
         found = json.loads(answer.text)
@@ -172,12 +178,9 @@ def test_page_works_without_the_cache_and_answers_in_time_when_a_server_hangs(ho
     for program in ("redis-server", "mariadbd"):
         host.check_output("pkill -STOP -x %s", program)
     try:
-        assert ask("/?hanging").status == 503
-        # The load balancer waits three seconds.
-        found = re.search(r" us=(\d+)", host.check_output("tail -1 /var/log/apache2/access.log"))
-        assert found
-        microseconds = int(found[1])
-        assert microseconds < 2_800_000
+        answer = ask("/?hanging")
+        # The page's own, and not one of somebody who gave up on it.
+        assert (answer.status, "MySQL (read) does not answer." in answer.text) == (503, True)
         host.check_output("pkill -CONT -x mariadbd")
         answer = ask("/")
         assert answer.status == 200

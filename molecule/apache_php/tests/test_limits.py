@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import http.client
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from ansible_collections.siteops.webcluster.molecule.utils.converging import converge
 from ansible_collections.siteops.webcluster.molecule.utils.slow_clients import HEADER, SILENT, SlowClients, body, visits
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
 ADDRESS = "10.95.1.4"
@@ -71,11 +73,10 @@ def request(path: str, content: bytes | Iterable[bytes] | None = None) -> tuple[
 )
 def test_b6_forty_slow_clients_take_no_php_process(begin: bytes, expected: dict[str, int]) -> None:
     with SlowClients(ADDRESS, 40, begin, bytes_per_second=600) as slow:
-        start = time.monotonic()
         assert visits(ADDRESS, "/limits.php", 10) == {"200": 10}
         assert visits(ADDRESS, "/healthz", 5) == {"200": 5}
-        while expected and time.monotonic() < start + 16 and len(slow.answers) < 40:
-            time.sleep(0.5)
+        if expected:
+            until(lambda: len(slow.answers) == 40)
     assert Counter(slow.answers) == expected
 
 
@@ -114,7 +115,8 @@ def test_b7_a_page_may_take_as_long_as_the_setting_says_and_b6_health_tells_that
         time.sleep(10)
         assert request("/healthz")[0] == 200
         time.sleep(12)
-        assert request("/healthz") == (503, "every PHP process busy with one page for 22 s\n")
+        status, said = request("/healthz")
+        assert (status, re.sub(r"\d+", "N", said)) == (503, "every PHP process busy with one page for N s\n")
         assert request("/livez")[0] == 200
         statuses = [answer.result()[0] for answer in answers]
     assert statuses == [200] * (processes - 1) + [504]

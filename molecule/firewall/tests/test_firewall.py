@@ -10,13 +10,13 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.siteops.webcluster.molecule.utils.converging import CHECKOUT, changes, converge
 from ansible_collections.siteops.webcluster.molecule.utils.restricted import MOST_EXPOSED, exposure
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
 INVENTORY = Path(__file__).parents[1] / "inventory"
@@ -84,10 +84,8 @@ def start_listeners(host: Host) -> None:
     for port in (EVERYBODYS, NEIGHBOURS, NOBODYS):
         if host.run(f"systemctl is-active listener-{port}").rc != 0:
             host.check_output(f"systemd-run --unit listener-{port} python3 -m http.server {port}")
-    until = time.monotonic() + 20
-    while not all(host.socket(f"tcp://0.0.0.0:{port}").is_listening for port in (EVERYBODYS, NEIGHBOURS, NOBODYS)):
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    ports = (EVERYBODYS, NEIGHBOURS, NOBODYS)
+    assert until(lambda: all(host.socket(f"tcp://0.0.0.0:{port}").is_listening for port in ports))
 
 
 @pytest.fixture(autouse=True)
@@ -112,10 +110,8 @@ def test_only_what_is_named_is_open(host: Host) -> None:
 
 
 def test_a_refusal_comes_at_once() -> None:
-    begin = time.monotonic()
     with pytest.raises(OSError, match="No route to host"):
         socket.create_connection((GUARDED, NOBODYS), 10)
-    assert time.monotonic() - begin < 2
 
 
 @pytest.mark.parametrize(
@@ -223,16 +219,11 @@ def test_it_does_without_most_rights(host: Host) -> None:
 def test_it_comes_back_with_the_host(host: Host) -> None:
     before = table(host)
     host.run("systemctl poweroff")
-    until = time.monotonic() + 60
-    while 22 in open_from_outside():
-        assert time.monotonic() < until
+    assert until(lambda: 22 not in open_from_outside())
     environment = {**os.environ, "LAB_PYTHON": sys.executable}
     command = [str(CHECKOUT / "lab/lab"), "up", "--inventory", str(INVENTORY)]
     subprocess.run(command, env=environment, capture_output=True, check=True)
-    until = time.monotonic() + 60
-    while host.run("systemctl is-active multi-user.target").rc != 0:
-        assert time.monotonic() < until
-        time.sleep(0.5)
+    assert until(lambda: host.run("systemctl is-active multi-user.target").rc == 0)
     assert table(host) == before
     start_listeners(host)
     assert open_from_outside() == [22, EVERYBODYS]

@@ -22,6 +22,7 @@ import testinfra
 import yaml
 from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
 from ansible_collections.siteops.webcluster.molecule.utils.restricted import MOST_EXPOSED, exposure, of_process
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from ansible_collections.siteops.webcluster.tests.certificates import issue
 from testinfra.host import Host
 
@@ -71,15 +72,6 @@ def fetch(host: Host, url: str) -> str:
 
 def served_by(requests: int = 10) -> set[str]:
     return {json.loads(get()[1])["host"] for request in range(requests)}
-
-
-def until(holds: Callable[[], bool], seconds: float = 15) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def states(host: Host, proxy: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import testinfra
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
 PRIMARY, REPLICA = "moleculemysql2", "moleculemysql3"
@@ -61,12 +62,11 @@ def test_a_row_arrives(primary: Host) -> None:
     word = f"written {time.time()}"
     sql(primary, f"REPLACE INTO demo.probe VALUES (1, '{word}')")
     other = testinfra.get_host(f"ssh://{REPLICA}", ssh_config=SSH_CONFIG, sudo=True)
-    for _attempt in range(20):
-        found = sql(other, "SELECT word FROM demo.probe WHERE id = 1") if sql(other, "SHOW TABLES FROM demo") else []
-        if found == [word]:
-            return
-        time.sleep(0.5)
-    pytest.fail(f"the replica still has {found}")
+
+    def found() -> list[str]:
+        return sql(other, "SELECT word FROM demo.probe WHERE id = 1") if sql(other, "SHOW TABLES FROM demo") else []
+
+    assert until(lambda: found() == [word]), found()
 
 
 def test_accounts_are_not_replicated(primary: Host) -> None:
@@ -74,11 +74,7 @@ def test_accounts_are_not_replicated(primary: Host) -> None:
     sql(primary, "CREATE USER 'probe'@'localhost' IDENTIFIED BY 'molecule-Probe-1'")
     sql(primary, "CREATE TABLE IF NOT EXISTS demo.after (id INT PRIMARY KEY)")
     other = testinfra.get_host(f"ssh://{REPLICA}", ssh_config=SSH_CONFIG, sudo=True)
-    for _attempt in range(20):
-        if "after" in sql(other, "SHOW TABLES FROM demo"):
-            break
-        time.sleep(0.5)
-    assert "after" in sql(other, "SHOW TABLES FROM demo")
+    assert until(lambda: "after" in sql(other, "SHOW TABLES FROM demo"))
     assert sql(other, "SELECT User FROM mysql.user WHERE User = 'probe'") == []
     sql(primary, "DROP USER 'probe'@'localhost'")
 
@@ -148,12 +144,8 @@ def test_no_key_of_the_copy_is_left(primary: Host) -> None:
 def test_replica_goes_on_after_a_restart(replica: Host) -> None:
     service = "mariadb" if is_mariadb(replica) else "mysql"
     replica.check_output(f"systemctl restart {service}")
-    for _attempt in range(40):
-        found = status(replica)
-        if found["Replica_IO_Running"] == "Yes":
-            break
-        time.sleep(0.5)
-    assert (found["Replica_IO_Running"], found["Replica_SQL_Running"]) == ("Yes", "Yes")
+    assert until(lambda: status(replica)["Replica_IO_Running"] == "Yes")
+    assert status(replica)["Replica_SQL_Running"] == "Yes"
     assert variable(replica, "read_only") == "1"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
 Ask = Callable[..., str]
@@ -17,11 +18,8 @@ PRIMARY = "10.93.2.4"
 REPLICA = "10.93.2.5"
 
 
-def wait_for(look: Callable[[], str], wanted: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while wanted not in look():
-        assert time.monotonic() < deadline, f"{wanted!r} not in {look()!r}"
-        time.sleep(0.5)
+def wait_for(look: Callable[[], str], wanted: str) -> None:
+    assert until(lambda: wanted in look()), f"{wanted!r} not in {look()!r}"
 
 
 @pytest.fixture

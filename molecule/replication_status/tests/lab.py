@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,15 +67,6 @@ def status(name: str, engine: str = "mysql", **params: Any) -> Result:
 
 def hints(result: Result) -> str:
     return " | ".join(f"{reason['check']}: {reason['message']} -> {reason['hint']}" for reason in result["reasons"])
-
-
-def until(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.3)
-    return False
 
 
 class Deaf:

@@ -27,8 +27,8 @@ from ansible_collections.siteops.webcluster.molecule.replication_status.tests.la
     on,
     shell,
     status,
-    until,
 )
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 
 PRIMARY, REPLICA, OTHER = "rsdb1", "rsdb2", "rsdb3"
 MYSQL = RELEASE == "sid"
@@ -447,7 +447,7 @@ def small_disk(name: str) -> Iterator[None]:
         yield
     finally:
         shell(name, "rm -f /var/lib/mysql/filler")
-        assert until(lambda: status(name, canary="write", timeout=0)["canary"]["seen"] is True, 90)
+        assert until(lambda: status(name, canary="write", timeout=0)["canary"]["seen"] is True)
         well()
         shell(name, f"systemctl stop {UNIT}")
         # What was written meanwhile is kept.
@@ -467,7 +467,7 @@ def test_a_full_disk_on_the_primary(note: Notes) -> None:
         assert "df -h" in str(result["reasons"][0]["hint"])
         # MySQL may end itself when it cannot write its binary log; its replica has no primary then.
         assert (MYSQL and result["checks"]["reachable"]["value"] == "no_socket") or judge()["healthy"]
-        assert until(lambda: said(PRIMARY, "primary") == 503, 5)
+        assert until(lambda: said(PRIMARY, "primary") == 503)
         note("full disk on the primary", result)
 
 
@@ -664,15 +664,15 @@ def test_the_status_service_sees_the_same() -> None:
     assert (said(PRIMARY, "replica"), said(REPLICA, "primary")) == (404, 503)
     with running():
         sql(REPLICA, "STOP REPLICA SQL_THREAD" if MYSQL else "STOP SLAVE SQL_THREAD")
-        assert until(lambda: said(REPLICA, "replica") == 503, 5)
-    assert until(lambda: said(REPLICA, "replica") == 200, 10)
+        assert until(lambda: said(REPLICA, "replica") == 503)
+    assert until(lambda: said(REPLICA, "replica") == 200)
     sql(PRIMARY, "SET GLOBAL read_only = 1")
     try:
-        assert until(lambda: said(PRIMARY, "primary") == 503, 5)
+        assert until(lambda: said(PRIMARY, "primary") == 503)
     finally:
         sql(PRIMARY, "SET GLOBAL read_only = 0")
-    assert until(lambda: said(PRIMARY, "primary") == 200, 5)
+    assert until(lambda: said(PRIMARY, "primary") == 200)
     # A server that hangs is not served as a good one.
     with Frozen(PRIMARY, UNIT):
-        assert until(lambda: said(PRIMARY, "primary") == 503, 5)
-    assert until(lambda: said(PRIMARY, "primary") == 200, 10)
+        assert until(lambda: said(PRIMARY, "primary") == 503)
+    assert until(lambda: said(PRIMARY, "primary") == 200)

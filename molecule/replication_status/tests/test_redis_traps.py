@@ -25,8 +25,8 @@ from ansible_collections.siteops.webcluster.molecule.replication_status.tests.la
     on,
     shell,
     status,
-    until,
 )
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 
 ADMIN: Result = {"login_user": "admin", "login_password": VARIABLES["redis_server_admin_password"]}
 MONITOR: Result = {"login_user": "monitor", "login_password": VARIABLES["redis_server_monitor_password"]}
@@ -281,7 +281,7 @@ def test_a_server_that_is_loading(pair: Pair, note: Notes) -> None:
     try:
         shell(pair.replica, f'printf "{override}" > {folder}/zz-slow.conf && systemctl daemon-reload')
         shell(pair.replica, f"systemctl --no-block restart {pair.unit}")
-        assert until(lambda: pair.judge(connect_timeout=1)["checks"]["reachable"]["value"] == "loading", 20)
+        assert until(lambda: pair.judge(connect_timeout=1)["checks"]["reachable"]["value"] == "loading")
         result = pair.judge()
         assert (result["state"], result["checks"]["reachable"]["value"]) == ("syncing", "loading"), hints(result)
         note(pair, "server that is loading its data", result)

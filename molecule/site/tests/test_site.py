@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
 DOOR = "10.96.0.52"
@@ -88,6 +89,8 @@ def test_no_secret_is_readable_by_everybody(host: Host) -> None:
 def test_an_item_goes_to_the_primary_and_comes_back_from_replica_and_cache() -> None:
     made = get("/api/items", "text=from+the+site+scenario")
     assert made["written_to"] == "sitemysql1"
+    # The replica may be some milliseconds behind.
+    assert until(lambda: "text" in get(f"/api/items/{made['id']}?from=replica"))
     seen = {source: get(f"/api/items/{made['id']}?from={source}") for source in ("replica", "primary", "auto", "cache")}
     assert seen["replica"]["mysql_host"] == "sitemysql2"
     assert {answer["text"] for answer in seen.values()} == {"from the site scenario"}

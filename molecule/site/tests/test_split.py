@@ -10,10 +10,11 @@ import http.client
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 
 DOOR = "10.96.0.52"
 SSH = ["ssh", "-F", str(Path(__file__).resolve().parents[1] / "inventory/.lab/current/ssh_config")]
@@ -45,15 +46,6 @@ def write() -> tuple[int, object]:
 
 def reader(item: object) -> object:
     return ask(f"/api/items/{item}?from=replica")[1].get("mysql_host")
-
-
-def until(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.3)
-    return False
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from ansible_collections.siteops.webcluster.molecule.wordpress.tests.visitor import Answer, Visitor
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -140,7 +141,5 @@ def test_cron_publishes_what_is_due(blog: Visitor, scheduled: Answer) -> None:
     path = f"posts/{scheduled.data['id']}"
     assert blog.api(path).data["status"] == "future"
     assert Visitor(blog.site).ask("/wp-cron.php?doing_wp_cron").status == 200
-    end = time.monotonic() + 20
-    while blog.api(path).data["status"] == "future" and time.monotonic() < end:
-        time.sleep(0.5)
+    until(lambda: blog.api(path).data["status"] != "future")
     assert blog.api(path).data["status"] == "publish"

@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
 
 PRIMARY, REPLICA = "127.0.0.1", "127.0.0.2"
 GREETING = b"greeting"

@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._backup.repository import Repository
 from ansible_collections.siteops.webcluster.plugins.module_utils._backup.settings import BackupError, parse
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
-from ansible_collections.siteops.webcluster.tests.loopback_redis import free_port, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
 
 MYSQL = "a-long-and-random-password"
@@ -206,7 +206,7 @@ def fixture_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStor
         return False
 
     try:
-        wait_for(answers, 60)
+        wait_for(answers)
         yield found
     finally:
         server.kill()

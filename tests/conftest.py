@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[1]
 COLLECTIONS = CHECKOUT / ".ansible" / "collections"
 
 

@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from ansible_collections.siteops.webcluster.tests.certificates import issue
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
 from cryptography.x509 import DNSName
 
 SITE, SHOP = (

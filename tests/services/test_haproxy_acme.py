@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _acme
 from ansible_collections.siteops.webcluster.tests.checkers import PATH
+from ansible_collections.siteops.webcluster.tests.loopback import free_port
 from ansible_collections.siteops.webcluster.tests.loopback_acme import Authority
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
 
 ACCOUNT = _acme.new_key()
 SHOP = {"name": "shop", "domains": ["shop.example", "www.shop.example"]}

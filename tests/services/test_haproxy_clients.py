@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
 
 ODD = '/a"b\\c?q=%27'
 LIMIT = 5

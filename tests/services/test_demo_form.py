@@ -8,34 +8,32 @@ from __future__ import annotations
 import http.client
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 
 import pytest
 from ansible_collections.siteops.webcluster.tests.checkers import installed_php, need
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-PUBLIC = next(
-    path.parent for folder in ("roles", "sites") for path in CHECKOUT.glob(f"{folder}/**/demo/public/index.php")
-)
+PUBLIC = CHECKOUT / "sites/demo/public"
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """PHP's own web server on the demo, which has no database here."""
     need("php-fpm")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
+    number = free_port()
     words = [f"php{installed_php()}", "-S", f"127.0.0.1:{number}", "-t", str(PUBLIC), str(PUBLIC / "index.php")]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as server:
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", number), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        wait_for(lambda: answers(number))
         yield number
         server.terminate()
 

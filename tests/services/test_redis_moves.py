@@ -21,7 +21,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.rejoin i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.stopped import RealHost
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import carry_out, decide, look_at_all
 from ansible_collections.siteops.webcluster.tests.checkers import need
-from ansible_collections.siteops.webcluster.tests.loopback_redis import RealServer, RealTier, wait_for, writing
+from ansible_collections.siteops.webcluster.tests.loopback import wait_for
+from ansible_collections.siteops.webcluster.tests.loopback_redis import RealServer, RealTier, writing
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def has(server: RealServer, number: int) -> bool:
 
 def move(tier: RealTier, to: str) -> None:
     looked = look_at_all(tier.members())
-    carry_out(looked, decide(looked, to, 1), 10)
+    carry_out(looked, decide(looked, to, 30), 30)
 
 
 def promote(tier: RealTier, to: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:

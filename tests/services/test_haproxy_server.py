@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +17,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.siteops.webcluster.plugins.modules import haproxy_server, haproxy_server_info
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
 
 ADDRESSES = {"web1": "127.0.0.1", "web2": "127.0.0.2"}
 WEIGHT = 100
@@ -151,12 +151,12 @@ def held(proxy: Proxy, port: int) -> Iterator[str]:
     """A request that a server has and does not answer yet; tells which server."""
     thread = threading.Thread(target=ask, args=(port, "/hold"))
     thread.start()
-    for _try in range(100):
-        busy = [path.removeprefix("web/") for path, row in proxy.rows().items() if path in WEB and row["scur"] == "1"]
-        if busy:
-            break
-        time.sleep(0.02)
-    yield busy[0]
+
+    def busy() -> list[str]:
+        return [path.removeprefix("web/") for path, row in proxy.rows().items() if path in WEB and row["scur"] == "1"]
+
+    wait_for(lambda: busy() != [])
+    yield busy()[0]
     thread.join()
 
 

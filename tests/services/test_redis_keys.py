@@ -14,7 +14,8 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.siteops.webcluster.plugins.modules import redis_keys
 from ansible_collections.siteops.webcluster.tests.checkers import need
-from ansible_collections.siteops.webcluster.tests.loopback_redis import PASSWORD, RealServer, RealTier, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback import wait_for
+from ansible_collections.siteops.webcluster.tests.loopback_redis import PASSWORD, RealServer, RealTier
 
 # More than one batch, in two databases, and names that only look alike.
 GOING = {"0": [f"shop[1]:{number}" for number in range(1200)], "3": ["shop[1]:far"]}

@@ -23,13 +23,15 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import LEASE_COMMANDS, LEASE_PRIVILEGES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cron import parse
 from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
-from ansible_collections.siteops.webcluster.tests.loopback_redis import RealTier, free_port, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback_redis import RealTier
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT
 
 PROGRAM = CHECKOUT / "roles/apache_php/files/system/cron.php"
 NAME = "shop-cron"
 SECRET = "lease-s3cret"
 SERVERS = ("web1", "web2", "web3")
+UNTIL_STOPPED = 'echo start >>"$RAN"; until [ -e "$RAN.stop" ]; do sleep 0.1; done'
 # All of a minute, so that it is no matter when the tests run.
 GRACE = 60
 
@@ -54,6 +56,7 @@ class Job:
     folder: Path
     port: int
     lease: Mapping[str, Any]
+    started: int = 0
 
     def start(self, server: str, name: str, script: str, **more: Any) -> subprocess.Popen[str]:
         health = {"host": "shop.example", "port": self.port, "path": "/up", "status": 200, "text": "fine"}
@@ -70,7 +73,11 @@ class Job:
             "health": {**health, **more.get("health", {})},
         }
         file = self.folder / f"{server}-{name}.json"
-        file.write_text(json.dumps(config), encoding="utf-8")
+        # In one step, as Ansible does: another run of it may be reading.
+        new = self.folder / f"{server}-{name}.{self.started}"
+        self.started += 1
+        new.write_text(json.dumps(config), encoding="utf-8")
+        new.rename(file)
         php = next(path for path in sorted(Path("/usr/bin").glob("php[0-9].[0-9]")))
         # As the unit calls it, with a php.ini that forbids pages to start programs.
         words = [str(php), "-d", "disable_functions=", "-d", "display_errors=stderr", str(PROGRAM), str(file), name]
@@ -85,6 +92,10 @@ class Job:
         process = self.start(server, name, script, **more)
         said, _nothing = process.communicate(timeout=60)
         return process.returncode, said
+
+    def stop(self) -> None:
+        """End what runs until it is stopped."""
+        (self.folder / "ran.stop").touch()
 
     def ran(self) -> list[str]:
         path = self.folder / "ran"
@@ -148,7 +159,7 @@ def fixture_mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str
         "--innodb-buffer-pool-size=8M",
     ]
     with open(folder / "log", "wb") as log, subprocess.Popen(words, stdout=log, stderr=log) as process:
-        wait_for(lambda: b"ready for connections" in (folder / "log").read_bytes(), 30)
+        wait_for(lambda: b"ready for connections" in (folder / "log").read_bytes())
         yield {"engine": "mysql", "port": port, "name": NAME, "password": SECRET}
         process.terminate()
 
@@ -191,12 +202,13 @@ def test_another_server_does_not_start_the_next_tick_while_it_still_runs(
     job: Job, request: pytest.FixtureRequest
 ) -> None:
     name = name_of(request)
-    process = job.start("web1", name, 'echo start >>"$RAN"; sleep 4')
+    process = job.start("web1", name, UNTIL_STOPPED)
     wait_for(lambda: job.ran() == ["start"])
     # As if the next minute had come: the tick of the one that runs becomes a former one.
     forget_tick(job, name)
     code, said = job.run("web2", name)
     assert (code, "or still runs the one before" in said, len(job.ran())) == (0, True, 1)
+    job.stop()
     process.communicate(timeout=60)
     assert process.returncode == 0
 
@@ -213,54 +225,73 @@ def test_the_next_tick_is_taken_by_another_one_when_the_server_has_died(
     job: Job, request: pytest.FixtureRequest
 ) -> None:
     name = name_of(request)
-    process = job.start("web1", name, 'echo start >>"$RAN"; exec sleep 30')
+    process = job.start("web1", name, UNTIL_STOPPED)
     wait_for(lambda: job.ran() == ["start"])
     process.kill()
-    process.communicate(timeout=60)
+    process.wait(timeout=60)
     forget_tick(job, name)
     end_lease(job, name)
     code, said = job.run("web2", name)
     assert (code, len(job.ran())) == (0, 2), said
+    job.stop()
+    process.communicate(timeout=60)
 
 
-def sql(job: Job, statement: str) -> None:
-    """Change what MariaDB holds, as the account of the leases."""
-    code = "$d = new PDO($argv[1], $argv[2], getenv('SECRET')); $d->exec($argv[3]);"
-    place = f"mysql:host=127.0.0.1;port={job.lease['port']};dbname={NAME}"
-    subprocess.run(["php", "-r", code, "--", place, NAME, statement], env={"PATH": PATH, "SECRET": SECRET}, check=True)
+def php(code: str, *words: str) -> str:
+    done = subprocess.run(
+        ["php", "-r", code, "--", *words],
+        env={"PATH": PATH, "SECRET": SECRET},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout
 
 
-def redis_set(job: Job, name: str, key: str, value: str) -> None:
+def sql(job: Job, statement: str) -> str:
+    """What MariaDB answers the account of the leases: the first value."""
+    code = "$d = new PDO($argv[1], $argv[2], getenv('SECRET')); echo $d->query($argv[3])->fetchColumn();"
+    return php(code, f"mysql:host=127.0.0.1;port={job.lease['port']};dbname={NAME}", NAME, statement)
+
+
+def redis(job: Job, name: str, command: str, *words: str) -> str:
+    """What Redis answers about the hash of a job, as the user of the leases: the first value."""
     code = (
         "$r = new Redis(); $r->connect('127.0.0.1', (int) $argv[1]); $r->auth([$argv[2], getenv('SECRET')]);"
-        ' $r->hSet("{$argv[2]}:{$argv[3]}", $argv[4], $argv[5]);'
+        ' $a = $r->rawCommand($argv[4], "{$argv[2]}:{$argv[3]}", ...array_slice($argv, 5)); echo is_array($a) ? $a[0] : $a;'
     )
-    words = ["php", "-r", code, "--", str(job.lease["port"]), NAME, name, key, value]
-    subprocess.run(words, env={"PATH": PATH, "SECRET": SECRET}, check=True)
+    return php(code, str(job.lease["port"]), NAME, name, command, *words)
 
 
 def forget_tick(job: Job, name: str) -> None:
     if job.lease["engine"] == "mysql":
         sql(job, f"UPDATE lease SET tick = tick - 60 WHERE job = '{name}'")
     else:
-        redis_set(job, name, "tick", "1")
+        redis(job, name, "HSET", "tick", "1")
 
 
 def end_lease(job: Job, name: str) -> None:
     if job.lease["engine"] == "mysql":
         sql(job, f"UPDATE lease SET ends = 1 WHERE job = '{name}'")
     else:
-        redis_set(job, name, "ends", "1")
+        redis(job, name, "HSET", "ends", "1")
+
+
+def lease_ends(job: Job, name: str) -> float:
+    if job.lease["engine"] == "mysql":
+        return float(sql(job, f"SELECT ends FROM lease WHERE job = '{name}'"))
+    return float(redis(job, name, "HMGET", "ends"))
 
 
 def test_a_job_that_runs_renews_its_lease(job: Job, request: pytest.FixtureRequest) -> None:
     name = name_of(request)
-    process = job.start("web1", name, 'echo start >>"$RAN"; sleep 13')
+    process = job.start("web1", name, UNTIL_STOPPED)
     wait_for(lambda: job.ran() == ["start"])
     end_lease(job, name)
-    time.sleep(10.8)
+    wait_for(lambda: lease_ends(job, name) > time.time())
     forget_tick(job, name)
     code, said = job.run("web2", name)
+    job.stop()
     process.communicate(timeout=60)
     assert (code, "or still runs the one before" in said, len(job.ran())) == (0, True, 1)
 

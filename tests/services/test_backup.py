@@ -182,7 +182,7 @@ def test_a_table_that_is_damaged_in_the_store_fails_the_drill(mariadb: RealMaria
 def test_the_program_runs_with_the_code_beside_it_and_tells_a_failure_by_its_exit(
     mariadb: RealMariadb, tmp_path: Path
 ) -> None:
-    checkout = Path(__file__).resolve().parents[4]
+    checkout = Path(__file__).resolve().parents[2]
     raw: dict[str, Any] = {
         "tier": "mysql",
         "host": "db1",

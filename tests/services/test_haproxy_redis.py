@@ -16,8 +16,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisLogin,
 )
 from ansible_collections.siteops.webcluster.tests.checkers import need
-from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy, free_port
-from ansible_collections.siteops.webcluster.tests.loopback_redis import PASSWORD, RealTier, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
+from ansible_collections.siteops.webcluster.tests.loopback_haproxy import Proxy
+from ansible_collections.siteops.webcluster.tests.loopback_redis import PASSWORD, RealTier
 
 
 @contextmanager
