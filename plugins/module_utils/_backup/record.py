@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 JOBS = ("copy", "keep", "drill")
-RESULTS = ("done", "nothing", "failed")
 
 
 @dataclass(frozen=True)

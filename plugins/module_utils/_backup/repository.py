@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -257,7 +257,3 @@ def parse_summary(text: str) -> Stored:
             raw = json.loads(line)
             return Stored(raw["snapshot_id"][:8], int(raw["total_bytes_processed"]), int(raw["data_added"]))
     raise BackupError("restic did not tell the name of the copy")
-
-
-# How a test puts another one in its place.
-Maker = Callable[[Settings], Repository]

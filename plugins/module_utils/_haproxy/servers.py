@@ -20,7 +20,6 @@ MAX_WEIGHT = 256
 SHOW_STATES = "show servers state"
 # Of everything: frontends, backends and servers.
 SHOW_STATISTICS = "show stat -1 7 -1"
-NOT_SERVERS = ("FRONTEND", "BACKEND")
 
 
 @dataclass(frozen=True)
