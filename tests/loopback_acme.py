@@ -9,13 +9,13 @@ import http.client
 import json
 import ssl
 import subprocess
-import time
+from contextlib import closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 from ansible_collections.siteops.webcluster.tests.certificates import issue
 from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
-from ansible_collections.siteops.webcluster.tests.loopback import free_port
+from ansible_collections.siteops.webcluster.tests.loopback import free_port, wait_for
 from cryptography.x509 import IPAddress
 
 
@@ -55,16 +55,19 @@ class Authority:
         self.authorities = own.certificate + root
 
     def _fetch(self, place: str, path: str, context: ssl.SSLContext) -> str:
-        for _try in range(100):
-            connection = http.client.HTTPSConnection(place, timeout=5, context=context)
-            try:
+        answers: list[str] = []
+
+        def asked() -> bool:
+            with (
+                suppress(OSError),
+                closing(http.client.HTTPSConnection(place, timeout=5, context=context)) as connection,
+            ):
                 connection.request("GET", path)
-                return connection.getresponse().read().decode()
-            except OSError:
-                time.sleep(0.1)
-            finally:
-                connection.close()
-        raise AssertionError(f"{place} does not answer: {self.log.read_text(encoding='utf-8')}")
+                answers.append(connection.getresponse().read().decode())
+            return answers != []
+
+        wait_for(asked, lambda: self.log.read_text(encoding="utf-8"))
+        return answers[0]
 
     def stop(self) -> None:
         for process in self.processes:

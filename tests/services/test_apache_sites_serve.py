@@ -36,6 +36,7 @@ FILES = {
     "shop/current/public/who.txt": "shop",
     "shop/current/public/style.css": "",
     "shop/current/public/admin/page.txt": "",
+    "shop/current/public/admin/logo.css": "",
     "shop/current/public/admin/dump.sql": "",
     "shop/current/public/closed/page.txt": "",
     "shop/current/secret.txt": "",
@@ -150,6 +151,8 @@ def test_the_larger_limit_of_another_site_does_not_count(ask: Ask) -> None:
 def test_browsers_may_keep_what_is_said_and_nothing_else(ask: Ask) -> None:
     assert ask("shop.example", "/style.css").headers["Cache-Control"] == "public, max-age=60"
     assert ask("shop.example", "/who.txt").headers["Cache-Control"] is None
+    # Whoever is on the way would hand it to those who may not see it.
+    assert ask("shop.example", "/admin/logo.css").headers["Cache-Control"] == "private, max-age=60"
 
 
 def test_a_sites_own_view_is_for_programs_on_the_host(ask: Ask) -> None:

@@ -233,7 +233,8 @@ def test_a_certificate_that_nobody_wants_any_more_is_gone_with_its_key(pair: Pai
 
 
 def test_without_haproxy_what_was_got_waits_for_its_start(pair: Pair) -> None:
-    pair.answers.want(SHOP, BLOG)
+    # A name of which the authority knows nothing yet: one that it has asked once it may believe.
+    pair.answers.want(SHOP, {"name": "late", "domains": ["late.example"]})
     pair.answers.proxy.stop()
     found = pair.answers.run()
     # The authority asks it too.

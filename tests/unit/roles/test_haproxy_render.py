@@ -150,6 +150,7 @@ GOOD: dict[str, Variables] = {
         "haproxy_http_client_requests": "50",
         "haproxy_http_client_requests_action": "refuse",
         "haproxy_http_security_headers": False,
+        "haproxy_http_cache_mb": 0,
     },
     "limits": {
         "haproxy_http_backends": web("web1", "web2"),
@@ -197,6 +198,10 @@ BAD: dict[str, tuple[Variables, str]] = {
     "check_port": (
         {"haproxy_data_services": [service("db", 3306, "mysql_primary", check_port=0)]},
         "A port between 1 and 65535 was expected in the haproxy variables instead of 0.",
+    ),
+    "cache": (
+        {"haproxy_http_backends": web("web1"), "haproxy_http_cache_mb": 5000},
+        "haproxy_http_cache_mb is 5000; expected a number of MiB from 0 to 4095: correct it.",
     ),
     "weight": ({"haproxy_http_backends": web("web1", weight=300)}, "A weight between 0 and 256 was expected"),
     "cookie_name": ({**WEB, "haproxy_http_cookie": "a b"}, "haproxy_http_cookie may have letters"),
