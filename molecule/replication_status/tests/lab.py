@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ansible
 import testinfra
 import yaml
 from testinfra.host import Host
@@ -29,6 +31,9 @@ ADDRESSES: dict[str, str] = {
 }
 # What the checks said, for docs/replication-status.md; see tools/trap_table.py.
 RECORD = CHECKOUT / ".cache" / "replication-traps" / f"{RELEASE}.json"
+# Where our modules lie on the hosts, and what of Ansible they need.
+MODULES = "/opt/modules"
+ANSIBLE_ON_HOSTS = ("__init__.py", "release.py", "_vendor", "module_utils")
 
 Result = dict[str, Any]
 # (engine, trap, what replication_status says, what other checks say)
@@ -57,9 +62,37 @@ def module(name: str, fqcn: str, **params: Any) -> Result:
     return result
 
 
+@functools.cache
+def with_our_modules(name: str) -> tuple[str, ...]:
+    """How to start a program on a host that finds our modules, and Ansible's part for them; both are copied there once."""
+    ssh = ("ssh", "-F", str(SSH_CONFIG), name, "sudo")
+    packing = [
+        "tar",
+        "--create",
+        "--exclude=__pycache__",
+        "--transform=s|^plugins|ansible_collections/siteops/webcluster/plugins|",
+    ]
+    packing += [
+        "--directory",
+        str(Path(ansible.__file__).parents[1]),
+        *(f"ansible/{part}" for part in ANSIBLE_ON_HOSTS),
+    ]
+    packing += ["--directory", str(CHECKOUT), "plugins/modules", "plugins/module_utils"]
+    packed = subprocess.run(packing, capture_output=True, check=True).stdout
+    subprocess.run([*ssh, f"rm -rf {MODULES} && sudo mkdir {MODULES}"], check=True)
+    subprocess.run([*ssh, "tar", "--extract", "--directory", MODULES], input=packed, check=True)
+    return (*ssh, "env", f"PYTHONPATH={MODULES}", "LC_ALL=C.UTF-8", "python3", "-m")
+
+
 def status(name: str, engine: str = "mysql", **params: Any) -> Result:
     """Run replication_status; it never fails and never changes anything."""
-    result = module(name, "siteops.webcluster.replication_status", engine=engine, fail_on=[], **params)
+    # Started as Ansible's guide for developers does: some hundred looks through Ansible's command line took 20 minutes, this a third.
+    start = with_our_modules(name)
+    arguments = {"ANSIBLE_MODULE_ARGS": {"engine": engine, "fail_on": [], **params}}
+    program = "ansible_collections.siteops.webcluster.plugins.modules.replication_status"
+    done = subprocess.run([*start, program], input=json.dumps(arguments), capture_output=True, text=True, check=False)
+    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
+    result: Result = json.loads(done.stdout)
     assert "state" in result, result
     assert result["changed"] is False
     return result
