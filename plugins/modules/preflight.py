@@ -11,7 +11,7 @@ short_description: Look at a host before anything is changed
 version_added: 0.2.0
 description:
   - Tells in one look which packages are missing, and what would keep a service from running here - a port that
-    another program has, an address that is not the host's, a directory that is not there.
+    another program has, an address that is not the host's, a directory that is not there, files that a mount would hide.
   - Changes nothing and does not fail, so that a role can tell all its findings at once.
 author:
   - siteops contributors (@siteops)
@@ -68,6 +68,45 @@ options:
         required: true
       option:
         description: Variable that holds the path, for the sentence.
+        type: str
+        required: true
+  mounts:
+    version_added: 0.3.0
+    description: Folders that something is going to be mounted on. Where nothing is mounted yet, they have to be empty.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      site:
+        description: Name of the site, for the sentence.
+        type: str
+        required: true
+  accounts:
+    version_added: 0.3.0
+    description: Users and groups that have to have these numbers where they are there already.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the user, or of the group.
+        type: str
+        required: true
+      kind:
+        description: What it is.
+        type: str
+        choices: [user, group]
+        required: true
+      number:
+        description: Its number.
+        type: int
+        required: true
+      site:
+        description: Name of the site, for the sentence.
         type: str
         required: true
   option_file:
@@ -132,9 +171,16 @@ findings:
     - "Port 80 is already taken by nginx (pid 512): stop that program, or choose another port with haproxy_http_bind_port."
 """
 
+import grp
 import os
+import pwd
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._mounts import (
+    Account,
+    account_findings,
+    hidden_findings,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.option_files import overruling_findings
 from ansible_collections.siteops.webcluster.plugins.module_utils._preflight import (
     Listen,
@@ -142,6 +188,23 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._preflight impo
     listen_findings,
     missing_packages,
 )
+
+
+def user_number(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def group_number(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+NUMBER_OF = {"user": user_number, "group": group_number}
 
 
 def main() -> None:
@@ -167,6 +230,26 @@ def main() -> None:
                 "options": {
                     "path": {"type": "path", "required": True},
                     "option": {"type": "str", "required": True},
+                },
+            },
+            "mounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "site": {"type": "str", "required": True},
+                },
+            },
+            "accounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "kind": {"type": "str", "choices": ["user", "group"], "required": True},
+                    "number": {"type": "int", "required": True},
+                    "site": {"type": "str", "required": True},
                 },
             },
             "option_file": {
@@ -197,6 +280,14 @@ def main() -> None:
     ]
     directories = [(each["path"], each["option"]) for each in module.params["directories"]]
     findings = listen_findings(places) + directory_findings(directories)
+    findings += hidden_findings([(each["path"], each["site"]) for each in module.params["mounts"]])
+    for kind, number_of in NUMBER_OF.items():
+        accounts = [
+            Account(each["name"], each["number"], each["site"])
+            for each in module.params["accounts"]
+            if each["kind"] == kind
+        ]
+        findings += account_findings(accounts, number_of)
     file = module.params["option_file"]
     if file:
         findings += overruling_findings(file["main"], file["path"], file["decides"], file["option"])

@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ansible.module_utils.common.validation import check_type_dict
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._mounts import (
+    mounted_folders,
+    place_of,
+    unit_of,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import OPTION as CERTIFICATES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
@@ -24,6 +29,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     checkout_of,
     home_of,
     read_site,
+    user_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
     COLLECTION,
@@ -42,6 +48,7 @@ DEMO_CODE = str(COLLECTION / "sites" / DEMO)
 MAIL = "webcluster_mail"
 # What may hold secrets, so that it stays where the inventory keeps it until a role needs it.
 SECRET_VALUES = ("environment", "ini_settings", "fpm_settings")
+MOUNT_LOGIN = ("user", "password")
 # What a web server's role takes over as it is.
 WEB_VALUES = (
     "name",
@@ -105,6 +112,8 @@ class PlannedSite(t.TypedDict):
     database: dict[str, str] | None
     redis: dict[str, t.Any] | None
     sessions: str
+    # How front_door looks whether its folders are mounted.
+    mounts: list[dict[str, str]]
     # The engine that its web servers agree by who runs a cron job; empty where it has none, or nothing to agree by.
     lease: str
 
@@ -169,6 +178,16 @@ def planned(site: Site, engines: Container[str]) -> PlannedSite:
         "database": vars(site.database).copy() if site.database else None,
         "redis": {**vars(site.redis), "commands": list(site.redis.commands)} if site.redis else None,
         "sessions": site.sessions,
+        "mounts": [
+            {
+                "site": site.name,
+                "folder": folder,
+                "path": (path := place_of(home_of(site.name), folder)),
+                "user": user_of(site.name),
+                "unit": unit_of(path),
+            }
+            for folder in mounted_folders(site.values)
+        ],
         "lease": lease_of(site, engines),
     }
 
@@ -194,10 +213,19 @@ def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_f
             "request_time_limit": site.request_time_limit,
             "upload_limit_mb": site.upload_limit_mb,
             "environment": plain_environment(site, ports),
+            "mounts": plain_mounts(site),
             "cron": site.values["cron"] if is_first or lease_of(site, engines) else [],
             **({"lease": plain_lease(site, ports, engines)} if lease_of(site, engines) else {}),
         }
         for site in sites
+    ]
+
+
+def plain_mounts(site: Site) -> list[Values]:
+    """What holds the site's folders for all web servers, but for logins."""
+    return [
+        {key: value for key, value in mount.items() if key not in MOUNT_LOGIN and value is not None}
+        for mount in site.values["mounts"]
     ]
 
 
@@ -302,6 +330,12 @@ def _usual() -> list[Values]:
     return found
 
 
+def with_logins(plain: Sequence[Values], said: Sequence[Values]) -> list[Values]:
+    """The mounts of a site, whole."""
+    logins = {mount["folder"]: {key: mount[key] for key in MOUNT_LOGIN if mount.get(key)} for mount in said}
+    return [{**mount, **logins[mount["folder"]]} for mount in plain]
+
+
 def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables: Mapping[str, t.Any]) -> list[Values]:
     """The web server's sites, whole."""
     passwords = passwords_of(variables)
@@ -326,6 +360,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
                 "ini_settings": {**sessions, **own["ini_settings"]},
                 "fpm_settings": own["fpm_settings"],
                 **({"mail": mail} if mail else {}),
+                "mounts": with_logins(values["mounts"], said[name].get("mounts") or []),
                 **({"lease": {**values["lease"], "password": passwords[name]["cron"]}} if "lease" in values else {}),
                 **(releases.get(name) or {}),
             }

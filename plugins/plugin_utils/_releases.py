@@ -347,7 +347,7 @@ def release_plan(
     for host in web:
         values = placed(next(one for one in topology["arguments"][host]["apache_php_sites"] if one["name"] == site))
         service = fpm_service(hostvars[host])
-        base = {key: values[key] for key in ("name", "home", "user", "readers", "shared_folders")}
+        base = {key: values[key] for key in ("name", "home", "user", "readers", "shared_folders", "mounted_folders")}
         archive = str(packed.get("path", ""))
         plan["code"][host] = {**base, "release": release, "archive": archive, "version": version}
         noted = looks[host]

@@ -77,6 +77,7 @@ def test_a_release_goes_to_all_web_servers_and_they_would_go_back_to_what_is_liv
         "user": "site-shop",
         "readers": "web-shop",
         "shared_folders": ["storage"],
+        "mounted_folders": [],
         "release": "new",
         "archive": "/cache/shop-new.tar.gz",
         "version": "1.4",
