@@ -19,8 +19,8 @@ WAITING = "autofs"
 # A server that is away holds whoever asks, so the question is ended.
 SECONDS = 5.0
 
-Types = Mapping[str, "list[str]"]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Types = Mapping[str, list[str]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def problem_of(folder: MountedFolder, ask_with: Run = run, mounts: Callable[[], 
     if not set(mounts().get(folder.path, ())) - {WAITING}:
         return f"its folder {folder.folder} is not mounted (see 'systemctl status {folder.unit}.mount')"
     if asked.returncode:
-        return f"its folder {folder.folder} is mounted, and {folder.user} may not write to it {asked.stderr}".strip()
+        return " ".join(
+            f"its folder {folder.folder} is mounted, and {folder.user} may not write to it {asked.stderr}".split()
+        )
     return ""
 
 
@@ -82,7 +84,7 @@ def hidden_findings(folders: Iterable[tuple[str, str]], mounts: Callable[[], Typ
     ]
 
 
-def account_findings(accounts: Iterable[Account], number_of: Callable[[str], "int | None"]) -> list[str]:
+def account_findings(accounts: Iterable[Account], number_of: Callable[[str], int | None]) -> list[str]:
     """Say which users have another number than on the other hosts."""
     found = []
     for account in accounts:

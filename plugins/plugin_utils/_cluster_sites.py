@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ansible.module_utils.common.validation import check_type_dict
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import FolderHosts, source
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._mounts import (
     mounted_folders,
     place_of,
@@ -48,6 +49,7 @@ DEMO_CODE = str(COLLECTION / "sites" / DEMO)
 MAIL = "webcluster_mail"
 # What may hold secrets, so that it stays where the inventory keeps it until a role needs it.
 SECRET_VALUES = ("environment", "ini_settings", "fpm_settings")
+PLAIN_MOUNT = ("folder", "src", "fstype", "opts")
 MOUNT_LOGIN = ("user", "password")
 # What a web server's role takes over as it is.
 WEB_VALUES = (
@@ -205,7 +207,9 @@ def proxy_sites(sites: Sequence[Site]) -> list[Values]:
     ]
 
 
-def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_first: bool) -> list[Values]:
+def web_sites(
+    sites: Sequence[Site], ports: Ports, engines: Container[str], is_first: bool, hosts: FolderHosts, host: str
+) -> list[Values]:
     """What a web server has to know, but for secrets; with nothing to agree by, the first one runs the cron jobs."""
     return [
         {
@@ -213,7 +217,7 @@ def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_f
             "request_time_limit": site.request_time_limit,
             "upload_limit_mb": site.upload_limit_mb,
             "environment": plain_environment(site, ports),
-            "mounts": plain_mounts(site),
+            "mounts": plain_mounts(site, hosts, host),
             "cron": site.values["cron"] if is_first or lease_of(site, engines) else [],
             **({"lease": plain_lease(site, ports, engines)} if lease_of(site, engines) else {}),
         }
@@ -221,12 +225,14 @@ def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_f
     ]
 
 
-def plain_mounts(site: Site) -> list[Values]:
-    """What holds the site's folders for all web servers, but for logins."""
-    return [
-        {key: value for key, value in mount.items() if key not in MOUNT_LOGIN and value is not None}
-        for mount in site.values["mounts"]
-    ]
+def plain_mounts(site: Site, hosts: FolderHosts, host: str) -> list[Values]:
+    """What holds the site's folders for all web servers, but for logins; a word that is no host is told elsewhere."""
+    found = []
+    for mount in site.values["mounts"]:
+        plain = {key: mount[key] for key in PLAIN_MOUNT if mount.get(key) is not None}
+        held_by = hosts.get(mount.get("host") or "")
+        found.append({**plain, **(source(site.name, mount["folder"], held_by, host) if held_by else {})})
+    return found
 
 
 def plain_lease(site: Site, ports: Ports, engines: Container[str]) -> Values:

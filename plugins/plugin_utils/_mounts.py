@@ -132,11 +132,15 @@ def _login_findings(option: str, mount: Values, is_cifs: bool) -> Iterator[str]:
 
 def _source_findings(option: str, mount: Values) -> Iterator[str]:
     """What is wrong with what is mounted; a login is not told."""
+    if mount.get("host"):
+        if mount.get("src"):
+            yield f"{option} has both src and host; expected one of them to hold the folder: remove the other one."
+        return
     source, fstype, opts = mount.get("src") or "", type_of(mount), mount.get("opts") or ""
     if not FSTYPE.match(fstype):
         yield f"{option}.fstype holds {fstype}, expected a word such as nfs4 or cifs: correct it."
     if not source:
-        yield f"{option} does not say what holds the folder; expected src, such as nas.example:/shop: add it."
+        yield f"{option} does not say what holds the folder; expected src, such as nas.example:/shop, or host: add it."
     elif not WORD.match(source) or source.startswith("-"):
         yield f"{option}.src holds {source}, expected one word such as nas.example:/shop: correct it."
     elif fstype in NFS and not NFS_SOURCE.match(source):
@@ -164,7 +168,7 @@ def mount_findings(site: Values) -> Iterator[str]:
             known = f"one of shared_folders ({', '.join(shared)})" if shared else "a folder that shared_folders names"
             yield f"mounts names {mount['folder']}, expected {known}: add it there, or correct it."
         yield from _source_findings(option, mount)
-        yield from _login_findings(option, mount, type_of(mount) in CIFS)
+        yield from _login_findings(option, mount, type_of(mount) in CIFS and not mount.get("host"))
 
 
 def number_findings(sites: Sequence[Values]) -> Iterator[str]:

@@ -68,7 +68,6 @@ def test_each_folder_is_mounted_when_somebody_asks_and_before_php_starts(run: Ru
         "StartLimitIntervalSec=0",
     ):
         assert line in mount
-    assert "Before=php8.4-fpm.service apache2.service" in automount
     assert f"Requires=webcluster-mount-point@{UPLOADS}.service" in automount
 
 

@@ -56,7 +56,11 @@ def test_a_folder_that_is_mounted_and_takes_files_is_well(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("mountinfo", "code", "words"),
     [
-        (MOUNTINFO, 1, "its folder files is not mounted (see 'systemctl status srv-webcluster-shop-shared-files.mount')"),
+        (
+            MOUNTINFO,
+            1,
+            "its folder files is not mounted (see 'systemctl status srv-webcluster-shop-shared-files.mount')",
+        ),
         # Whoever may write to what lies below must not be believed.
         (MOUNTINFO, 0, "its folder files is not mounted"),
         ("", 1, "its folder files is not mounted"),
@@ -68,14 +72,14 @@ def test_a_folder_that_is_away_is_named(tmp_path: Path, mountinfo: str, code: in
     problem = Host(tmp_path, mountinfo, code).problem()
     assert words in problem
     look = _front_door.Look(sites={"shop": {"ok": True, "problem": "", "status": 200, "own": {}}})
-    _front_door.look_at_mounts(lambda folder: problem, look, [FOLDER])
+    _front_door.look_at_mounts(lambda _folder: problem, look, [FOLDER])
     assert (look.ok, look.sites["shop"]["ok"], look.sites["shop"]["problem"]) == (False, False, problem)
     assert look.reasons[0].message == f"Site shop does not work: {problem}."
 
 
 def test_a_site_whose_folders_are_there_stays_as_it_was_found() -> None:
     look = _front_door.Look(sites={"shop": {"ok": False, "problem": "/ answers 404", "status": 404, "own": {}}})
-    _front_door.look_at_mounts(lambda folder: "", look, [FOLDER])
+    _front_door.look_at_mounts(lambda _folder: "", look, [FOLDER])
     assert look.sites["shop"]["problem"] == "/ answers 404"
 
 
@@ -85,7 +89,9 @@ def test_files_that_a_mount_would_hide_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     folders = [(str(tmp_path / name), "shop") for name in ("full", "empty", "absent")]
     [found] = _mounts.hidden_findings(folders, dict)
-    assert found.startswith(f"Site shop: {tmp_path}/full on this host holds files that the mount would hide; expected none")
+    assert found.startswith(
+        f"Site shop: {tmp_path}/full on this host holds files that the mount would hide; expected none"
+    )
     assert _mounts.hidden_findings(folders, lambda: {str(tmp_path / "full"): ["nfs4"]}) == []
 
 
@@ -97,4 +103,6 @@ def test_a_user_with_another_number_is_named() -> None:
         _mounts.Account("site-new", 66000, "new"),
     ]
     [found] = _mounts.account_findings(accounts, numbers.get)
-    assert found.startswith("Site shop: site-shop has the number 998 on this host, but the files on its mounts carry 98172")
+    assert found.startswith(
+        "Site shop: site-shop has the number 998 on this host, but the files on its mounts carry 98172"
+    )

@@ -193,6 +193,14 @@ BAD: dict[str, tuple[list[Values], str]] = {
         [mounted({"src": "//nas.example/x", "fstype": "cifs", "user": "u"})],
         "Site shop: mounts[files].user is set without mounts[files].password",
     ),
+    "mount of two places": (
+        [mounted({"src": "nas.example:/x", "host": "db3"})],
+        "Site shop: mounts[files] has both src and host; expected one of them",
+    ),
+    "mount of a host with a login": (
+        [mounted({"host": "db3", "fstype": "cifs", "user": "u", "password": "p"})],
+        "Site shop: mounts[files] has a user and a password, which db3 takes from nobody",
+    ),
     "mount with a login for nobody": (
         [mounted({"src": "nas.example:/x", "user": "u", "password": "p"})],
         "Site shop: mounts[files] has a user and a password, which nfs4 takes from nobody",
