@@ -70,6 +70,29 @@ options:
         description: Variable that holds the path, for the sentence.
         type: str
         required: true
+  offered:
+    version_added: 0.3.0
+    description: Packages that a choice of the user's needs, of which the package sources of the host have to offer each.
+    type: dict
+    suboptions:
+      packages:
+        description: Names of the packages.
+        type: list
+        elements: str
+        required: true
+      like:
+        description: Pattern of the packages that tell what could be chosen, such as C(php[0-9]*-fpm).
+        type: str
+        required: true
+      option:
+        description: Variable that holds the choice, for the sentence.
+        type: str
+        required: true
+  told:
+    version_added: 0.3.0
+    description: Pattern of the drop-in of a role, such as C(/etc/systemd/system/php*-fpm.service.d/webcluster.conf).
+    type: str
+    default: ""
   mounts:
     version_added: 0.3.0
     description: Folders that something is going to be mounted on. Where nothing is mounted yet, they have to be empty.
@@ -162,6 +185,13 @@ adopts:
   returned: always
   type: bool
   version_added: 0.3.0
+told_by:
+  description: The services that have a drop-in like O(told).
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.3.0
+  sample: [php8.4-fpm]
 findings:
   description: What would keep the service from running, one sentence each.
   returned: always
@@ -171,9 +201,12 @@ findings:
     - "Port 80 is already taken by nginx (pid 512): stop that program, or choose another port with haproxy_http_bind_port."
 """
 
+import fnmatch
 import grp
 import os
 import pwd
+import re
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.siteops.webcluster.plugins.module_utils._mounts import (
@@ -187,6 +220,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._preflight impo
     directory_findings,
     listen_findings,
     missing_packages,
+    offer_findings,
+    offered_packages,
+    told_by,
 )
 
 
@@ -202,6 +238,15 @@ def group_number(name: str) -> int | None:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         return None
+
+
+def look_at_sources(module: AnsibleModule, choice: dict[str, t.Any]) -> set[str]:
+    """What apt could install, of what is needed and of what is like it."""
+    beginning = re.split(r"[*?\[]", choice["like"])[0]
+    out = module.run_command(["apt-cache", "pkgnames", beginning])[1]
+    names = [*choice["packages"], *fnmatch.filter(out.split(), choice["like"])]
+    command = ["apt-cache", "policy", *dict.fromkeys(names)]
+    return offered_packages(module.run_command(command, environ_update={"LC_ALL": "C"})[1])
 
 
 NUMBER_OF = {"user": user_number, "group": group_number}
@@ -232,6 +277,15 @@ def main() -> None:
                     "option": {"type": "str", "required": True},
                 },
             },
+            "offered": {
+                "type": "dict",
+                "options": {
+                    "packages": {"type": "list", "elements": "str", "required": True},
+                    "like": {"type": "str", "required": True},
+                    "option": {"type": "str", "required": True},
+                },
+            },
+            "told": {"type": "str", "default": ""},
             "mounts": {
                 "type": "list",
                 "elements": "dict",
@@ -280,6 +334,11 @@ def main() -> None:
     ]
     directories = [(each["path"], each["option"]) for each in module.params["directories"]]
     findings = listen_findings(places) + directory_findings(directories)
+    choice = module.params["offered"]
+    if choice:
+        findings += offer_findings(
+            choice["packages"], look_at_sources(module, choice), choice["like"], choice["option"]
+        )
     findings += hidden_findings([(each["path"], each["site"]) for each in module.params["mounts"]])
     for kind, number_of in NUMBER_OF.items():
         accounts = [
@@ -295,6 +354,7 @@ def main() -> None:
         changed=False,
         adopts=bool(file) and os.path.exists(file["main"]) and not os.path.exists(file["path"]),
         missing_packages=missing_packages(packages, answer),
+        told_by=told_by(module.params["told"]),
         findings=findings,
     )
 
