@@ -87,7 +87,7 @@ def exports(sites: Sequence[Site], hosts: FolderHosts, host: str, web: Mapping[s
     """What a host holds, for web servers by name and address; one that is the host itself needs no way in."""
     found: list[Export] = []
     for site, folder, word in _held(sites):
-        if hosts.get(word, {}).get("name") == host:
+        if word in hosts and hosts[word]["name"] == host:
             user, group = numbers_of(site)
             clients = [address for name, address in web.items() if name != host]
             found.append({"path": path_of(site, folder), "user": user, "group": group, "clients": clients})
