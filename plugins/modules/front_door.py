@@ -373,7 +373,9 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {name: {"type": "str", "required": True} for name in ("site", "folder", "path", "user", "unit")},
+                "options": {
+                    name: {"type": "str", "required": True} for name in ("site", "folder", "path", "user", "unit")
+                },
             },
             "certificates": {
                 "type": "list",

@@ -277,6 +277,7 @@ def test_code_comes_after_the_users_and_before_apache(run: Run) -> None:
                 "version": "",
                 "released": {},
                 "shared_folders": ["public/uploads", "storage"],
+                "mounted_folders": [],
             }
         ],
         "keep": 5,
