@@ -30,6 +30,7 @@ finish() {
 
 want apache2ctl apache2 apache2
 want dehydrated dehydrated
+want exportfs nfs-kernel-server nfs-server
 want haproxy haproxy haproxy
 want logrotate logrotate
 want mariadb-backup mariadb-backup
@@ -43,6 +44,7 @@ want '../lib/php/*/pdo_mysql.so' php-mysql
 want '../lib/php/*/redis.so' php-redis
 want rclone rclone
 want redis-server redis-server redis-server
+want rpcbind rpcbind rpcbind
 want restic restic
 want socat socat
 want systemd-analyze systemd
@@ -67,5 +69,7 @@ if ! "${0%/*}/apt.sh" "${options[@]}" "${packages[@]}" 8>&-; then
 fi
 # Nothing of it is to start at the next boot either.
 for unit in "${units[@]}"; do
-  for file in /usr/lib/systemd/system/$unit.service; do systemctl --quiet disable "${file##*/}"; done
+  for file in /usr/lib/systemd/system/$unit.{service,socket}; do
+    if [ -e "$file" ]; then systemctl --quiet disable "${file##*/}"; fi
+  done
 done

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._clock import Clock
+from ansible_collections.siteops.webcluster.plugins.module_utils._mounts import MountedFolder
 
 MAX_BODY = 1024 * 1024
 SERVER_HEADER = "x-served-by"
@@ -519,6 +520,24 @@ def look_at_sites(ask: Ask, look: Look, sites: Sequence[Site], own_view: bool, w
                     "error",
                     f"Site {site['name']} does not work: {found['problem']}.",
                     "Look at its release, and at Apache's and PHP-FPM's logs on the web servers.",
+                )
+            )
+
+
+def look_at_mounts(problem_of: t.Callable[[MountedFolder], str], look: Look, folders: Sequence[MountedFolder]) -> None:
+    """See whether what other servers hold of the sites is there; pages that need it fail, and others do not."""
+    for folder in folders:
+        problem = problem_of(folder)
+        if problem:
+            found = look.sites.setdefault(folder.site, {"ok": False, "problem": "", "status": None, "own": {}})
+            found["ok"] = False
+            found["problem"] = "; ".join(filter(None, [found["problem"], problem]))
+            look.reasons.append(
+                Reason(
+                    "site",
+                    "error",
+                    f"Site {folder.site} does not work: {problem}.",
+                    "Look whether the server that holds it runs, and lets this host in.",
                 )
             )
 

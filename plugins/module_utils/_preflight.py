@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
+import glob
 import ipaddress
 import os
 import re
@@ -22,6 +24,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._sockets import
 )
 
 INSTALLED = re.compile(r"^(\S+) .i", re.MULTILINE)
+CANDIDATE = re.compile(r"^(\S+):\n(?: .*\n)*?  Candidate: (\S+)", re.MULTILINE)
 # What /proc shows of a program's name.
 NAME_LENGTH = 15
 
@@ -112,6 +115,31 @@ def listen_findings(
                     f"{place.address_option} is {address}, which is no address of this host: give one of its own."
                 )
     return list(dict.fromkeys(found))
+
+
+def offered_packages(answer: str) -> set[str]:
+    """Read the answer of apt-cache policy: what the package sources offer, or what is installed from elsewhere."""
+    return {name for name, candidate in CANDIDATE.findall(answer) if candidate != "(none)"}
+
+
+def offer_findings(wanted: Sequence[str], offered: Iterable[str], like: str, option: str) -> list[str]:
+    """Say what a choice of the user's needs and no package source has, and what it might have been."""
+    known = set(offered)
+    lacking = [name for name in wanted if name not in known]
+    if not lacking:
+        return []
+    others = sorted(name for name in known if fnmatch.fnmatch(name, like))
+    expected = f"one that they have ({', '.join(others)})" if others else "one that they have"
+    return [
+        f"The package sources of this host offer no {', '.join(lacking)}; expected {option} to be {expected}: correct it, or add a"
+        " source that has it and run apt-get update."
+    ]
+
+
+def told_by(pattern: str) -> list[str]:
+    """The services that have a drop-in of ours, given as pattern of its path."""
+    folders = {os.path.basename(os.path.dirname(path)) for path in glob.glob(pattern)}
+    return sorted(folder[: -len(".service.d")] for folder in folders if folder.endswith(".service.d"))
 
 
 def directory_findings(directories: Iterable[tuple[str, str]]) -> list[str]:

@@ -37,6 +37,8 @@ class Place:
     uid: int
     readers: int
     shared_folders: tuple[str, ...] = ()
+    # Those of them that a mount holds, which is not ours to fill.
+    mounted_folders: tuple[str, ...] = ()
 
     @property
     def releases(self) -> Path:
@@ -163,10 +165,11 @@ def own(root: Path, uid: int, gid: int, folder_mode: int) -> None:
 
 
 def share(place: Place, release: Path, folder: str) -> None:
-    """Put a link to the shared folder in the place of a release's own, whose files are taken over the first time."""
+    """Put a link to the shared folder in the place of a release's own, whose files are taken over the first time, but for a mount."""
     shared, here = place.home / "shared" / folder, release / folder
-    is_empty = not shared.is_dir() or not any(shared.iterdir())
-    if is_empty:
+    # A mount is not even looked at: its server may be away.
+    is_ours = folder not in place.mounted_folders
+    if is_ours and (not shared.is_dir() or not any(shared.iterdir())):
         # Made where the site cannot reach it, and put over the empty folder as a whole.
         first = place.home / ".first"
         shutil.rmtree(first, ignore_errors=True)

@@ -87,6 +87,12 @@ options:
     type: list
     elements: path
     default: []
+  leaves:
+    version_added: 0.3.0
+    description: Files that fit O(owns) and stay, because other tasks write them.
+    type: list
+    elements: path
+    default: []
   goes_with:
     description:
       - Files of another service that only make sense together with O(files). They are checked, not written, so that no half of a
@@ -319,7 +325,7 @@ def make_known(module: AnsibleModule, program: str, folder: str) -> None:
 
 def strangers(module: AnsibleModule) -> list[str]:
     """Files in the places of ours that are none of ours."""
-    ours = {file["path"] for file in module.params["files"]}
+    ours = {file["path"] for file in module.params["files"]} | set(module.params["leaves"])
     return sorted({path for pattern in module.params["owns"] for path in glob.glob(pattern)} - ours)
 
 
@@ -431,6 +437,7 @@ def main() -> None:
                 **one_text,
             },
             "owns": {"type": "list", "elements": "path", "default": []},
+            "leaves": {"type": "list", "elements": "path", "default": []},
             "goes_with": {
                 "type": "list",
                 "elements": "dict",

@@ -107,6 +107,35 @@ options:
       - Web servers of M(siteops.webcluster.site_release) tell it to programs on the same host only, so O(url) has to be C(127.0.0.1).
     type: bool
     default: false
+  mounts:
+    version_added: 0.3.0
+    description:
+      - Folders of sites on this host that other servers hold. One that is not mounted, does not answer, or takes nothing from its
+        site is an error of the site. Needs root.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      site:
+        description: Name of the site.
+        type: str
+        required: true
+      folder:
+        description: What the site calls the folder.
+        type: str
+        required: true
+      path:
+        description: Where it is mounted.
+        type: str
+        required: true
+      user:
+        description: User of the site.
+        type: str
+        required: true
+      unit:
+        description: Name of its unit, without C(.mount).
+        type: str
+        required: true
   certificates:
     version_added: 0.3.0
     description: Host names that are asked for over HTTPS, each with the certificates of which one must be shown.
@@ -307,10 +336,12 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._front_door imp
     distrust,
     look_at_certificates,
     look_at_item,
+    look_at_mounts,
     look_at_servers,
     look_at_sites,
     shown_fingerprint,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mounts import MountedFolder, problem_of
 
 
 def main() -> None:
@@ -338,6 +369,14 @@ def main() -> None:
                 },
             },
             "own_view": {"type": "bool", "default": False},
+            "mounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    name: {"type": "str", "required": True} for name in ("site", "folder", "path", "user", "unit")
+                },
+            },
             "certificates": {
                 "type": "list",
                 "elements": "dict",
@@ -373,6 +412,7 @@ def main() -> None:
         look_at_item(ask, look, options["wait"], clock, options["expect_replica"], host=options["item_host"])
     if look.servers:
         look_at_sites(ask, look, options["sites"], options["own_view"], options["wait"], clock)
+    look_at_mounts(problem_of, look, [MountedFolder(**folder) for folder in options["mounts"]])
 
     door = urlsplit(options["url"]).hostname or "", options["https_port"]
 

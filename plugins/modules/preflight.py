@@ -11,7 +11,7 @@ short_description: Look at a host before anything is changed
 version_added: 0.2.0
 description:
   - Tells in one look which packages are missing, and what would keep a service from running here - a port that
-    another program has, an address that is not the host's, a directory that is not there.
+    another program has, an address that is not the host's, a directory that is not there, files that a mount would hide.
   - Changes nothing and does not fail, so that a role can tell all its findings at once.
 author:
   - siteops contributors (@siteops)
@@ -70,6 +70,68 @@ options:
         description: Variable that holds the path, for the sentence.
         type: str
         required: true
+  offered:
+    version_added: 0.3.0
+    description: Packages that a choice of the user's needs, of which the package sources of the host have to offer each.
+    type: dict
+    suboptions:
+      packages:
+        description: Names of the packages.
+        type: list
+        elements: str
+        required: true
+      like:
+        description: Pattern of the packages that tell what could be chosen, such as C(php[0-9]*-fpm).
+        type: str
+        required: true
+      option:
+        description: Variable that holds the choice, for the sentence.
+        type: str
+        required: true
+  told:
+    version_added: 0.3.0
+    description: Pattern of the drop-in of a role, such as C(/etc/systemd/system/php*-fpm.service.d/webcluster.conf).
+    type: str
+    default: ""
+  mounts:
+    version_added: 0.3.0
+    description: Folders that something is going to be mounted on. Where nothing is mounted yet, they have to be empty.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      site:
+        description: Name of the site, for the sentence.
+        type: str
+        required: true
+  accounts:
+    version_added: 0.3.0
+    description: Users and groups that have to have these numbers where they are there already.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the user, or of the group.
+        type: str
+        required: true
+      kind:
+        description: What it is.
+        type: str
+        choices: [user, group]
+        required: true
+      number:
+        description: Its number.
+        type: int
+        required: true
+      site:
+        description: Name of the site, for the sentence.
+        type: str
+        required: true
   option_file:
     version_added: 0.3.0
     description: An option file of MySQL or MariaDB that is going to be written, among those that are there.
@@ -123,6 +185,13 @@ adopts:
   returned: always
   type: bool
   version_added: 0.3.0
+told_by:
+  description: The services that have a drop-in like O(told).
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.3.0
+  sample: [php8.4-fpm]
 findings:
   description: What would keep the service from running, one sentence each.
   returned: always
@@ -132,16 +201,55 @@ findings:
     - "Port 80 is already taken by nginx (pid 512): stop that program, or choose another port with haproxy_http_bind_port."
 """
 
+import fnmatch
+import grp
 import os
+import pwd
+import re
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._mounts import (
+    Account,
+    account_findings,
+    hidden_findings,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.option_files import overruling_findings
 from ansible_collections.siteops.webcluster.plugins.module_utils._preflight import (
     Listen,
     directory_findings,
     listen_findings,
     missing_packages,
+    offer_findings,
+    offered_packages,
+    told_by,
 )
+
+
+def user_number(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def group_number(name: str) -> int | None:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def look_at_sources(module: AnsibleModule, choice: dict[str, t.Any]) -> set[str]:
+    """What apt could install, of what is needed and of what is like it."""
+    beginning = re.split(r"[*?\[]", choice["like"])[0]
+    out = module.run_command(["apt-cache", "pkgnames", beginning])[1]
+    names = [*choice["packages"], *fnmatch.filter(out.split(), choice["like"])]
+    command = ["apt-cache", "policy", *dict.fromkeys(names)]
+    return offered_packages(module.run_command(command, environ_update={"LC_ALL": "C"})[1])
+
+
+NUMBER_OF = {"user": user_number, "group": group_number}
 
 
 def main() -> None:
@@ -167,6 +275,35 @@ def main() -> None:
                 "options": {
                     "path": {"type": "path", "required": True},
                     "option": {"type": "str", "required": True},
+                },
+            },
+            "offered": {
+                "type": "dict",
+                "options": {
+                    "packages": {"type": "list", "elements": "str", "required": True},
+                    "like": {"type": "str", "required": True},
+                    "option": {"type": "str", "required": True},
+                },
+            },
+            "told": {"type": "str", "default": ""},
+            "mounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "site": {"type": "str", "required": True},
+                },
+            },
+            "accounts": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "kind": {"type": "str", "choices": ["user", "group"], "required": True},
+                    "number": {"type": "int", "required": True},
+                    "site": {"type": "str", "required": True},
                 },
             },
             "option_file": {
@@ -197,6 +334,19 @@ def main() -> None:
     ]
     directories = [(each["path"], each["option"]) for each in module.params["directories"]]
     findings = listen_findings(places) + directory_findings(directories)
+    choice = module.params["offered"]
+    if choice:
+        findings += offer_findings(
+            choice["packages"], look_at_sources(module, choice), choice["like"], choice["option"]
+        )
+    findings += hidden_findings([(each["path"], each["site"]) for each in module.params["mounts"]])
+    for kind, number_of in NUMBER_OF.items():
+        accounts = [
+            Account(each["name"], each["number"], each["site"])
+            for each in module.params["accounts"]
+            if each["kind"] == kind
+        ]
+        findings += account_findings(accounts, number_of)
     file = module.params["option_file"]
     if file:
         findings += overruling_findings(file["main"], file["path"], file["decides"], file["option"])
@@ -204,6 +354,7 @@ def main() -> None:
         changed=False,
         adopts=bool(file) and os.path.exists(file["main"]) and not os.path.exists(file["path"]),
         missing_packages=missing_packages(packages, answer),
+        told_by=told_by(module.params["told"]),
         findings=findings,
     )
 

@@ -71,6 +71,11 @@ options:
         type: list
         elements: str
         default: []
+      mounted_folders:
+        description: Those of O(sites[].shared_folders) that a mount holds. They are neither filled nor looked at.
+        type: list
+        elements: str
+        default: []
   service:
     description: Service that is reloaded after a change, for example C(php8.4-fpm).
     type: str
@@ -179,7 +184,7 @@ TAKE_BACK = ("rollback", "automatic rollback")
 
 def place_of(module: AnsibleModule, site: Site) -> Place:
     """A site's place; in check mode it, and its user, may not be there yet."""
-    home, folders = Path(site["home"]), tuple(site["shared_folders"])
+    home = Path(site["home"])
     try:
         uid, readers = pwd.getpwnam(site["user"]).pw_uid, grp.getgrnam(site["readers"]).gr_gid
     except KeyError as error:
@@ -192,7 +197,7 @@ def place_of(module: AnsibleModule, site: Site) -> Place:
         module.fail_json(
             msg=f"Site {site['name']}: there is no {home}/releases on this host; expected it: make it first."
         )
-    return Place(home, uid, readers, folders)
+    return Place(home, uid, readers, tuple(site["shared_folders"]), tuple(site["mounted_folders"]))
 
 
 def bring(module: AnsibleModule, site: Site, place: Place) -> None:
@@ -298,6 +303,7 @@ def main() -> None:
                     "version": {"type": "str", "default": ""},
                     "released": {"type": "dict", "default": {}},
                     "shared_folders": {"type": "list", "elements": "str", "default": []},
+                    "mounted_folders": {"type": "list", "elements": "str", "default": []},
                 },
             },
             "service": {"type": "str", "default": ""},

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import Ports, proxy_sites, web_sites
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import NFS_SERVER, FolderHosts, exports
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import (
     balancer_certificates,
     balancer_orders,
@@ -53,6 +54,8 @@ class Tiers(t.TypedDict):
     load_balancers: list[Member]
     web: list[Member]
     engines: dict[str, EngineState]
+    # What holds folders of sites for all web servers.
+    folder_hosts: FolderHosts
 
 
 def members(engine: EngineState) -> list[Member]:
@@ -177,7 +180,12 @@ def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host:
             settings, host, "apache_php_trusted_proxies", addresses(tiers["load_balancers"])
         ),
         "apache_php_sites": web_sites(
-            sites, data_ports(settings, host), tiers["engines"], host == tiers["web"][0]["name"]
+            sites,
+            data_ports(settings, host),
+            tiers["engines"],
+            host == tiers["web"][0]["name"],
+            tiers["folder_hosts"],
+            host,
         ),
         **limits(settings, host, "apache_php"),
     }
@@ -208,6 +216,8 @@ def proxy_arguments(
 def tiers_of(tiers: Tiers, host: str) -> list[str]:
     """What a host is converged to, in that order; data comes before what uses it."""
     found = [key for key, state in tiers["engines"].items() if host in [member["name"] for member in members(state)]]
+    if host in [each["name"] for each in tiers["folder_hosts"].values()]:
+        found.append(NFS_SERVER)
     is_web = host in [member["name"] for member in tiers["web"]]
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:
@@ -228,6 +238,8 @@ def wave_of(tiers: Tiers, host: str, tier: str, first_web: str) -> int:
         return 0
     if tier in ENGINES:
         return 0 if host == engines[tier]["primary"]["name"] else 1
+    if tier == NFS_SERVER:
+        return 0
     if host in [member["name"] for member in tiers["web"]]:
         return 2 if host == first_web else 3
     return 0
@@ -240,6 +252,9 @@ def host_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host
     for tier in wanted:
         if tier in ENGINES:
             arguments |= engine_arguments(settings, tiers, tier, host, address)
+    if NFS_SERVER in wanted:
+        web = {member["name"]: member["address"] for member in tiers["web"]}
+        arguments["nfs_server_exports"] = exports(sites, tiers["folder_hosts"], host, web)
     is_web = "apache_php" in wanted
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:

@@ -14,6 +14,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ansible.module_utils.common.validation import check_type_dict
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import FolderHosts, source
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._mounts import (
+    mounted_folders,
+    place_of,
+    unit_of,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import OPTION as CERTIFICATES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
@@ -24,6 +30,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import (
     checkout_of,
     home_of,
     read_site,
+    user_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import (
     COLLECTION,
@@ -42,6 +49,8 @@ DEMO_CODE = str(COLLECTION / "sites" / DEMO)
 MAIL = "webcluster_mail"
 # What may hold secrets, so that it stays where the inventory keeps it until a role needs it.
 SECRET_VALUES = ("environment", "ini_settings", "fpm_settings")
+PLAIN_MOUNT = ("folder", "src", "fstype", "opts")
+MOUNT_LOGIN = ("user", "password")
 # What a web server's role takes over as it is.
 WEB_VALUES = (
     "name",
@@ -105,6 +114,8 @@ class PlannedSite(t.TypedDict):
     database: dict[str, str] | None
     redis: dict[str, t.Any] | None
     sessions: str
+    # How front_door looks whether its folders are mounted.
+    mounts: list[dict[str, str]]
     # The engine that its web servers agree by who runs a cron job; empty where it has none, or nothing to agree by.
     lease: str
 
@@ -169,6 +180,16 @@ def planned(site: Site, engines: Container[str]) -> PlannedSite:
         "database": vars(site.database).copy() if site.database else None,
         "redis": {**vars(site.redis), "commands": list(site.redis.commands)} if site.redis else None,
         "sessions": site.sessions,
+        "mounts": [
+            {
+                "site": site.name,
+                "folder": folder,
+                "path": (path := place_of(home_of(site.name), folder)),
+                "user": user_of(site.name),
+                "unit": unit_of(path),
+            }
+            for folder in mounted_folders(site.values)
+        ],
         "lease": lease_of(site, engines),
     }
 
@@ -186,7 +207,9 @@ def proxy_sites(sites: Sequence[Site]) -> list[Values]:
     ]
 
 
-def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_first: bool) -> list[Values]:
+def web_sites(
+    sites: Sequence[Site], ports: Ports, engines: Container[str], is_first: bool, hosts: FolderHosts, host: str
+) -> list[Values]:
     """What a web server has to know, but for secrets; with nothing to agree by, the first one runs the cron jobs."""
     return [
         {
@@ -194,11 +217,22 @@ def web_sites(sites: Sequence[Site], ports: Ports, engines: Container[str], is_f
             "request_time_limit": site.request_time_limit,
             "upload_limit_mb": site.upload_limit_mb,
             "environment": plain_environment(site, ports),
+            "mounts": plain_mounts(site, hosts, host),
             "cron": site.values["cron"] if is_first or lease_of(site, engines) else [],
             **({"lease": plain_lease(site, ports, engines)} if lease_of(site, engines) else {}),
         }
         for site in sites
     ]
+
+
+def plain_mounts(site: Site, hosts: FolderHosts, host: str) -> list[Values]:
+    """What holds the site's folders for all web servers, but for logins; a word that is no host is told elsewhere."""
+    found = []
+    for mount in site.values["mounts"]:
+        plain = {key: mount[key] for key in PLAIN_MOUNT if mount.get(key) is not None}
+        held_by = hosts.get(mount.get("host") or "")
+        found.append({**plain, **(source(site.name, mount["folder"], held_by, host) if held_by else {})})
+    return found
 
 
 def plain_lease(site: Site, ports: Ports, engines: Container[str]) -> Values:
@@ -302,6 +336,12 @@ def _usual() -> list[Values]:
     return found
 
 
+def with_logins(plain: Sequence[Values], said: Sequence[Values]) -> list[Values]:
+    """The mounts of a site, whole."""
+    logins = {mount["folder"]: {key: mount[key] for key in MOUNT_LOGIN if mount.get(key)} for mount in said}
+    return [{**mount, **logins[mount["folder"]]} for mount in plain]
+
+
 def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables: Mapping[str, t.Any]) -> list[Values]:
     """The web server's sites, whole."""
     passwords = passwords_of(variables)
@@ -326,6 +366,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
                 "ini_settings": {**sessions, **own["ini_settings"]},
                 "fpm_settings": own["fpm_settings"],
                 **({"mail": mail} if mail else {}),
+                "mounts": with_logins(values["mounts"], said[name].get("mounts") or []),
                 **({"lease": {**values["lease"], "password": passwords[name]["cron"]}} if "lease" in values else {}),
                 **(releases.get(name) or {}),
             }

@@ -118,7 +118,7 @@ def ports_of(settings: Settings, tiers: Tiers, host: str) -> Iterator[tuple[str,
                 yield taken(engine.status_port, {"address"})
         elif tier == "apache_php":
             yield taken("apache_php_listen_port", everywhere)
-        else:
+        elif tier == "haproxy":
             yield taken("haproxy_stats_port", {"address"})
             if "apache_php" in tiers_of(tiers, host):
                 for key in tiers["engines"]:

@@ -18,6 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     tiers_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import NFS_SERVER, PORT
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._networks import ANYWHERE, is_loopback, networks_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings
 
@@ -83,6 +84,8 @@ def needs(settings: Settings, tiers: Tiers, host: str, arguments: Arguments) -> 
         yield from _web_needs(settings, tiers, host, arguments)
     for key in filter(tiers["engines"].__contains__, wanted):
         yield from _engine_needs(settings, tiers, host, key, arguments)
+    if NFS_SERVER in wanted:
+        yield Need(PORT, addresses(tiers["web"]), "shared folders")
     if "haproxy" in wanted and not is_loopback(arguments["haproxy_stats_bind_address"]):
         sources = settings.value(host, "webcluster_monitoring_sources")
         yield Need(settings.value(host, "haproxy_stats_port"), sources, "HAProxy's statistics")

@@ -346,8 +346,8 @@ def release_plan(
     plan["check"] = {**planned["check"], "release": release}
     for host in web:
         values = placed(next(one for one in topology["arguments"][host]["apache_php_sites"] if one["name"] == site))
-        service = fpm_service(hostvars[host])
-        base = {key: values[key] for key in ("name", "home", "user", "readers", "shared_folders")}
+        service = fpm_service(hostvars[host], settings.value(host, "apache_php_version"))
+        base = {key: values[key] for key in ("name", "home", "user", "readers", "shared_folders", "mounted_folders")}
         archive = str(packed.get("path", ""))
         plan["code"][host] = {**base, "release": release, "archive": archive, "version": version}
         noted = looks[host]
@@ -373,8 +373,10 @@ def release_plan(
     return plan
 
 
-def fpm_service(variables: Mapping[str, t.Any]) -> str:
-    """The name of PHP-FPM's service on a web server; the role has the same source for it."""
+def fpm_service(variables: Mapping[str, t.Any], version: str) -> str:
+    """The name of PHP-FPM's service on a web server; the role has the same source for it where no version is named."""
+    if version:
+        return f"php{version}-fpm"
     system = system_of(variables.get("ansible_facts") or {})
     loaded = yaml_load((ROLES / "apache_php" / "vars" / f"{system}.yml").read_text(encoding="utf-8"))
     return f"php{loaded['__apache_php_versions']['php']}-fpm"

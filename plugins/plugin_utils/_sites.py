@@ -16,6 +16,14 @@ from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cron import cron_findings, planned_job
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._mail import mail_findings
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._mounts import (
+    has_numbers,
+    mount_findings,
+    mounted_folders,
+    number_findings,
+    numbers_of,
+    planned_mount,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import nearest
 
 # The domain of the site that gets whatever no other site has.
@@ -188,6 +196,11 @@ def home_of(name: str) -> str:
     return f"/srv/webcluster/{name}"
 
 
+def user_of(name: str) -> str:
+    """The system user of a site."""
+    return f"site-{name}"
+
+
 def faces(sites: Sequence[SiteValues]) -> list[dict[str, t.Any]]:
     """Which names lead to which site, the most exact ones first, as servers want them that take the first that fits."""
     exact = [(site, [domain for domain in site["domains"] if "*" not in domain]) for site in sites]
@@ -205,11 +218,17 @@ def placed(site: SiteValues) -> dict[str, t.Any]:
     """A site of a web server with the names of what is its own there."""
     name = site["name"]
     jobs = [planned_job(name, job) for job in site["cron"]]
+    number, readers_number = numbers_of(name) if has_numbers(site) else (None, None)
     return {
         **site,
-        "user": f"site-{name}",
+        "user": user_of(name),
         "readers": f"web-{name}",
         "home": home_of(name),
+        # Nothing where they are what the host has free.
+        "number": number,
+        "readers_number": readers_number,
+        "mounts": [planned_mount(home_of(name), name, mount) for mount in site["mounts"]],
+        "mounted_folders": mounted_folders(site),
         "environment_file": f"/etc/webcluster-sites/{name}.env",
         "mail_folder": f"/etc/webcluster-mail/{name}",
         "cron": jobs,
@@ -358,6 +377,7 @@ def _sentences(site: SiteValues) -> Iterator[str]:
     yield from _environment_findings(site)
     yield from cron_findings(site.get("cron") or [])
     yield from mail_findings(site["mail"]) if site.get("mail") else ()
+    yield from mount_findings(site)
 
 
 def _between_sites(sites: Sequence[SiteValues]) -> Iterator[str]:
@@ -373,6 +393,7 @@ def _between_sites(sites: Sequence[SiteValues]) -> Iterator[str]:
     names = [site["name"] for site in sites]
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield f"Site {name} is in the list twice; expected a name for each site: rename or remove one."
+    yield from number_findings(sites)
 
 
 def site_errors(sites: Sequence[SiteValues]) -> list[str]:

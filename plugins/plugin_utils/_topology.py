@@ -54,6 +54,11 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import
     WEB_SERVERS,
     Engine,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import (
+    export_errors,
+    export_notes,
+    folder_hosts,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._flows import Flow, flow_errors, flows
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
@@ -307,6 +312,7 @@ def topology(
         "load_balancers": [member(name, "haproxy_http_bind_port") for name in groups.get(LOAD_BALANCERS, [])],
         "web": [member(name, "apache_php_listen_port") for name in groups.get(WEB_SERVERS, [])],
         "engines": {},
+        "folder_hosts": {},
     }
     for key, engine in ENGINES.items():
         names = engine_members(groups, key)
@@ -329,6 +335,8 @@ def topology(
             "disputed": bool(decision.errors),
         }
     sites = cluster_sites(settings, next(iter(hosts)), demo_is_possible(settings, tiers)) if hosts else []
+    tiers["folder_hosts"] = folder_hosts(sites, groups, addresses)
+    errors += export_errors(sites, groups, addresses)
     errors += consistency_errors(settings, tiers)
     errors += site_consistency_errors(settings, tiers, list(hosts), sites)
     errors += removal_errors(settings, tiers, sites, next(iter(hosts))) if hosts else []
@@ -337,7 +345,11 @@ def topology(
     stores = list(groups.get(BACKUP_STORES, []))
     errors += backup_errors(settings, tiers, stores)
     kept = backups(settings, tiers, stores, addresses)
-    notes += [*consistency_notes(settings, tiers), *cron_notes(sites, tiers)]
+    notes += [
+        *consistency_notes(settings, tiers),
+        *cron_notes(sites, tiers),
+        *export_notes(sites, tiers["folder_hosts"]),
+    ]
     web = [server["name"] for server in tiers["web"]]
     first_web = next((name for name in web if not must_answer or name in must_answer), "")
     # A host of the cluster that is in no tier has none.

@@ -26,6 +26,7 @@ PASSWORDS = {
     "shop": {"mysql": "shop-mysql-secret", "redis": "shop-redis-secret", "cron": "shop-cron-secret"},
 }
 CERTIFICATE = issue("shop.example")
+SHARE = {"src": "//nas.example/shop", "fstype": "cifs", "user": "shop", "password": "share-secret"}
 BLOG = {"name": "blog", "domains": ["blog.example"]}
 SEEN = {"ok": True, "problem": "", "status": 200, "own": {"release": "0123456789ab"}}
 
@@ -42,6 +43,8 @@ def shop(source: Path) -> dict[str, Any]:
         "environment": {"API_KEY": "api-secret"},
         "certificate": CERTIFICATE.variables(),
         "cron": [{"name": "bill", "schedule": "@hourly", "command": "php bill.php"}],
+        "shared_folders": ["files"],
+        "mounts": [{**SHARE, "folder": "files"}],
     }
 
 
@@ -132,9 +135,10 @@ def test_a_sites_secrets_are_where_they_are_needed_only(site: Run) -> None:
     assert hosts("shop-redis-secret") == {"web1", "web2"}
     assert hosts("shop-cron-secret") == {"web1", "web2", "db1", "db2"}
     assert hosts("api-secret") == {"web1", "web2"}
+    assert hosts("share-secret") == {"web1", "web2"}
     key = CERTIFICATE.private_key.splitlines()[1]
     assert hosts(key) == {"lb"}
-    for secret in ("shop-mysql-secret", "shop-redis-secret", "shop-cron-secret", "api-secret", key):
+    for secret in ("shop-mysql-secret", "shop-redis-secret", "shop-cron-secret", "api-secret", "share-secret", key):
         assert secret not in site.output
 
 
@@ -150,6 +154,9 @@ def test_the_verdict_asks_for_each_site_at_the_front_door_and_on_each_web_server
             ("shop", "shop.example"),
             ("blog", "blog.example"),
         ]
+        # Only the host itself sees them.
+        mounts = [folder["path"] for folder in call.arguments["mounts"]] if "mounts" in call.arguments else []
+        assert mounts == ([] if call.host == "localhost" else ["/srv/webcluster/shop/shared/files"])
     assert re.search(r"shop +site +- +serving .*release 0123456789ab on web1, web2", site.output)
 
 

@@ -154,6 +154,10 @@ def test_what_a_site_no_longer_has_is_removed_from_the_hosts_configuration(run: 
         "/etc/tmpfiles.d/webcluster-site-*.conf",
         "/etc/webcluster-sites/*",
         "/etc/webcluster-mail/*/*",
+        "/etc/systemd/system/srv-webcluster-*-shared-*.automount",
+        "/etc/systemd/system/srv-webcluster-*-shared-*.mount",
+        "/etc/systemd/system/webcluster-mount-point@.service",
+        "/etc/webcluster-mounts/*",
         # Without a job nothing of them is left.
         "/etc/systemd/system/webcluster-cron*",
     ]
@@ -273,6 +277,7 @@ def test_code_comes_after_the_users_and_before_apache(run: Run) -> None:
                 "version": "",
                 "released": {},
                 "shared_folders": ["public/uploads", "storage"],
+                "mounted_folders": [],
             }
         ],
         "keep": 5,

@@ -20,6 +20,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._preflight impo
     is_ours,
     listen_findings,
     missing_packages,
+    offer_findings,
+    offered_packages,
+    told_by,
 )
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -159,3 +162,45 @@ def test_missing_directory_is_told(tmp_path: Path) -> None:
         assert directory_findings([(str(path), "web_root")]) == [
             f"web_root is {path}, which is no directory on this host: make it and put the files there, or correct the path."
         ]
+
+
+POLICY = """\
+php8.3-fpm:
+  Installed: (none)
+  Candidate: 8.3.20-1+0~deb13
+  Version table:
+     8.3.20-1+0~deb13 500
+        500 https://packages.example/php trixie/main amd64 Packages
+php8.3-redis:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+php8.4-fpm:
+  Installed: 8.4.11-1
+  Candidate: 8.4.11-1
+  Version table:
+"""
+
+
+def test_packages_that_no_source_offers_are_told_with_what_could_be_chosen() -> None:
+    offered = offered_packages(POLICY)
+    assert offered == {"php8.3-fpm", "php8.4-fpm"}
+    assert offer_findings(["php8.3-fpm"], offered, "php*-fpm", "apache_php_version") == []
+    assert offer_findings(["php8.3-fpm", "php8.3-redis", "php8.3-gd"], offered, "php*-fpm", "apache_php_version") == [
+        "The package sources of this host offer no php8.3-redis, php8.3-gd; expected apache_php_version to be one that they have"
+        " (php8.3-fpm, php8.4-fpm): correct it, or add a source that has it and run apt-get update."
+    ]
+    [found] = offer_findings(["php8.3-fpm"], [], "php*-fpm", "apache_php_version")
+    assert "expected apache_php_version to be one that they have: correct it" in found
+
+
+def test_services_are_known_by_our_drop_in(tmp_path: Path) -> None:
+    for name in (
+        "php8.4-fpm.service.d/webcluster.conf",
+        "php8.2-fpm.service.d/webcluster.conf",
+        "x.service.d/other.conf",
+    ):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    assert told_by(f"{tmp_path}/php*-fpm.service.d/webcluster.conf") == ["php8.2-fpm", "php8.4-fpm"]
+    assert told_by("") == []

@@ -411,6 +411,10 @@ def test_files_that_are_no_longer_ours_are_removed_where_all_are_ours(
     assert (result["changed"], result["removed"], systemd.calls) == (True, [str(left)], [])
     assert (left.exists(), other.exists(), config.exists()) == (False, True, True)
     assert run(owns=[f"{config.parent}/*.conf", f"{tmp_path}/none/*"])["changed"] is False
+    others = config.parent / "others.conf"
+    others.touch()
+    assert run(owns=[f"{config.parent}/*.conf"], leaves=[str(others)])["removed"] == []
+    assert run(owns=[f"{config.parent}/*.conf"])["removed"] == [str(others)]
 
 
 def test_a_unit_that_starts_something_is_stopped_before_it_is_removed_and_what_it_started_is_not(

@@ -179,6 +179,20 @@ def test_shared_folders_outlive_releases_and_begin_with_the_first_ones_files(hos
     assert (host.home / "shared/storage").stat().st_mode & 0o7777 == 0o2750
 
 
+def test_what_a_mount_holds_is_neither_filled_nor_emptied_and_without_it_nothing_is_written(host: Host) -> None:
+    shared = host.home / "shared"
+    (shared / "files").mkdir(parents=True)
+    release, archive = host.archive("one", **{"files/first.png": "of the code", "cache/x": "ours"})
+    host.run(release, archive, shared_folders=["files", "cache"], mounted_folders=["files"])
+    assert list((shared / "files").iterdir()) == []
+    assert (shared / "cache" / "x").read_text() == "ours"
+    assert os.readlink(host.home / "current" / "files") == "../../shared/files"
+    again, archive = host.archive("two", **{"files/first.png": "of the code"})
+    (shared / "files").rmdir()
+    host.run(again, archive, shared_folders=["files"], mounted_folders=["files"])
+    assert not (shared / "files").exists()
+
+
 @pytest.mark.parametrize("kind", ["outside", "broken"])
 def test_an_archive_that_cannot_be_unpacked_leaves_the_live_release(host: Host, kind: str) -> None:
     release, archive = host.archive("one")

@@ -66,6 +66,25 @@ def test_load_balancers_know_names_and_limits_and_web_servers_do_not_balance() -
     assert found["web1"]["haproxy_http_sites"] == []
 
 
+def test_a_mounts_login_reaches_the_web_servers_only_when_they_need_it() -> None:
+    share = {"folder": "files", "src": "//nas.example/x", "fstype": "cifs", "user": "u", "password": "share-secret"}
+    shop = {**SHOP, "shared_folders": ["files"], "mounts": [share]}
+    found = topology(None, (), **sites(shop))
+    assert found["errors"] == []
+    assert "share-secret" not in json.dumps(found)
+    whole = argument("apache_php_sites", "web1", webcluster_sites=[shop])
+    assert whole[0]["mounts"] == [{**share, "opts": ""}]
+    assert found["sites"][0]["mounts"] == [
+        {
+            "site": "shop",
+            "folder": "files",
+            "path": "/srv/webcluster/shop/shared/files",
+            "user": "site-shop",
+            "unit": "srv-webcluster-shop-shared-files",
+        }
+    ]
+
+
 def test_a_site_finds_its_data_by_its_environment_and_what_the_user_says_wins() -> None:
     shop, blog = argument("apache_php_sites", "web1", webcluster_mysql_write_port=13306)
     assert shop["environment"] == {

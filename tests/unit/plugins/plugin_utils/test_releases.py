@@ -68,6 +68,12 @@ class Cluster:
         return _releases.release_request(self.topology, "shop", version, source)
 
 
+def test_a_release_finds_the_php_that_the_web_servers_have() -> None:
+    plan = Cluster(apache_php_version="8.3").plan()
+    assert plan["services"] == {"web1": "php8.3-fpm", "web2": "php8.3-fpm"}
+    assert plan["previews"]["web1"]["socket"] == "/run/php/php8.3-fpm-site-shop.sock"
+
+
 def test_a_release_goes_to_all_web_servers_and_they_would_go_back_to_what_is_live() -> None:
     plan = Cluster(entry={"migrate": "php migrate.php", "shared_folders": ["storage"]}).plan(version="1.4")
     assert (plan["errors"], plan["web"], plan["former"], plan["is_live"]) == ([], ["web1", "web2"], "old", False)
@@ -77,6 +83,7 @@ def test_a_release_goes_to_all_web_servers_and_they_would_go_back_to_what_is_liv
         "user": "site-shop",
         "readers": "web-shop",
         "shared_folders": ["storage"],
+        "mounted_folders": [],
         "release": "new",
         "archive": "/cache/shop-new.tar.gz",
         "version": "1.4",

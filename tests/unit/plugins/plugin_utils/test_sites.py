@@ -87,6 +87,10 @@ def test_the_most_exact_name_comes_first() -> None:
 
 
 # What is wrong, and what the sentence must say.
+def mounted(*mounts: Values) -> Values:
+    return site(shared_folders=["files"], mounts=[{"folder": "files", **mount} for mount in mounts])
+
+
 BAD: dict[str, tuple[list[Values], str]] = {
     "two sites with one domain": (
         [site("shop", "a.example"), site("blog", "A.example")],
@@ -148,6 +152,59 @@ BAD: dict[str, tuple[list[Values], str]] = {
     "git": ([site(git={"url": "shop"})], "Site shop: git.url holds shop, expected a repository such as https://code"),
     "git option": ([site(git={"url": "--upload-pack=x"})], "Site shop: git.url holds --upload-pack=x"),
     "git helper": ([site(git={"url": "ext::sh -c x"})], "Site shop: git.url holds ext::sh -c x, expected a repository"),
+    "mount of another folder": (
+        [site(shared_folders=["a"], mounts=[{"folder": "b", "src": "nas.example:/x"}])],
+        "Site shop: mounts names b, expected one of shared_folders (a): add it there, or correct it.",
+    ),
+    "mount without shared folders": (
+        [site(mounts=[{"folder": "b", "src": "nas.example:/x"}])],
+        "Site shop: mounts names b, expected a folder that shared_folders names",
+    ),
+    "mount twice": (
+        [mounted({"src": "nas.example:/x"}, {"src": "nas.example:/y"})],
+        "Site shop: mounts names files twice; expected one mount for it",
+    ),
+    "mount without a source": ([mounted({})], "Site shop: mounts[files] does not say what holds the folder"),
+    "mount of a local path": (
+        [mounted({"src": "/exports/shop"})],
+        "Site shop: mounts[files].src holds /exports/shop, expected a server and a path for nfs4",
+    ),
+    "mount of no share": (
+        [mounted({"src": "nas.example:/x", "fstype": "cifs"})],
+        "Site shop: mounts[files].src holds nas.example:/x, expected a server and a share for cifs",
+    ),
+    "mount of two words": (
+        [mounted({"src": "nas.example:/my files"})],
+        "Site shop: mounts[files].src holds nas.example:/my files, expected one word",
+    ),
+    "mount of an option": (
+        [mounted({"src": "-o", "fstype": "9p"})],
+        "Site shop: mounts[files].src holds -o, expected one word",
+    ),
+    "mount type": (
+        [mounted({"src": "nas.example:/x", "fstype": "NFS 4"})],
+        "Site shop: mounts[files].fstype holds NFS 4, expected a word such as nfs4 or cifs",
+    ),
+    "mount options": (
+        [mounted({"src": "nas.example:/x", "opts": "ro, soft"})],
+        "Site shop: mounts[files].opts holds ro, soft, expected words with commas between them",
+    ),
+    "mount with half a login": (
+        [mounted({"src": "//nas.example/x", "fstype": "cifs", "user": "u"})],
+        "Site shop: mounts[files].user is set without mounts[files].password",
+    ),
+    "mount of two places": (
+        [mounted({"src": "nas.example:/x", "host": "db3"})],
+        "Site shop: mounts[files] has both src and host; expected one of them",
+    ),
+    "mount of a host with a login": (
+        [mounted({"host": "db3", "fstype": "cifs", "user": "u", "password": "p"})],
+        "Site shop: mounts[files] has a user and a password, which db3 takes from nobody",
+    ),
+    "mount with a login for nobody": (
+        [mounted({"src": "nas.example:/x", "user": "u", "password": "p"})],
+        "Site shop: mounts[files] has a user and a password, which nfs4 takes from nobody",
+    ),
     "command": ([site(redis={"commands": ["+eval"]})], "Site shop: redis.commands holds +eval, expected commands"),
 }
 
@@ -191,6 +248,28 @@ def test_a_repository_and_its_versions_are_accepted(url: str, version: str) -> N
     assert read(git={"url": url}, version=version).git == _sites.Git(url, "")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"opts": "vers=3.1.1,password=s3cret"},
+        {"opts": "username=me,pass=s3cret"},
+        {"user": "me", "password": "s3cret\nx"},
+    ],
+)
+def test_a_login_of_a_mount_is_refused_and_not_told(more: Values) -> None:
+    [found] = _sites.site_errors([mounted({"src": "//nas.example/x", "fstype": "cifs", **more})])
+    assert "s3cret" not in found
+
+
+def test_users_of_two_sites_never_have_one_number() -> None:
+    def shared(name: str) -> Values:
+        return site(name, shared_folders=["files"], mounts=[{"folder": "files", "src": "nas.example:/x"}])
+
+    # Names whose numbers are the same, found by trying.
+    [found] = _sites.site_errors([shared("s53"), shared("s171")])
+    assert found.startswith("Sites s53 and s171 have mounts, and their names give their users the same number")
+
+
 def test_a_secret_is_not_told() -> None:
     [found] = _sites.site_errors([site(environment={"KEY": "se\ncret"})])
     assert "se" not in found.removeprefix("Site shop: environment.KEY holds a line break").split("expected")[1].split()
@@ -206,6 +285,17 @@ def test_a_secret_is_not_told() -> None:
             public="web/public",
             shared_folders=["storage", "wp-content/uploads"],
             environment={"APP_ENV": "production", "DEBUG": False, "N": 1, "QUOTED": "it's"},
+            mounts=[
+                {"folder": "storage", "src": "[fd00::1]:/exports/shop"},
+                {
+                    "folder": "wp-content/uploads",
+                    "src": "//account.file.core.windows.net/shop",
+                    "fstype": "cifs",
+                    "opts": "vers=3.1.1,serverino,actimeo=30",
+                    "user": "account",
+                    "password": "k\\%,'ey==",
+                },
+            ],
             restricted_paths=[{"path": "/admin", "from": ["10.0.0.0/24", "fd00::1"]}],
             redis={"prefix": "{shop}:", "commands": ["eval", "@scripting", "config|get"]},
         ),
