@@ -57,6 +57,10 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "['db1'] | siteops.webcluster.host_errors({'db1': {'__webcluster_met': {'unreachable': true}}})",
         lambda found: len(found) == 1 and found[0].startswith("Host db1 cannot be reached over SSH"),
     ),
+    "proxy_errors": (
+        "['10.0.0.4', 'lb.example'] | siteops.webcluster.proxy_errors('proxies')",
+        lambda found: len(found) == 1 and found[0].startswith("proxies holds lb.example, expected addresses"),
+    ),
     "option_errors": (
         "'haproxy' | siteops.webcluster.option_errors({'haproxy_stats_port': 0})",
         lambda found: (
