@@ -31,6 +31,7 @@ finish() {
 want apache2ctl apache2 apache2
 want dehydrated dehydrated
 want haproxy haproxy haproxy
+want keepalived keepalived keepalived
 want logrotate logrotate
 want mariadb-backup mariadb-backup
 want mariadbd mariadb-server-core
