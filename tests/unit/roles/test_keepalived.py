@@ -34,7 +34,7 @@ GOOD = {
     "usual": case({}),
     "older": case({}, "12"),
     # As -e name=value gives them.
-    "all": case(
+    "texts": case(
         {
             "keepalived_peers": ["10.0.0.53", "10.0.0.54", "10.0.0.55"],
             "keepalived_priority": "1",
@@ -115,6 +115,28 @@ def test_b8_the_password_is_for_root_alone(run: Run) -> None:
     assert f"auth_pass {PASSWORD}\n" in written.content
 
 
+@pytest.mark.parametrize(
+    ("unit", "setting"), [("keepalived", "PartOf=haproxy.service"), ("haproxy", "Wants=keepalived.service")]
+)
+def test_haproxy_and_keepalived_stop_and_start_together(unit: str, setting: str, run: Run, tmp_path: Path) -> None:
+    need("systemd-analyze")
+    folder = f"/etc/systemd/system/{unit}.service.d/"
+    [written] = [
+        file
+        for file in run.one("usual", "configured_service")["files"]
+        if file["path"].startswith(folder) and setting in file["content"].splitlines()
+    ]
+    # A run that brings them restarts nothing.
+    assert written["at_start"]
+    drop_in = tmp_path / f"{unit}.service.d" / "own.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(written["content"], encoding="utf-8")
+    asked_unit = check(
+        "systemd-analyze verify --man=no %s", "[Service]\nExecStart=/bin/true\n", tmp_path, f"{unit}.service"
+    )
+    assert "own.conf" not in asked_unit.stderr
+
+
 def test_who_has_the_address_keeps_it_until_haproxy_does_not_answer(run: Run) -> None:
     lines = [line.strip() for line in run.file("usual", "keepalived.conf").content.splitlines()]
     assert {"state BACKUP", "nopreempt", "vrrp_check_unicast_src", "enable_script_security"} <= set(lines)
@@ -129,9 +151,11 @@ def test_who_has_the_address_keeps_it_until_haproxy_does_not_answer(run: Run) ->
 
 def test_without_an_address_what_was_brought_is_taken_away(run: Run) -> None:
     assert run.refusal("no_more") + run.refusal("never") == ""
-    assert run.of("no_more", "systemd_service") == [{"name": "keepalived", "state": "stopped", "enabled": False}]
-    removed = [(file["path"], file["state"]) for file in run.of("no_more", "file")]
-    assert ("/etc/keepalived/keepalived.conf", "absent") in removed
-    # Which tells that the rest is there, so an interrupted run goes on.
-    assert removed[-1][0].endswith("/hardening.conf")
+    [stopped] = run.of("no_more", "systemd_service")
+    assert (stopped["name"], stopped["state"], stopped["enabled"]) == ("keepalived", "stopped", False)
+    removed = [file["path"] for file in run.of("no_more", "file")]
+    brought = {file["path"] for file in run.one("usual", "configured_service")["files"]}
+    assert brought < set(removed)
+    # The last one tells that the rest is there, so an interrupted run goes on.
+    assert removed[-1].endswith("/hardening.conf")
     assert [call.module for call in run.calls if call.host == "never"] == ["stat"]

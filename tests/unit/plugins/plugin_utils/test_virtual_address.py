@@ -102,7 +102,7 @@ def test_the_verdict_asks_the_address_first_and_each_load_balancer_itself() -> N
             "keepalived_address is 10.0.0.63/28, which no host of that network may have",
         ),
         (
-            {"lb2": {}},
+            {"lb2": {"keepalived_address": ""}},
             "Variable keepalived_address is 10.0.0.60/28 for lb, empty for lb2 on the load balancers; expected",
         ),
         (
