@@ -256,13 +256,16 @@ def doors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[Door]
         }
 
     if tiers["load_balancers"]:
+        ways = [(member["name"], member) for member in tiers["load_balancers"]]
         shared = shared_address(given_address(settings, tiers))
-        # Whoever has it now; visitors come there, so it is the first.
-        ways = [{**tiers["load_balancers"][0], "address": str(shared.ip)}] if shared else []
+        if shared:
+            # Whoever has it now; visitors come there, so it is the first.
+            way: Member = {**tiers["load_balancers"][0], "address": str(shared.ip)}
+            ways.insert(0, (way["address"], way))
         return [
             {
                 **door(
-                    member["name"] if number >= len(ways) else member["address"],
+                    name,
                     settings.value(member["name"], "webcluster_url") or "",
                     site_url(settings, member),
                     web,
@@ -271,7 +274,7 @@ def doors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[Door]
                 "certificates": shown_certificates(settings, member["name"]),
                 "https_port": settings.value(member["name"], "haproxy_https_bind_port"),
             }
-            for number, member in enumerate([*ways, *tiers["load_balancers"]])
+            for name, member in ways
         ]
     given = settings.value(web[0], "webcluster_url") if web else None
     if given:

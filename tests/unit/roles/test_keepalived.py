@@ -69,13 +69,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return play_role("keepalived", cases, tmp_path_factory.mktemp("keepalived"))
 
 
-def asked(run: Run, name: str, folder: Path, *changed: str) -> tuple[int, str]:
+def asked(run: Run, name: str, folder: Path, part: str = "", instead: str = "") -> tuple[int, str]:
     """What keepalived says of the configuration, by the command of the role."""
     need("keepalived")
     need("curl")
     written = run.file(name, "keepalived.conf")
     command = f"{INTERFACES} && exec {written.arguments['validate'].replace('%s', f'{folder}/checked')}"
-    answer = check(APART.format(shlex.quote(command)), written.content.replace(*changed or ("", "")), folder)
+    answer = check(APART.format(shlex.quote(command)), written.content.replace(part, instead), folder)
     return answer.returncode, answer.stdout + answer.stderr
 
 
