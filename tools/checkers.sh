@@ -32,6 +32,7 @@ want apache2ctl apache2 apache2
 want dehydrated dehydrated
 want exportfs nfs-kernel-server nfs-server
 want haproxy haproxy haproxy
+want keepalived keepalived keepalived
 want logrotate logrotate
 want mariadb-backup mariadb-backup
 want mariadbd mariadb-server-core

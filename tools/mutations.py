@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 APACHE, HAPROXY = "tests/unit/roles/test_apache_php.py", "tests/unit/roles/test_haproxy_render.py"
 MYSQL, REDIS = "tests/unit/roles/test_mysql_server.py", "tests/unit/roles/test_redis_server.py"
 PLAYBOOKS = "tests/unit/playbooks/test_playbooks.py"
+KEEPALIVED = "tests/unit/roles/test_keepalived.py"
 FIREWALL = "tests/unit/roles/test_firewall.py"
 ESTATE = "tests/unit/plugins/plugin_utils/azure_estate/test_run.py"
 ODDITIES = "tests/unit/plugins/plugin_utils/azure_estate/test_oddities.py"
@@ -191,6 +192,27 @@ MUTATIONS = [
         "    http-request set-header X-Forwarded-For %[src]\n",
         "",
         HAPROXY,
+    ),
+    Mutation(
+        "whoever comes may say by the PROXY protocol who he is",
+        "roles/haproxy/templates",
+        "expect-proxy layer4 if is_proxy",
+        "expect-proxy layer4",
+        HAPROXY,
+    ),
+    Mutation(
+        "a load balancer that comes back takes the shared address",
+        "roles/keepalived/templates",
+        "    nopreempt\n",
+        "",
+        KEEPALIVED,
+    ),
+    Mutation(
+        "the password of VRRP is for everybody",
+        "roles/keepalived/tasks",
+        'mode: "0600"',
+        'mode: "0644"',
+        KEEPALIVED,
     ),
     Mutation(
         "no_log ignored in the inventory check",

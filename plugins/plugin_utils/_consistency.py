@@ -20,8 +20,11 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import is_address
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._networks import network, proxy_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import account_errors
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, short_list
+
+PROXIES = "haproxy_http_proxy_sources"
 
 
 def is_everywhere(address: str) -> bool:
@@ -90,6 +93,29 @@ def reach_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
                 )
 
 
+def asking_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
+    """A host of the cluster asks a load balancer without the PROXY protocol, such as an application its own site."""
+    hosts = [
+        *tiers["load_balancers"],
+        *tiers["web"],
+        *(each for of in tiers["engines"].values() for each in members(of)),
+    ]
+    for balancer in tiers["load_balancers"]:
+        sources = settings.value(balancer["name"], PROXIES)
+        yield from proxy_errors(sources, PROXIES)
+        for source, believed in ((source, network(source)) for source in sources):
+            ours = [
+                each["name"]
+                for each in hosts
+                if believed and (known := network(each["address"])) and known[0] in believed
+            ]
+            if ours:
+                yield (
+                    f"Variable {PROXIES} holds {source} for {balancer['name']}, which is {short_list(list(dict.fromkeys(ours)))} too,"
+                    " and those ask it plainly; expected the addresses of your proxies alone: name these."
+                )
+
+
 def name_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
     """The front door knows the web servers by the names that they give themselves."""
     known: dict[str, list[str]] = {}
@@ -152,6 +178,7 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
         *limit_errors(settings, tiers),
         *status_service_errors(settings, tiers),
         *reach_errors(settings, tiers),
+        *asking_errors(settings, tiers),
         *name_errors(settings, tiers),
         *port_errors(settings, tiers),
         *account_errors(settings, [member["name"] for member in tiers["load_balancers"]]),

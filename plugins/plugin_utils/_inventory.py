@@ -168,6 +168,11 @@ def derived_options(options: Options) -> dict[str, str]:
     }
     # Elsewhere all servers would restart at once.
     derived |= dict.fromkeys(UPGRADES, "playbooks/rolling_update.yml upgrades, one server after the other")
+    derived |= dict.fromkeys(
+        ("keepalived_host_address", "keepalived_peers", "keepalived_priority", "keepalived_check_url"),
+        f"who shares keepalived_address are the hosts of group {LOAD_BALANCERS}, in their order",
+    )
+    derived["firewall_vrrp_sources"] = "who may come by VRRP follows from keepalived_address"
     derived["firewall_flows"] = "what the cluster needs follows from its hosts, firewall_openings opens more"
     derived |= dict.fromkeys(
         ("backup_client_tiers", "backup_client_jobs", "backup_client_certificate", "backup_client_user"),

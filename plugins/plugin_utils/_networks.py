@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ANYWHERE = ["0.0.0.0/0", "::/0"]
@@ -43,6 +44,16 @@ def networks_of(text: str) -> list[str] | None:
         text = f"{octets[1]}{'.'.join('0' * (4 - given))}/{8 * given}"
     found = network(text)
     return None if found is None else [plain(found)]
+
+
+def proxy_errors(sources: Iterable[str], option: str) -> list[str]:
+    """Proxies that no program could know by their address, or who would be everybody."""
+    found = {source: network(str(source)) for source in sources}
+    wrong = [str(source) for source, known in found.items() if known is None]
+    everybody = [str(source) for source, known in found.items() if known is not None and known.prefixlen == 0]
+    unknown = f"{option} holds {', '.join(wrong)}, expected addresses and networks such as 10.0.0.4 or 10.0.0.0/28: correct it."
+    believed = f"{option} holds {', '.join(everybody)}, so that everybody could say to be somebody else: name the proxies alone."
+    return [*([unknown] if wrong else []), *([believed] if everybody else [])]
 
 
 def plain(found: Network) -> str:

@@ -78,6 +78,12 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_removal i
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._sites import Site, asked_as
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options, said_by
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._virtual_address import arguments as shared_arguments
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._virtual_address import (
+    cluster_errors,
+    given_address,
+    shared_address,
+)
 
 
 class DataServer(t.TypedDict):
@@ -255,10 +261,16 @@ def doors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[Door]
         }
 
     if tiers["load_balancers"]:
+        ways = [(member["name"], member) for member in tiers["load_balancers"]]
+        shared = shared_address(given_address(settings, tiers))
+        if shared:
+            # Whoever has it now; visitors come there, so it is the first.
+            way: Member = {**tiers["load_balancers"][0], "address": str(shared.ip)}
+            ways.insert(0, (way["address"], way))
         return [
             {
                 **door(
-                    member["name"],
+                    name,
                     settings.value(member["name"], "webcluster_url") or "",
                     site_url(settings, member),
                     web,
@@ -267,7 +279,7 @@ def doors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> list[Door]
                 "certificates": shown_certificates(settings, member["name"]),
                 "https_port": settings.value(member["name"], "haproxy_https_bind_port"),
             }
-            for member in tiers["load_balancers"]
+            for name, member in ways
         ]
     given = settings.value(web[0], "webcluster_url") if web else None
     if given:
@@ -341,6 +353,9 @@ def topology(
     errors += site_consistency_errors(settings, tiers, list(hosts), sites)
     errors += removal_errors(settings, tiers, sites, next(iter(hosts))) if hosts else []
     arguments = role_arguments(settings, tiers, sites, addresses)
+    for balancer in tiers["load_balancers"]:
+        arguments[balancer["name"]] |= shared_arguments(settings, tiers, balancer["name"])
+    errors += cluster_errors(settings, tiers, addresses)
     errors += flow_errors(settings, tiers, arguments)
     stores = list(groups.get(BACKUP_STORES, []))
     errors += backup_errors(settings, tiers, stores)

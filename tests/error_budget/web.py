@@ -5,7 +5,8 @@
 lost, and planned events fail no request.
 
 Reads and writes come plain and over TLS, on new connections and on some that clients keep; beside them through the tutorial's
-HAProxy, in front of the same web servers. The exit code is 1 when a budget was exceeded, or an event did not do what it has to.
+HAProxy, in front of the same web servers. At the end one of two load balancers is stopped (balancers.py). The exit code is 1 when
+a budget was exceeded, or an event did not do what it has to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import tutorial, web_faults
+from . import balancers, tutorial, web_faults
 from .cluster import ClusterError
 from .faults import Cluster, Event, judge, nothing, play
 from .load import Answer, Load, milliseconds
@@ -191,4 +192,6 @@ if __name__ == "__main__":
         def events(cluster: Cluster) -> list[Event]:
             return [*UPDATES, *shop.events(), *web_faults.events(cluster)]
 
-        sys.exit(play(sys.argv[1:], "error-budget", __doc__, HEAD, events, run, settings))
+        exceeded = play(sys.argv[1:], "error-budget", __doc__, HEAD, events, run, settings)
+    # Two load balancers are a lab of their own.
+    sys.exit(balancers.play(sys.argv[1:]) or exceeded)

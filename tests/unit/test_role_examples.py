@@ -43,8 +43,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     playbook = folder / "play.yml"
     playbook.write_text(yaml.safe_dump(plays), encoding="utf-8")
     vaulted = dict.fromkeys(re.findall(r"\bvault_\w+", playbook.read_text(encoding="utf-8")), "a-long-enough-password")
+    # VRRP sends no more.
+    vaulted["vault_keepalived_password"] = "8letters"
     hosts = {play["hosts"]: vaulted for play in plays}
-    return run_playbook(playbook, {"all": {"hosts": hosts}}, [Answer("setup", facts())], folder)
+    eth0 = {"device": "eth0", "ipv4": {"address": "10.0.0.52"}}
+    return run_playbook(
+        playbook,
+        {"all": {"hosts": hosts}},
+        [Answer("setup", facts(more={"interfaces": ["eth0"], "eth0": eth0}))],
+        folder,
+    )
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

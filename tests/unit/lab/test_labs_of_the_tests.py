@@ -17,7 +17,7 @@ from ansible_collections.siteops.webcluster.lab.cluster import find_cluster
 CHECKOUT = Path(__file__).resolve().parents[3]
 CONNECTIONS = sorted(
     path
-    for pattern in ("molecule/*/inventory/group_vars", "inventory/lab/group_vars")
+    for pattern in ("molecule/*/inventory/group_vars", "tests/error_budget/*/group_vars", "inventory/lab/group_vars")
     for path in CHECKOUT.glob(f"{pattern}/**/*.yml")
     if "ssh_config" in path.read_text()
 )
@@ -26,7 +26,9 @@ COMPOSED = ("lab_prefix", "ansible_ssh_common_args", "ansible_control_path")
 
 
 def folders() -> list[Path]:
-    return sorted(path for path in CHECKOUT.glob("molecule/*/*/hosts.yml"))
+    return sorted(
+        path for pattern in ("molecule/*/*", "tests/error_budget/*") for path in CHECKOUT.glob(f"{pattern}/hosts.yml")
+    )
 
 
 def test_prefixes_are_unique() -> None:

@@ -52,6 +52,7 @@ CASES = {
         },
         ssh_ports=[22, 2222],
     ),
+    "vrrp": case({"firewall_vrrp_sources": ["10.0.0.53", "10.0.0.54"]}),
     "first": case({**FLOWS, **KEEP}),
     "begin": case({**FLOWS, **KEEP}, openings=FORMER),
     "end": case(FLOWS, openings=FORMER),
@@ -81,6 +82,10 @@ REFUSED = {
     "a_quote": (
         case({"firewall_openings": [{"port": 80, "purpose": 'x" drop'}]}),
         'A purpose may have letters, digits, blanks and . , \' _ - only: change "x\\" drop".',
+    ),
+    "a_name_for_vrrp": (
+        case({"firewall_vrrp_sources": ["10.0.0.53", "lb2", "fd00::53"]}),
+        "firewall_vrrp_sources holds lb2, fd00::53, expected IPv4 addresses and networks such as 10.0.0.53: correct it.",
     ),
     "a_protocol": (
         case({"firewall_openings": [{"port": 80, "protocol": "sctp"}]}),
@@ -115,6 +120,15 @@ def test_nft_accepts_the_rules(run: Run, name: str, tmp_path: Path) -> None:
     written = run.file(name, "rules.nft")
     asked = check(f"{APART} {written.arguments['validate']}", written.content, tmp_path)
     assert asked.returncode == 0, asked.stderr
+
+
+def test_vrrp_is_let_in_from_those_who_share_an_address(run: Run) -> None:
+    def about(name: str) -> list[str]:
+        return [line.strip() for line in run.file(name, "rules.nft").content.splitlines() if "112" in line]
+
+    assert about("vrrp") == ["ip saddr { 10.0.0.53, 10.0.0.54 } meta l4proto 112 accept"]
+    # Where nobody is known, load balancers that somebody else has set up agree as they did.
+    assert about("closed") == ["meta l4proto 112 accept"]
 
 
 def test_nft_refuses_broken_rules_by_the_same_command(run: Run, tmp_path: Path) -> None:

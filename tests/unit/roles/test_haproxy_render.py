@@ -66,6 +66,32 @@ GOOD: dict[str, Variables] = {
         f"balance_{balance}": {"haproxy_http_backends": web("web1", "web2"), "haproxy_http_balance": balance}
         for balance in ("roundrobin", "source", "random")
     },
+    "proxies": {
+        "haproxy_http_backends": web("web1", "web2", send_proxy=True),
+        "haproxy_http_proxy_sources": [*(f"10.9.{number}.0/24" for number in range(70)), "fd00::/64", "192.0.2.1"],
+        "haproxy_http_cookie": "SERVED",
+    },
+    "proxies_json": {
+        "haproxy_http_backends": web("web1", maxconn=16),
+        "haproxy_http_proxy_sources": ["192.0.2.1"],
+        "haproxy_http_log_format": "json",
+        "haproxy_http_client_requests_action": "refuse",
+        "haproxy_https_certificates": [SITE.variables()],
+    },
+    "proxies_acme": {
+        "haproxy_http_backends": web("web1", send_proxy="true"),
+        "haproxy_http_proxy_sources": ["192.0.2.1"],
+        "haproxy_http_balance": "source",
+        **ACME,
+    },
+    "proxies_to_services": {
+        "haproxy_data_services": [
+            service("smtp", 2525, send_proxy=True),
+            service("mysql_write", 3306, "mysql_primary", send_proxy=True),
+            service("redis_read", 6380, "redis_replica", send_proxy=True),
+        ],
+        "haproxy_redis_monitor_password": PASSWORD,
+    },
     "cookie": {"haproxy_http_backends": web("web1", "web2"), "haproxy_http_cookie": "SERVED"},
     "cookie_source": {
         "haproxy_http_backends": web("web1", "web2"),
@@ -206,6 +232,14 @@ BAD: dict[str, tuple[Variables, str]] = {
     "weight": ({"haproxy_http_backends": web("web1", weight=300)}, "A weight between 0 and 256 was expected"),
     "cookie_name": ({**WEB, "haproxy_http_cookie": "a b"}, "haproxy_http_cookie may have letters"),
     "path": ({**WEB, "haproxy_http_check_path": "healthz"}, "haproxy_http_check_path must be a path"),
+    "proxy_name": (
+        {**WEB, "haproxy_http_proxy_sources": ["10.0.0.4", "lb.example", "10.0.0.0/33"]},
+        "haproxy_http_proxy_sources holds lb.example, 10.0.0.0/33, expected addresses and networks such as",
+    ),
+    "any_proxy": (
+        {**WEB, "haproxy_http_proxy_sources": ["10.0.0.4", "::/0"]},
+        "haproxy_http_proxy_sources holds ::/0, so that everybody could say to be somebody else: name the proxies",
+    ),
     "certificate": (
         {**WEB, "haproxy_https_certificates": [{**SITE.variables(), "private_key": SHOP.private_key}]},
         "haproxy_https_certificates, number 1: private_key is not the key of 'CN=www.example.org': give the one",
@@ -599,6 +633,24 @@ def test_b6_one_client_cannot_take_all_connections(config: Callable[[str], str])
     assert "tcp-request connection reject if { sc_conn_cur(1) gt 500 }\n" in front
     [http] = seconds(section(config("limits"), "defaults http"), "timeout http-request")
     assert http <= 5
+
+
+def test_p4_only_named_proxies_are_believed(config: Callable[[str], str]) -> None:
+    assert "expect-proxy" not in config("http")
+    assert "send-proxy" not in config("http")
+    front = section(config("proxies"), "frontend www")
+    assert "tcp-request connection expect-proxy layer4 if is_proxy\n" in front
+    assert "acl is_proxy src fd00::/64\n" in front
+    # The client is counted, not who speaks for it.
+    assert "tcp-request connection track-sc1 src,ipmask(32,64) table client_connections unless is_proxy\n" in front
+    assert "tcp-request session track-sc1 src,ipmask(32,64) table client_connections\n" in front
+
+
+def test_p4_servers_may_be_told_the_client_before_the_first_byte(config: Callable[[str], str]) -> None:
+    servers = re.findall(r"(?m)^ +server web\d .*$", section(config("proxies"), "backend web"))
+    assert [server.endswith(" send-proxy-v2") for server in servers] == [True, True]
+    told = re.findall(r"(?m)^ +default-server .*$", config("proxies_to_services"))
+    assert [line for line in told if "send-proxy-v2" not in line] == []
 
 
 def test_source_hashing_is_consistent(config: Callable[[str], str]) -> None:

@@ -49,12 +49,21 @@ def test_a_unit_that_restricts_nothing_is_exposed_by_more(tmp_path: Path) -> Non
 
 def test_each_role_writes_its_files_for_the_next_start(tmp_path: Path) -> None:
     mysql = {"mysql_server_bind_address": "10.0.0.20", "mysql_server_replication_password": "secret"}
+    shared = {
+        "keepalived_address": "10.0.0.60/28",
+        "keepalived_host_address": "10.0.0.52",
+        "keepalived_peers": ["10.0.0.53"],
+        "keepalived_password": "secret",
+    }
+    eth0 = {"device": "eth0", "ipv4": {"address": "10.0.0.52"}}
     cases = {
         "haproxy": Case({"haproxy_http_backends": [{"name": "web1", "address": "10.0.0.4"}]}),
         "apache_php": Case({}),
         "mysql_server": Case(mysql),
+        "keepalived": Case(shared, facts={"interfaces": ["eth0"], "eth0": eth0}),
     }
     units = {"haproxy": ["haproxy"], "apache_php": ["apache2", "php8.4-fpm"], "mysql_server": ["mariadb"]}
+    units["keepalived"] = ["keepalived"]
     for role, case in cases.items():
         run = play_role(role, {"host": case}, tmp_path)
         assert run.refusal("host") == ""

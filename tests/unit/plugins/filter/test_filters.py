@@ -57,6 +57,17 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "['db1'] | siteops.webcluster.host_errors({'db1': {'__webcluster_met': {'unreachable': true}}})",
         lambda found: len(found) == 1 and found[0].startswith("Host db1 cannot be reached over SSH"),
     ),
+    "virtual_address": (
+        "{'keepalived_address': '10.0.0.60/28', 'keepalived_host_address': '10.0.0.52', 'keepalived_peers': ['10.0.0.53'],"
+        " 'keepalived_password': 'x', 'keepalived_router_id': 51, 'keepalived_priority': 100,"
+        " 'keepalived_check_url': 'http://h/'}"
+        " | siteops.webcluster.virtual_address({'eth0': {'device': 'eth0', 'ipv4': {'address': '10.0.0.52'}}})",
+        lambda found: found == {"errors": [], "interface": "eth0"},
+    ),
+    "proxy_errors": (
+        "['10.0.0.4', 'lb.example'] | siteops.webcluster.proxy_errors('proxies')",
+        lambda found: len(found) == 1 and found[0].startswith("proxies holds lb.example, expected addresses"),
+    ),
     "option_errors": (
         "'haproxy' | siteops.webcluster.option_errors({'haproxy_stats_port': 0})",
         lambda found: (

@@ -99,6 +99,10 @@ def test_the_usual_cluster() -> None:
         "haproxy_http_request_time_limit": 30,
         "haproxy_http_upload_limit_mb": 8,
         "haproxy_redis_monitor_user": "",
+        "keepalived_host_address": "10.0.0.52",
+        "keepalived_peers": [],
+        "keepalived_priority": 200,
+        "keepalived_check_url": "http://10.0.0.52:8404/livez",
     }
     assert result["arguments"]["web1"]["haproxy_http_backends"] == []
 

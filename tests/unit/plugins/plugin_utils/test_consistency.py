@@ -27,6 +27,18 @@ def test_a_status_service_that_is_off_is_refused_where_data_proxies_ask_it() -> 
     assert errors(groups(haproxy=[], apache_php=[]), **off) == []
 
 
+def test_p4_no_host_of_the_cluster_has_to_speak_the_proxy_protocol() -> None:
+    assert errors(lb={"haproxy_http_proxy_sources": ["10.0.9.0/24", "192.0.2.7"]}) == []
+    assert errors(lb={"haproxy_http_proxy_sources": ["10.0.9.0/24", "10.0.0.0/28"]}) == [
+        "Variable haproxy_http_proxy_sources holds 10.0.0.0/28 for lb, which is web1, web2 too, and those ask it plainly;"
+        " expected the addresses of your proxies alone: name these."
+    ]
+    assert (
+        "haproxy_http_proxy_sources holds lb.example, expected addresses"
+        in errors(lb={"haproxy_http_proxy_sources": ["lb.example"]})[0]
+    )
+
+
 @pytest.mark.parametrize(
     "option", ["mysql_server_application_user", "mysql_server_monitor_user", "mysql_server_replication_user"]
 )
