@@ -114,6 +114,9 @@ class Ledger:
     sizes: tuple[str, ...] = ("Standard_D2as_v5", "Standard_D4as_v5")
     restrictions: dict[str, Json] = field(default_factory=dict)
     quota: int = 1000
+    network_quota: dict[str, int] = field(default_factory=lambda: {"PublicIPAddresses": 1000})
+    # What sizes say of themselves besides their cores.
+    capabilities: dict[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ("debian-13/13-gen2", "debian-12/12-gen2")
     held: dict[str, Json] = field(default_factory=dict)
     made: dict[str, float] = field(default_factory=dict)
@@ -176,7 +179,7 @@ class Ledger:
         if found := WHOLE.fullmatch(path):
             return 200, {}, {"value": list(self.of_type(found["type"]))}
         if (method == "GET" and not GROUP.match(path)) or path.lower().endswith("/permissions"):
-            return 200, {}, self._catalogue(path)
+            return 200, {}, self._catalogue(path, query)
         if found := GROUP.fullmatch(path):
             return self._group(method, found["scope"], found["group"], body, base)
         if method == "GET" and path.lower().endswith("/resources"):
@@ -209,15 +212,25 @@ class Ledger:
         machines = {"resourceType": "virtualMachines", "locations": places, "zoneMappings": mappings}
         return 200, {}, {"namespace": name, "registrationState": state, "resourceTypes": [machines]}
 
-    def _catalogue(self, path: str) -> Any:
-        """Sizes, quota, image and rights."""
+    def _catalogue(self, path: str, query: str) -> Any:
+        """Sizes, quota, image and rights; and what carries a tag, wherever it stands."""
         if path.endswith("/permissions"):
             return {"value": self.permissions}
+        if path.endswith("/resources"):
+            mark = dict(re.findall(r"(tagName|tagValue) eq '([^']*)'", parse_qs(query).get("$filter", [""])[0]))
+            every = [one for key, one in self.held.items() if "/providers/" in key]
+            return {
+                "value": [one for one in every if one.get("tags", {}).get(mark.get("tagName")) == mark.get("tagValue")]
+            }
         if path.endswith("/skus"):
             return {"value": [self._size(name) for name in self.sizes]}
         if path.endswith("/usages"):
-            names = ("cores", "standardDASv5Family")
-            return {"value": [{"name": {"value": name}, "currentValue": 0, "limit": self.quota} for name in names]}
+            limits = self.network_quota
+            if "/Microsoft.Compute/" in path:
+                limits = dict.fromkeys(("cores", "virtualMachines", "standardDASv5Family"), self.quota)
+            return {
+                "value": [{"name": {"value": name}, "currentValue": 0, "limit": limit} for name, limit in limits.items()]
+            }
         found = re.search(r"/offers/([^/]+)/skus/([^/]+)/versions$", path)
         if found and f"{found[1]}/{found[2]}" in self.images:
             return [{"name": "0.20260914.2601"}]
@@ -230,7 +243,10 @@ class Ledger:
             "name": name,
             "family": "standardDASv5Family",
             "locationInfo": [{"location": "westeurope", "zones": list(self.zones)}],
-            "capabilities": [{"name": "vCPUs", "value": cores[0] if cores else "1"}],
+            "capabilities": [
+                {"name": "vCPUs", "value": cores[0] if cores else "1"},
+                *({"name": key, "value": value} for key, value in self.capabilities.items()),
+            ],
             "restrictions": [self.restrictions[name]] if name in self.restrictions else [],
         }
 

@@ -99,11 +99,14 @@ def up(means: Means, wanted: Description, permissions: Permissions, check_only: 
     # What would have to change, but must not, is shown too.
     outcome = Outcome(made.changed or bool(refusals), made.lines, made.steps, refusals, look.address(seen.held, front))
     if check_only:
-        if made.changed and not made.register and not refusals:
+        if made.register:
+            preflight.check_register(means.engine, means.operations, wanted, made.register)
+        elif made.changed and not refusals:
             _preflight(means, wanted, seen)
         return outcome
     _stop_for(refusals)
     if made.register:
+        preflight.check_register(means.engine, means.operations, wanted, made.register)
         apply.register(means.engine, means.operations, wanted, made.register, means.clock)
         # Where they tell of the region only now, the plan is another one.
         seen = _see(means, wanted, permissions)
@@ -166,6 +169,8 @@ def down(
     if check_only:
         return Outcome(removal.changed, removal.lines, refusals=removal.refusals)
     _stop_for(removal.refusals)
+    if removal.going:
+        preflight.check_removal(means.engine, means.operations, place, removal.going)
     rest = remove.remove(means.engine, means.operations, removal, own) if found is not None else []
     return Outcome(removal.changed, removal.lines, remaining=rest)
 
