@@ -229,7 +229,9 @@ class Ledger:
             if "/Microsoft.Compute/" in path:
                 limits = dict.fromkeys(("cores", "virtualMachines", "standardDASv5Family"), self.quota)
             return {
-                "value": [{"name": {"value": name}, "currentValue": 0, "limit": limit} for name, limit in limits.items()]
+                "value": [
+                    {"name": {"value": name}, "currentValue": 0, "limit": limit} for name, limit in limits.items()
+                ]
             }
         found = re.search(r"/offers/([^/]+)/skus/([^/]+)/versions$", path)
         if found and f"{found[1]}/{found[2]}" in self.images:

@@ -74,7 +74,9 @@ def check(engine: Engine, operations: Operations, wanted: Description, plan: Pla
         refuse_namesake(operations, wanted)
     if not machines:
         return
-    compute, network = (f"/subscriptions/{wanted.subscription}/providers/Microsoft.{one}" for one in ("Compute", "Network"))
+    compute, network = (
+        f"/subscriptions/{wanted.subscription}/providers/Microsoft.{one}" for one in ("Compute", "Network")
+    )
     listings = [
         Listing("sizes", "skus", f"{compute}/skus", wanted.location, {"$filter": f"location eq '{wanted.location}'"}),
         Listing("usages", "compute", f"{compute}/locations/{wanted.location}/usages", wanted.location),
@@ -195,9 +197,7 @@ def _lacking(able: Mapping[str, str], accelerated: bool) -> Iterator[tuple[str, 
         yield "has no accelerated networking", "change size, or set accelerated_networking to false"
 
 
-def refuse_quota(
-    wanted: Description, changes: Sequence[Step], offered: Sequence[Json], used: Sequence[Json]
-) -> None:
+def refuse_quota(wanted: Description, changes: Sequence[Step], offered: Sequence[Json], used: Sequence[Json]) -> None:
     """What is to be made beyond what Azure lets this subscription have."""
     needed: Counter[str] = Counter()
     sizes = _sizes(offered)

@@ -145,12 +145,16 @@ def test_quota(azure: Azure) -> None:
 
 def test_image_missing(azure: Azure) -> None:
     azure.ledger.images = ("debian-12/12-gen2",)
-    assert refusal(azure).startswith("The image Debian:debian-13:13-gen2:latest does not exist in westeurope; expected one")
+    assert refusal(azure).startswith(
+        "The image Debian:debian-13:13-gen2:latest does not exist in westeurope; expected one"
+    )
     assert azure.up(check=True, image="Debian:debian-12:12-gen2:latest").changed
 
 
 def test_image_of_a_version_that_is_missing(azure: Azure) -> None:
-    assert refusal(azure, image="Debian:debian-13:13-gen2:1.2.3").startswith("The image Debian:debian-13:13-gen2:1.2.3 does not")
+    assert refusal(azure, image="Debian:debian-13:13-gen2:1.2.3").startswith(
+        "The image Debian:debian-13:13-gen2:1.2.3 does not"
+    )
 
 
 def test_region_that_azure_has_not(azure: Azure) -> None:
@@ -178,7 +182,9 @@ def test_login_that_may_not_refer_to_the_network(azure: Azure) -> None:
 
 def test_login_that_may_read_nothing(azure: Azure) -> None:
     azure.ledger.refusals.append(("GET", "resourceGroups/webcluster", 9, 403, "AuthorizationFailed"))
-    with pytest.raises(InventoryError, match=r"Azure answered AuthorizationFailed .* Give the identity the role Contributor"):
+    with pytest.raises(
+        InventoryError, match=r"Azure answered AuthorizationFailed .* Give the identity the role Contributor"
+    ):
         azure.up()
     assert azure.ledger.count("PUT", "POST") == 0
 
@@ -194,7 +200,9 @@ def test_login_that_may_not_register(azure: Azure) -> None:
 def test_login_that_may_not_remove(azure: Azure) -> None:
     azure.up()
     azure.ledger.permissions = [MAKER]
-    with pytest.raises(InventoryError, match=r"may not do Microsoft\.Compute/virtualMachines/delete, .* have it assigned"):
+    with pytest.raises(
+        InventoryError, match=r"may not do Microsoft\.Compute/virtualMachines/delete, .* have it assigned"
+    ):
         azure.down()
     assert azure.ledger.count("DELETE", "PATCH") == 0
 
@@ -251,7 +259,9 @@ def test_an_estate_of_that_name_in_another_group(azure: Azure) -> None:
 
 @pytest.mark.parametrize("size", [-1, 32_768])
 def test_data_disk_that_no_disk_of_azure_is(azure: Azure, size: int) -> None:
-    assert refusal(azure, mysql_data_disk_gb=size).startswith(f"mysql_data_disk_gb is {size}; expected GiB from 1 to 32767")
+    assert refusal(azure, mysql_data_disk_gb=size).startswith(
+        f"mysql_data_disk_gb is {size}; expected GiB from 1 to 32767"
+    )
     hosts = [*LB, host("web1", "apache_php", data_disk_gb=size)]
     assert refusal(azure, hosts=hosts).startswith(f"data_disk_gb of web1 is {size}; expected GiB")
 

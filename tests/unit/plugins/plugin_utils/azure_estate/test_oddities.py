@@ -242,9 +242,13 @@ def test_a_subnet_that_is_still_in_use_is_waited_for__in_use_subnet_cannot_be_de
     assert azure.clock() - begin >= 200
 
 
-def test_a_provider_that_somebody_unregisters_meanwhile_is_named__missing_subscription_registration(azure: Azure) -> None:
+def test_a_provider_that_somebody_unregisters_meanwhile_is_named__missing_subscription_registration(
+    azure: Azure,
+) -> None:
     azure.ledger.refusals.append(("PUT", "centosweb1-nic", 1, 409, "MissingSubscriptionRegistration"))
-    with pytest.raises(InventoryError, match=r"MissingSubscriptionRegistration .* Register the provider in the subscription"):
+    with pytest.raises(
+        InventoryError, match=r"MissingSubscriptionRegistration .* Register the provider in the subscription"
+    ):
         azure.up()
     azure.up()
     assert not azure.up().changed
@@ -269,7 +273,10 @@ def test_what_the_service_adds_is_no_difference_and_is_not_sent_back__defaults(a
         azure.ledger.held[MACHINE][name] = added
     network = azure.ledger.held[key(NETWORKS, "webcluster-vnet")]
     network["properties"] |= {"privateEndpointVNetPolicies": "Disabled", "flowTimeoutInMinutes": 0}
-    network["properties"]["subnets"][0]["properties"] |= {"privateEndpointNetworkPolicies": "Disabled", "delegations": []}
+    network["properties"]["subnets"][0]["properties"] |= {
+        "privateEndpointNetworkPolicies": "Disabled",
+        "delegations": [],
+    }
     assert not azure.up().changed
     azure.up(network={"prefixes": ["10.0.0.0/26", "10.0.0.64/26"]})
     sent = azure.ledger.bodies[-1][1]
@@ -280,6 +287,8 @@ def test_what_the_service_adds_is_no_difference_and_is_not_sent_back__defaults(a
 def test_who_is_always_faster_is_told__precondition_failed(azure: Azure) -> None:
     azure.up()
     azure.ledger.refusals.append(("PUT", "webcluster-vnet", 9, 412, "PreconditionFailed"))
-    with pytest.raises(InventoryError, match="Somebody else changes the virtual network webcluster-vnet at the same time"):
+    with pytest.raises(
+        InventoryError, match="Somebody else changes the virtual network webcluster-vnet at the same time"
+    ):
         azure.up(network={"prefixes": ["10.0.0.0/26", "10.0.0.64/26"]})
     assert azure.ledger.count("PUT") == 25 + 3
