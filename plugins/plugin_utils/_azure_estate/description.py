@@ -16,7 +16,12 @@ from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.select import checked_subscriptions
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import STATISTICS, SUBNET_OF
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import (
+    FRONT_DOOR,
+    INTERNET,
+    STATISTICS,
+    SUBNET_OF,
+)
 
 Json = dict[str, t.Any]
 Network = ipaddress.IPv4Network
@@ -35,6 +40,8 @@ HOSTS: tuple[Json, ...] = (
     {"name": "centosredis1", "group": "redis_master"},
     {"name": "centosredis2", "group": "redis_replica"},
 )
+# Azure's own words for them.
+VISITORS = {"internet": INTERNET, "front_door": FRONT_DOOR}
 # Azure keeps the first four addresses of a subnet and the last one.
 KEPT_BELOW, KEPT_ABOVE = 4, 1
 SMALLEST = 29
@@ -52,6 +59,9 @@ USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 KEY = re.compile(r"(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/]{40,}={0,3}( [^\r\n]*)?")
 # A source this wide is the Internet by another name.
 WIDEST = 8
+# A domain, and a name in it.
+DOMAIN = re.compile(r"(?=.{3,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+RECORD = re.compile(r"@|\*|[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*")
 # What only some may reach, and is never opened to visitors.
 NOT_PUBLIC = {22: "SSH", **{port: "HAProxy's statistics" for _subnet, port in STATISTICS}}
 # The largest premium disk, GiB.
@@ -106,6 +116,11 @@ class Description(Place):
     image: Mapping[str, str]
     use_zones: bool
     accelerated: bool
+    # Where visitors come from, as Azure writes it.
+    visitors: str
+    # Empty where the domain is somebody else's matter.
+    dns_zone: str
+    dns_records: Sequence[str]
 
 
 def place(get: Get) -> Place:
@@ -170,7 +185,32 @@ def describe(get: Get) -> Description:
         image=_image(str(get("image"))),
         use_zones=get("zones") == "auto",
         accelerated=bool(get("accelerated_networking")),
+        visitors=VISITORS[get("visitors")],
+        **_domain(get),
     )
+
+
+def _domain(get: Get) -> dict[str, t.Any]:
+    """The zone and the names in it that lead to the front."""
+    zone = str(get("dns_zone") or "").lower().rstrip(".")
+    records = [str(one).lower() for one in get("dns_records") or []]
+    if not zone:
+        return {"dns_zone": "", "dns_records": []}
+    if not DOMAIN.fullmatch(zone):
+        raise SettingsError(f"dns_zone is '{zone}'; expected a domain such as example.org: correct it.")
+    if get("visitors") == "front_door":
+        raise SettingsError(
+            f"dns_zone is {zone}, and visitors is front_door; expected names that lead to Front Door and not to the machines behind"
+            " it: leave dns_zone empty, and make the record where you make Front Door."
+        )
+    for one in records:
+        if not RECORD.fullmatch(one) or records.count(one) > 1:
+            raise SettingsError(
+                f"dns_records has '{one}'; expected different names within {zone}, such as www, or @ for {zone} itself: correct it."
+            )
+    if not records:
+        raise SettingsError("dns_records is empty; expected at least one name that leads to the site: add @.")
+    return {"dns_zone": zone, "dns_records": records}
 
 
 def _network(option: str, given: t.Any) -> Network:

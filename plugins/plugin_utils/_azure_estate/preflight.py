@@ -34,6 +34,7 @@ JOINED = {
     "load_balancer": "Microsoft.Network/publicIPAddresses",
     "network": "Microsoft.Network/networkSecurityGroups",
     "nic": "Microsoft.Network/virtualNetworks/subnets",
+    "dns_record": "Microsoft.Network/publicIPAddresses",
     "machine": "Microsoft.Network/networkInterfaces",
 }
 # The names of the quotas that a resource counts for, besides the cores of a machine.

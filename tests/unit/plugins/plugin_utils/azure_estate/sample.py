@@ -43,6 +43,8 @@ OPTIONS: Json = {
     "zones": "auto",
     "mysql_data_disk_gb": 64,
     "accelerated_networking": True,
+    "visitors": "internet",
+    "dns_records": ["@", "www"],
 }
 SCOPE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/webcluster"
 
