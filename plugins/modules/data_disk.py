@@ -94,7 +94,13 @@ def main() -> None:
     )
 
     def run(command: Sequence[str]) -> tuple[int, str]:
-        code, shown, said = module.run_command(list(command))
+        # Whoever logs in may have no sbin in the path.
+        program = module.get_bin_path(command[0])
+        if program is None:
+            raise DiskError(
+                f"{command[0]} is not installed; expected it, since every Debian has it: install its package."
+            )
+        code, shown, said = module.run_command([program, *command[1:]])
         return code, shown or said
 
     given = module.params
