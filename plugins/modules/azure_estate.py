@@ -113,7 +113,7 @@ options:
     type: bool
     default: true
   monitoring_cidrs:
-    description: Networks that may read HAProxy's statistics on port 8404.
+    description: Networks that may read HAProxy's statistics on port 8404 and ask MySQL's status service on port 9200.
     type: list
     elements: str
     default: []

@@ -63,7 +63,7 @@ WIDEST = 8
 DOMAIN = re.compile(r"(?=.{3,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 RECORD = re.compile(r"@|\*|[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*")
 # What only some may reach, and is never opened to visitors.
-NOT_PUBLIC = {22: "SSH", **{port: "HAProxy's statistics" for _subnet, port in STATISTICS}}
+NOT_PUBLIC = {22: "SSH", **{port: "HAProxy's statistics" for subnet, port in STATISTICS if subnet == "lb"}}
 # The largest premium disk, GiB.
 LARGEST_DISK = 32_767
 IMAGE_PARTS = ("publisher", "offer", "sku", "version")

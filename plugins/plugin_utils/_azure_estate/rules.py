@@ -48,7 +48,8 @@ NEEDS = (
     Need("mysql", 9200, ("web",), "mysql-status"),
     Need("redis", 6379, ("web", "redis"), "redis"),
 )
-STATISTICS = (("lb", 8404), ("web", 8404))
+# What monitoring asks: the statistics of HAProxy, and the status service.
+STATISTICS = (("lb", 8404), ("web", 8404), ("mysql", 9200))
 
 
 def rules(

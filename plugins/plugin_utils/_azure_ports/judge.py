@@ -210,14 +210,12 @@ def _parts(network: str, word: str) -> bool | None:
 
 
 def _tag_fits(word: str, tag: str, ranges: Sequence[str]) -> bool | None:
-    """The whole Internet or the whole network, against a source of a rule."""
+    """The whole Internet, the whole network or a service of Azure, against a source of a rule."""
     if word.lower() == tag.lower():
         return True
-    if tag not in (INTERNET, NETWORK, BALANCER):
-        # A service of Azure that comes from public addresses.
-        return True if word.lower() == INTERNET.lower() else False if word in (NETWORK, BALANCER) else None
     if word.lower() in (INTERNET.lower(), NETWORK.lower(), BALANCER.lower()):
-        return word.lower() == tag.lower()
+        # Services come from public addresses.
+        return word.lower() == INTERNET.lower() and tag not in (NETWORK, BALANCER)
     if tag == NETWORK:
         return _covers(word, ranges)
     try:

@@ -213,3 +213,12 @@ def test_without_services_the_unit_names_none() -> None:
     assert "Before=" not in text
     assert "RequiredBy=" not in text
     assert "Type=xfs\n" in text
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "var-lib-mysql.mount"
+    text = unit_text(Disk("/dev/sdc", "ext4", "0c9e4e2b"), "/var/lib/mysql", ["mariadb.service", "mysql.service"])
+    path.write_text(text, encoding="utf-8")
+    assert program(["systemd-analyze", "verify", str(path)]) == (0, "")
+    path.write_text(text.replace("Where=", "Were="), encoding="utf-8")
+    assert program(["systemd-analyze", "verify", str(path)])[0] != 0

@@ -176,6 +176,8 @@ def test_the_connections_follow_from_the_groups() -> None:
         ("AzureFrontDoor.Backend", "Internet", "allowed"),
         ("AzureFrontDoor.Backend", "AzureFrontDoor.Frontend", "unknown"),
         ("AzureFrontDoor.Backend", "VirtualNetwork", "blocked"),
+        ("AzureFrontDoor.Backend", "10.9.0.0/24", "blocked"),
+        ("AzureFrontDoor.Backend", "52.0.0.0/16", "unknown"),
         ("Internet", "AzureFrontDoor.Backend", "unknown"),
     ],
 )
