@@ -175,7 +175,7 @@ class Smoke:
     def _status(self) -> str:
         report = self.folder / "report.json"
         done = self._playbook("playbooks/status.yml", "-e", f"webcluster_report_path={report}", hosts=True)
-        told = (
+        told: dict[str, Any] = (
             json.loads(report.read_text(encoding="utf-8"))
             if report.exists()
             else {"reasons": [_said(done)], "healthy": False}

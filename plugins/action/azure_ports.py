@@ -58,7 +58,7 @@ LISTED = ("security_group", "network", "nic")
 INVENTORY = "siteops.webcluster.azure_subnet"
 # What an inventory's file says as well.
 LOGIN = frozenset(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"])
-NOT_GIVEN = (None, "", {})
+NOT_GIVEN: tuple[object, ...] = (None, "", {})
 # Seconds for the token alone.
 TOKEN_TIME = 120.0
 display = Display()

@@ -87,7 +87,7 @@ def audit(estate: Estate, flows: Sequence[Flow]) -> tuple[list[Json], list[str]]
 
 def blocked(rows: Sequence[Json]) -> list[str]:
     """A sentence for each port that is closed to somebody who needs it: whose rule decides, and what to add."""
-    found: dict[tuple[Json | str, ...], list[str]] = {}
+    found: dict[tuple[t.Any, ...], list[str]] = {}
     for row in rows:
         if row["verdict"] == BLOCKED:
             decided = (

@@ -20,7 +20,7 @@ from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.azur
 )
 
 ZONE = key("Microsoft.Network/dnsZones", "shop.example")
-NAMES = {"dns_zone": "Shop.Example."}
+NAMES: dict[str, Any] = {"dns_zone": "Shop.Example."}
 
 
 @pytest.fixture
