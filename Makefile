@@ -16,13 +16,14 @@ AZURE_INVENTORY ?= inventory/azure
 NAME ?=
 LOCATION ?=
 FROM ?=
+CONFIRM ?=
 AZURE_VARIABLES = $(if $(NAME),-e azure_estate_name=$(NAME)) $(if $(LOCATION),-e azure_estate_location=$(LOCATION)) \
   $(if $(FROM),-e azure_estate_admin_cidrs=$(FROM))
 # The longest first.
 SCENARIOS := replication_status azure wordpress site apache_php mysql_replica redis_replica redis_master haproxy keepalived mysql_master firewall
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web front-door-check bench-log trap-table clean
+.PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check azure-smoke lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web front-door-check bench-log trap-table clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,10 @@ azure-down: venv ## Take the machines in Azure away again; asks for the name: NA
 
 azure-check: venv-dev ## Prove azure-up and azure-down against a loopback subscription; bodies by the published schemas where they are at hand
 	@. tools/common.sh; link_collection
-	pytest -q tests/unit/plugins/plugin_utils/azure_estate tests/unit/plugins/plugin_utils/azure_ports tests/unit/plugins/action tests/unit/playbooks/test_azure_estate.py
+	pytest -q tests/unit/plugins/plugin_utils/azure_estate tests/unit/plugins/plugin_utils/azure_ports tests/unit/plugins/action tests/unit/playbooks/test_azure_estate.py tests/unit/playbooks/test_azure_status.py tests/unit/playbooks/test_azure_smoke.py
+
+azure-smoke: venv ## Make, build, check and remove an estate in a real subscription: CONFIRM=<subscription id> LOCATION= FROM=; it costs money
+	@python tools/azure_smoke.py --confirm "$(CONFIRM)" --location "$(LOCATION)" --admins "$(FROM)" $(ARGS)
 
 lab-up: venv ## Start the lab's eight hosts; LAB_RELEASE=12, 13 or sid
 	@lab/lab up --inventory $(INVENTORY)

@@ -7,7 +7,7 @@ It speaks the lists that the inventory plugin azure_subnet asks for, in the form
 bug reports of the real service show: pages, resource groups in capitals, retry headers, broken pages. What the real
 service does beyond that, it does not know; a test against it proves that the plugin handles these forms, nothing more.
 
-As a program it serves an inventory of the lab, or any number of made-up machines.
+As a program it serves an inventory of the lab, any number of made-up machines, or an empty subscription that takes what is made.
 """
 
 from __future__ import annotations
@@ -386,7 +386,15 @@ class Ledger(Protocol):
         self, method: str, path: str, query: str, body: Json | None, headers: Mapping[str, str], base: str
     ) -> tuple[int, dict[str, str], Any]: ...
 
-    def of_type(self, kind: str) -> Iterator[Json]: ...
+    def of_type(self, kind: str, scope: str = "") -> Iterator[Json]: ...
+
+
+def empty() -> Ledger:
+    """A subscription that takes what is made."""
+    # As a program this file must do without the collection, unless this is asked for.
+    from ansible_collections.siteops.webcluster.tests import loopback_estate
+
+    return loopback_estate.Ledger(retry_after=0.01)
 
 
 # Which lists of a subscription show what a ledger holds.
@@ -486,7 +494,8 @@ class LoopbackArm:
             known = [{"subscriptionId": one, "state": "Enabled"} for one in self.estates]
             return [*known, *self.hidden_subscriptions]
         if self.ledger and kind in (*HELD_TYPES, "states"):
-            found = list(self.ledger.of_type(HELD_TYPES["machines" if kind == "states" else kind]))
+            scope = group_id(where["subscription"], where["group"]) if where.get("group") else ""
+            found = list(self.ledger.of_type(HELD_TYPES["machines" if kind == "states" else kind], scope))
             return [status(machine, "running") for machine in found] if kind == "states" else found
         estate = self.estates.get(where["subscription"].lower())
         if estate is None:
@@ -605,7 +614,9 @@ class _Handler(BaseHTTPRequestHandler):
             kind = "states"
         self.arm.note(Seen(method, kind, path, query, self.headers.get("Authorization", "")))
         time.sleep(self.arm.latency)
-        if self.arm.ledger and (method != "GET" or kind in ("unknown", "nic") or where.get("group")):
+        # How machines run is told by this half.
+        of_the_ledger = method != "GET" or kind in ("unknown", "nic") or (where.get("group") and kind != "states")
+        if self.arm.ledger and of_the_ledger:
             self._ask_ledger(self.arm.ledger, method, parts.path, parts.query, body)
             return
         number = int(query.get("$skiptoken", "0").rsplit("-", 1)[-1])
@@ -729,6 +740,11 @@ def main(argv: Sequence[str]) -> int:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--hosts", type=Path, metavar="FILE", help="serve the hosts of this inventory file")
     what.add_argument(
+        "--empty",
+        action="store_true",
+        help="serve an empty subscription that takes what is made; needs the collection's path",
+    )
+    what.add_argument(
         "--machines", type=int, metavar="N", help="serve N made-up machines (default: the tutorial's eight)"
     )
     parser.add_argument("--port-file", type=Path, required=True, help="where the port stands while the server runs")
@@ -745,7 +761,7 @@ def main(argv: Sequence[str]) -> int:
     estate = many(options.machines) if options.machines else tutorial()
     if options.hosts:
         estate = from_hosts(options.hosts)
-    arm = LoopbackArm(estate, latency=options.latency)
+    arm = LoopbackArm(estate, latency=options.latency, ledger=empty() if options.empty else None)
     options.port_file.write_text(str(arm.port), encoding="utf-8")
     arm.serve(options.lifetime)
     return 0

@@ -24,6 +24,13 @@ GROUP = re.compile(r"(?i)(?P<scope>/subscriptions/[^/]+/resourceGroups/(?P<group
 ONE = re.compile(
     GROUP.pattern + r"/providers/(?P<type>Microsoft\.\w+/\w+)/(?P<name>[^/]+)(?:/(?P<action>\w+))?", re.IGNORECASE
 )
+# Records are parts of their zone, and no resources of their own in a group.
+RECORD = re.compile(
+    GROUP.pattern
+    + r"/providers/(?P<type>Microsoft\.Network/dnsZones)/(?P<zone>[^/]+)/(?:recordsets|A/(?P<name>[^/]+))",
+    re.IGNORECASE,
+)
+ZONE = "microsoft.network/dnszones"
 LIST = re.compile(GROUP.pattern + r"/providers/(?P<type>Microsoft\.\w+/\w+)")
 WHOLE = re.compile(r"(?i)/subscriptions/[^/]+/providers/(?P<type>Microsoft\.Network/\w+)")
 PROVIDER = re.compile(r"(?i)/subscriptions/[^/]+/providers/(?P<name>Microsoft\.\w+)(?P<action>/register)?")
@@ -114,6 +121,9 @@ class Ledger:
     sizes: tuple[str, ...] = ("Standard_D2as_v5", "Standard_D4as_v5")
     restrictions: dict[str, Json] = field(default_factory=dict)
     quota: int = 1000
+    network_quota: dict[str, int] = field(default_factory=lambda: {"PublicIPAddresses": 1000})
+    # What sizes say of themselves besides their cores.
+    capabilities: dict[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ("debian-13/13-gen2", "debian-12/12-gen2")
     held: dict[str, Json] = field(default_factory=dict)
     made: dict[str, float] = field(default_factory=dict)
@@ -176,15 +186,17 @@ class Ledger:
         if found := WHOLE.fullmatch(path):
             return 200, {}, {"value": list(self.of_type(found["type"]))}
         if (method == "GET" and not GROUP.match(path)) or path.lower().endswith("/permissions"):
-            return 200, {}, self._catalogue(path)
+            return 200, {}, self._catalogue(path, query)
         if found := GROUP.fullmatch(path):
             return self._group(method, found["scope"], found["group"], body, base)
         if method == "GET" and path.lower().endswith("/resources"):
             scope = path.lower().removesuffix("/resources")
-            return 200, {}, {"value": [one for key, one in self.held.items() if key.startswith(f"{scope}/providers/")]}
+            return 200, {}, {"value": [one for key, one in self.held.items() if is_resource(key, scope)]}
         if found := LIST.fullmatch(path):
             self._need_group(found["scope"])
             return 200, {}, {"value": list(self.of_type(found["type"], found["scope"]))}
+        if found := RECORD.fullmatch(path):
+            return self._record(method, path, found, body)
         if found := ONE.fullmatch(path):
             return self._one(method, path, found, body, headers, base)
         raise RefusalError(404, "NotFound", path)
@@ -193,7 +205,7 @@ class Ledger:
         """What a list of a type shows, lagging behind."""
         for key, one in self.held.items():
             young = self.clock() - self.made.get(key, -1e9) < self.list_lag
-            if f"/providers/{kind.lower()}/" in key and key.startswith(scope.lower()) and not young:
+            if f"/providers/{kind.lower()}/" in key and is_resource(key, scope.lower()) and not young:
                 yield one
 
     def _need_group(self, scope: str) -> None:
@@ -209,15 +221,27 @@ class Ledger:
         machines = {"resourceType": "virtualMachines", "locations": places, "zoneMappings": mappings}
         return 200, {}, {"namespace": name, "registrationState": state, "resourceTypes": [machines]}
 
-    def _catalogue(self, path: str) -> Any:
-        """Sizes, quota, image and rights."""
+    def _catalogue(self, path: str, query: str) -> Any:
+        """Sizes, quota, image and rights; and what carries a tag, wherever it stands."""
         if path.endswith("/permissions"):
             return {"value": self.permissions}
+        if path.endswith("/resources"):
+            mark = dict(re.findall(r"(tagName|tagValue) eq '([^']*)'", parse_qs(query).get("$filter", [""])[0]))
+            every = [one for key, one in self.held.items() if is_resource(key, "/subscriptions/")]
+            return {
+                "value": [one for one in every if one.get("tags", {}).get(mark.get("tagName")) == mark.get("tagValue")]
+            }
         if path.endswith("/skus"):
             return {"value": [self._size(name) for name in self.sizes]}
         if path.endswith("/usages"):
-            names = ("cores", "standardDASv5Family")
-            return {"value": [{"name": {"value": name}, "currentValue": 0, "limit": self.quota} for name in names]}
+            limits = self.network_quota
+            if "/Microsoft.Compute/" in path:
+                limits = dict.fromkeys(("cores", "virtualMachines", "standardDASv5Family"), self.quota)
+            return {
+                "value": [
+                    {"name": {"value": name}, "currentValue": 0, "limit": limit} for name, limit in limits.items()
+                ]
+            }
         found = re.search(r"/offers/([^/]+)/skus/([^/]+)/versions$", path)
         if found and f"{found[1]}/{found[2]}" in self.images:
             return [{"name": "0.20260914.2601"}]
@@ -230,7 +254,10 @@ class Ledger:
             "name": name,
             "family": "standardDASv5Family",
             "locationInfo": [{"location": "westeurope", "zones": list(self.zones)}],
-            "capabilities": [{"name": "vCPUs", "value": cores[0] if cores else "1"}],
+            "capabilities": [
+                {"name": "vCPUs", "value": cores[0] if cores else "1"},
+                *({"name": key, "value": value} for key, value in self.capabilities.items()),
+            ],
             "restrictions": [self.restrictions[name]] if name in self.restrictions else [],
         }
 
@@ -285,6 +312,45 @@ class Ledger:
         if operation.error:
             return 200, {}, {"status": "Failed", "error": operation.error}
         return 200, {}, {"status": "Succeeded"}
+
+    def _record(
+        self, method: str, path: str, found: re.Match[str], body: Json | None
+    ) -> tuple[int, dict[str, str], Any]:
+        """Records of a zone; nothing of them takes time."""
+        zone, key = path.rsplit("/", 1 if found["name"] is None else 2)[0], path.lower()
+        if zone.lower() not in self.held:
+            raise RefusalError(404, "ParentResourceNotFound")
+        if found["name"] is None:
+            own = [
+                {"name": "@", "type": f"Microsoft.Network/dnszones/{kind}", "id": f"{zone}/{kind}/@"}
+                for kind in ("NS", "SOA")
+            ]
+            return (
+                200,
+                {},
+                {"value": own + [one for each, one in self.held.items() if each.startswith(f"{zone.lower()}/")]},
+            )
+        known = key in self.held
+        if method == "DELETE":
+            self.held.pop(key, None)
+            return 200 if known else 204, {}, None
+        if method == "PUT":
+            properties = {**copy.deepcopy((body or {})["properties"]), "fqdn": f"{found['name']}.{found['zone']}."}
+            for identity in references(properties):
+                if self._owner_of(identity) is None:
+                    raise RefusalError(400, "InvalidResourceReference", identity)
+            kind = "Microsoft.Network/dnszones/A"
+            made = {
+                "id": path,
+                "name": found["name"],
+                "type": kind,
+                "etag": f"{len(self.requests)}",
+                "properties": properties,
+            }
+            self.held[key] = {**made, "properties": {**properties, "provisioningState": "Succeeded"}}
+        elif not known:
+            raise RefusalError(404, "NotFound")
+        return 200 if known else 201, {}, self.held[key]
 
     def _one(
         self, method: str, path: str, found: re.Match[str], body: Json | None, headers: Mapping[str, str], base: str
@@ -451,6 +517,8 @@ class Ledger:
 
         def gone() -> None:
             self.held.pop(key, None)
+            for part in [one for one in self.held if kind == ZONE and one.startswith(f"{key}/")]:
+                del self.held[part]
             if kind == MACHINE:
                 self._go_along(held)
 
@@ -473,6 +541,11 @@ class Ledger:
                 self.held.pop(identity, None)
             elif identity in self.held:
                 self.held[identity].pop("managedBy", None)
+
+
+def is_resource(key: str, scope: str) -> bool:
+    """Whether it stands in a group by itself, and is no part of another one."""
+    return key.startswith(scope) and key.rpartition("/providers/")[2].count("/") == 2
 
 
 def references(value: Any) -> Iterator[str]:
@@ -545,6 +618,8 @@ def _defaults(kind: str, identity: str, new: Json, held: Json | None) -> None:
                        "dnsSettings": {"dnsServers": [], "appliedDnsServers": []}, "nicType": "Standard"}  # fmt: skip
     if kind == SECURITY:
         properties["defaultSecurityRules"] = [default_rule(*one) for one in DEFAULT_RULES]
+    if kind == ZONE:
+        properties |= {"nameServers": ["ns1-01.azure-dns.com.", "ns2-01.azure-dns.net."], "numberOfRecordSets": 2}
     if kind == NETWORK:
         properties |= {"virtualNetworkPeerings": [], "enableDdosProtection": False}
     for key in (

@@ -78,7 +78,8 @@ class ActionModule(ActionBase):
         result, outcome = self._ask(
             get, where, secrets, lambda means: up(means, wanted, permissions, self._task.check_mode)
         )
-        return result | {"addresses": addresses, "front_address": outcome.front_address}
+        told = {"front_address": outcome.front_address, "name_servers": list(outcome.name_servers)}
+        return result | {"addresses": addresses, **told}
 
     def _down(self, get: t.Any, where: Login, secrets: list[str | None]) -> Json:
         here = place(get)

@@ -34,6 +34,13 @@ options:
     type: list
     elements: dict
     default: []
+  now:
+    description: The moment to judge certificates by; the present one by default.
+    type: raw
+  ports:
+    description: Result of M(siteops.webcluster.azure_ports) with O(siteops.webcluster.azure_ports#module:fail=false), where the inventory is Azure's.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""

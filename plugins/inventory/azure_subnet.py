@@ -507,6 +507,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         took, took_cpu = time.monotonic() - begin, time.process_time() - begin_cpu
         self._report.note(1, f"{len(records)} machines from {source} in {took:.2f} s ({took_cpu:.2f} s of CPU)")
 
+    def options_of(self, loader: t.Any, path: str) -> t.Callable[[str], t.Any]:
+        """The reader of a file's options, for others that ask the same Azure; no machine is listed."""
+        super().parse(None, loader, path, cache=False)
+        self._given = self._read_config_data(path)
+        self.templar.available_variables = self._vars
+        return self._option
+
     def _refuse_unknown(self, given: t.Mapping[str, t.Any]) -> None:
         aliases = {alias for option in self.option_definitions.values() for alias in option.get("aliases") or ()}
         foreign.refuse_unknown(given, {*self.option_definitions, *aliases})

@@ -113,15 +113,32 @@ options:
     type: bool
     default: true
   monitoring_cidrs:
-    description: Networks that may read HAProxy's statistics on port 8404.
+    description: Networks that may read HAProxy's statistics on port 8404 and ask MySQL's status service on port 9200.
     type: list
     elements: str
     default: []
   public_ports:
-    description: Ports that visitors come to; V([80, 443]) with HTTPS.
+    description: Ports that visitors come to; V([80]) without HTTPS.
     type: list
     elements: int
-    default: [80]
+    default: [80, 443]
+  visitors:
+    description:
+      - Who may come to O(public_ports). V(front_door) lets only Azure Front Door in, by its service tag; every profile of Front Door comes from there,
+        so let HAProxy check its header C(X-Azure-FDID) as well.
+    type: str
+    choices: [internet, front_door]
+    default: internet
+  dns_zone:
+    description:
+      - Domain whose DNS zone is to be made in the resource group; none by default. Tell RV(name_servers) to your registrar.
+      - A zone that is there already without our tag is not touched unless O(adopt) is set.
+    type: str
+  dns_records:
+    description: Names in O(dns_zone) that lead to the public address and follow it; V(@) is the domain itself.
+    type: list
+    elements: str
+    default: ["@", www]
   front:
     description:
       - V(vm_ip) gives the one load balancer the public address, V(load_balancer) puts Azure's Standard load balancer before all of them,
@@ -273,6 +290,12 @@ front_address:
   returned: success, and O(state=present)
   type: str
   sample: 192.0.2.52
+name_servers:
+  description: Name servers of O(dns_zone); empty without one, and before it is made.
+  returned: success, and O(state=present)
+  type: list
+  elements: str
+  sample: [ns1-01.azure-dns.com.]
 remaining:
   description: What keeps the resource group there.
   returned: success, and O(state=absent)

@@ -14,7 +14,7 @@ description:
     decides, at the subnet and at the interface, out of the source and into the target.
   - Fails when a needed connection is blocked, and names the rule that decides and what to add. Warns of ports that are open to the Internet
     or to the whole network though nobody needs them.
-  - Without O(flows) the connections are those of the groups of the inventory, C(haproxy), C(apache_php), C(mysql_master) and so on.
+  - Without O(flows) and O(needs) the connections are those of the groups of the inventory, C(haproxy), C(apache_php), C(mysql_master) and so on.
   - It changes nothing, and asks nothing of the machines. A firewall on a machine and rules of a Virtual Network Manager are not looked at.
   - Runs on the controller. It was proved against a loopback server, never against Azure itself.
 author:
@@ -34,23 +34,42 @@ attributes:
     support: none
 options:
   subscription_id:
-    description: Id of the subscription; also E(AZURE_SUBSCRIPTION_ID).
+    description: Id of the subscription; also E(AZURE_SUBSCRIPTION_ID). Without it those of the inventory's machines in the group C(webcluster).
     type: str
+  inventory:
+    description:
+      - File of the inventory plugin P(siteops.webcluster.azure_subnet#inventory), whose cloud and login serve here as well where an option is not
+        given; that of a host is C(inventory_file). A file of another name says nothing.
+    type: path
   resource_group:
     description: Read only this resource group, for identities without rights on the whole subscription.
     type: str
   public_ports:
-    description: Ports that visitors come to; V([80, 443]) with HTTPS.
+    description: Ports that visitors come to; V([80]) without HTTPS.
     type: list
     elements: int
-    default: [80]
+    default: [80, 443]
+  visitors:
+    description: Where visitors come from; V(front_door) expects the ports open to Azure Front Door only.
+    type: str
+    choices: [internet, front_door]
+    default: internet
+  needs:
+    description:
+      - The connections by host, C(flows) of the result of P(siteops.webcluster.topology#filter), in place of those of the inventory's groups. They
+        have the ports and clients of the real settings.
+    type: dict
+  fail:
+    description: Whether a blocked connection is a failure, and Azure that cannot be asked; else they stand in RV(blocked) and RV(problem).
+    type: bool
+    default: true
   flows:
     description: The connections, in place of those of the inventory's groups.
     type: list
     elements: dict
     suboptions:
       source:
-        description: Name of a machine, V(Internet) or V(VirtualNetwork).
+        description: Name of a machine, an address, a network, V(Internet), V(VirtualNetwork) or V(AzureFrontDoor.Backend).
         type: str
         required: true
       target:
@@ -126,6 +145,17 @@ flows:
       source: centosweb1
       target: centosmysql1
       verdict: allowed
+blocked:
+  description: A sentence for each needed port that is closed to somebody, with the rule that decides and what to add.
+  returned: always, once the lists are read
+  type: list
+  elements: str
+  sample: []
+problem:
+  description: Why Azure could not be asked, with O(fail=false).
+  returned: when nothing could be read
+  type: str
+  sample: The login failed.
 excess:
   description: What is open though nobody needs it.
   returned: always, once the lists are read

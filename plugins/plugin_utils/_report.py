@@ -20,7 +20,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables impo
 # What the rows of the load balancers and web servers say already.
 ROW_CHECKS = ("reachable", "servers", "site", "certificate")
 # States that are no reason against health.
-GOOD_STATES = ("serving", "working", "healthy", "not seen")
+GOOD_STATES = ("serving", "working", "healthy", "open", "not seen")
 # Time enough to have a certificate made by hand; those that renew themselves do so earlier.
 ENDS_SOON = timedelta(days=21)
 COLUMNS = ("server", "tier", "role", "state", "source", "lag", "canary", "detail")
@@ -309,6 +309,27 @@ def backup_rows(topology: Topology, hosts: Mapping[str, Mapping[str, t.Any]]) ->
     ]
 
 
+def port_row(ports: Mapping[str, t.Any]) -> Row | None:
+    """The row of the network's own rules, where the inventory is Azure's: what they let through of what is needed."""
+    if ports.get("problem"):
+        return plain_row("azure", "ports", "not seen", f"could not be looked at: {ports['problem']}")
+    if "flows" not in ports:
+        return None
+    words = [row["verdict"] for row in ports["flows"]]
+    if ports["blocked"]:
+        return plain_row("azure", "ports", "blocked", " ".join(ports["blocked"]))
+    doubt = f", {words.count('unknown')} can be judged by Azure only" if "unknown" in words else ""
+    return plain_row(
+        "azure", "ports", "open", f"{words.count('allowed')} of {len(words)} connections are allowed{doubt}"
+    )
+
+
+def port_notes(ports: Mapping[str, t.Any]) -> list[str]:
+    """What only Azure can judge, and what is open that nobody needs."""
+    unknown = [row["advice"] for row in ports.get("flows") or [] if row["verdict"] == "unknown"]
+    return list(dict.fromkeys([*unknown, *(ports.get("excess") or [])]))
+
+
 def plain_row(server: str, tier: str, state: str, detail: str) -> Row:
     """A row without replication."""
     return Row(server=server, tier=tier, role="-", state=state, source="-", lag="-", canary="-", detail=detail)
@@ -382,6 +403,7 @@ def cluster_report(
     looks_at_doors: Sequence[Mapping[str, t.Any]],
     elsewhere: Sequence[Mapping[str, t.Any]] = (),
     now: datetime | None = None,
+    ports: Mapping[str, t.Any] | None = None,
 ) -> Report:
     """Judge the cluster; healthy only where every part is."""
     now = now or datetime.now(UTC)
@@ -392,6 +414,7 @@ def cluster_report(
     rows += site_rows(topology, doors, hostvars)
     rows += certificate_rows(topology, doors, now)
     rows += backup_rows(topology, hostvars)
+    rows += [row] if (row := port_row(ports or {})) else []
     reasons = list(topology["errors"])
     reasons += [f"{row['server']}: {row['state']}, {row['detail']}" for row in rows if row["state"] not in GOOD_STATES]
     for name, door in doors.items():
@@ -401,7 +424,7 @@ def cluster_report(
     asked = {name: hostvars[name] for name in dict.fromkeys(row["server"] for row in rows) if name in hostvars}
     reasons += outdated_services(asked)
     notes = [*topology["notes"], *waiting_services(asked), *unseen_services(asked)]
-    notes += ending_certificates(topology, now)
+    notes += [*ending_certificates(topology, now), *port_notes(ports or {})]
     healthy = not reasons
     verdict = (
         "VERDICT healthy" if healthy else "\n".join(["VERDICT not healthy", *(f"  - {reason}" for reason in reasons)])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, siteops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cluster that azure_subnet found and site.yml built."""
+"""The cluster that azure_estate made, azure_subnet found and site.yml built."""
 
 from __future__ import annotations
 
@@ -95,4 +95,8 @@ def test_status_finds_the_cluster_healthy() -> None:
         cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["healthy"] is True
+    report = json.loads(done.stdout)
+    assert report["healthy"] is True
+    # With the login of the inventory's own file, of the live topology, and of what azure_estate has made.
+    (ports,) = [row for row in report["servers"] if row["tier"] == "ports"]
+    assert (ports["state"], ports["detail"]) == ("open", "29 of 29 connections are allowed")

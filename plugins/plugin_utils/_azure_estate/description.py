@@ -16,7 +16,12 @@ from dataclasses import dataclass
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.select import checked_subscriptions
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import SUBNET_OF
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import (
+    FRONT_DOOR,
+    INTERNET,
+    STATISTICS,
+    SUBNET_OF,
+)
 
 Json = dict[str, t.Any]
 Network = ipaddress.IPv4Network
@@ -35,12 +40,16 @@ HOSTS: tuple[Json, ...] = (
     {"name": "centosredis1", "group": "redis_master"},
     {"name": "centosredis2", "group": "redis_replica"},
 )
+# Azure's own words for them.
+VISITORS = {"internet": INTERNET, "front_door": FRONT_DOOR}
 # Azure keeps the first four addresses of a subnet and the last one.
 KEPT_BELOW, KEPT_ABOVE = 4, 1
 SMALLEST = 29
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 # The names of our resources add to the estate's, and Azure allows 64 and 80 characters.
 LONGEST_NAME, LONGEST_HOST = 40, 50
+# A name of a subnet.
+SUBNET_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,78}\w)?", re.ASCII)
 GROUP_NAME = re.compile(r"[\w.()-]{0,89}[\w()-]")
 # Azure refuses these, and more of the kind.
 REFUSED_USERS = frozenset(
@@ -50,6 +59,13 @@ USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 KEY = re.compile(r"(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/]{40,}={0,3}( [^\r\n]*)?")
 # A source this wide is the Internet by another name.
 WIDEST = 8
+# A domain, and a name in it.
+DOMAIN = re.compile(r"(?=.{3,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+RECORD = re.compile(r"@|\*|[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?)*")
+# What only some may reach, and is never opened to visitors.
+NOT_PUBLIC = {22: "SSH", **{port: "HAProxy's statistics" for subnet, port in STATISTICS if subnet == "lb"}}
+# The largest premium disk, GiB.
+LARGEST_DISK = 32_767
 IMAGE_PARTS = ("publisher", "offer", "sku", "version")
 
 
@@ -100,6 +116,11 @@ class Description(Place):
     image: Mapping[str, str]
     use_zones: bool
     accelerated: bool
+    # Where visitors come from, as Azure writes it.
+    visitors: str
+    # Empty where the domain is somebody else's matter.
+    dns_zone: str
+    dns_records: Sequence[str]
 
 
 def place(get: Get) -> Place:
@@ -127,7 +148,7 @@ def place(get: Get) -> Place:
 def describe(get: Get) -> Description:
     """The description of an option reader; raises SettingsError with one sentence."""
     where = place(get)
-    prefixes = [_network("network.prefixes", one) for one in (get("network") or {}).get("prefixes") or PREFIXES]
+    prefixes = _prefixes((get("network") or {}).get("prefixes") or PREFIXES)
     subnets = _subnets((get("network") or {}).get("subnets") or SUBNETS, prefixes)
     hosts = _hosts(get, subnets)
     balancers = [host for host in hosts if host.group == "haproxy"]
@@ -164,7 +185,32 @@ def describe(get: Get) -> Description:
         image=_image(str(get("image"))),
         use_zones=get("zones") == "auto",
         accelerated=bool(get("accelerated_networking")),
+        visitors=VISITORS[get("visitors")],
+        **_domain(get),
     )
+
+
+def _domain(get: Get) -> dict[str, t.Any]:
+    """The zone and the names in it that lead to the front."""
+    zone = str(get("dns_zone") or "").lower().rstrip(".")
+    records = [str(one).lower() for one in get("dns_records") or []]
+    if not zone:
+        return {"dns_zone": "", "dns_records": []}
+    if not DOMAIN.fullmatch(zone):
+        raise SettingsError(f"dns_zone is '{zone}'; expected a domain such as example.org: correct it.")
+    if get("visitors") == "front_door":
+        raise SettingsError(
+            f"dns_zone is {zone}, and visitors is front_door; expected names that lead to Front Door and not to the machines behind"
+            " it: leave dns_zone empty, and make the record where you make Front Door."
+        )
+    for one in records:
+        if not RECORD.fullmatch(one) or records.count(one) > 1:
+            raise SettingsError(
+                f"dns_records has '{one}'; expected different names within {zone}, such as www, or @ for {zone} itself: correct it."
+            )
+    if not records:
+        raise SettingsError("dns_records is empty; expected at least one name that leads to the site: add @.")
+    return {"dns_zone": zone, "dns_records": records}
 
 
 def _network(option: str, given: t.Any) -> Network:
@@ -176,11 +222,31 @@ def _network(option: str, given: t.Any) -> Network:
         ) from None
 
 
+def _prefixes(given: Sequence[t.Any]) -> list[Network]:
+    prefixes = [_network("network.prefixes", one) for one in given]
+    for number, prefix in enumerate(prefixes):
+        if prefix.prefixlen > SMALLEST:
+            raise SettingsError(
+                f"network.prefixes has {prefix}; Azure takes no network smaller than /{SMALLEST}: make it larger."
+            )
+        for other in prefixes[:number]:
+            if prefix.overlaps(other):
+                raise SettingsError(
+                    f"network.prefixes has {other} and {prefix}, which overlap; expected ranges of their own: remove one."
+                )
+    return prefixes
+
+
 def _subnets(given: Mapping[str, t.Any], prefixes: Sequence[Network]) -> dict[str, Network]:
     subnets = {name: _network(f"network.subnets.{name}", one) for name, one in given.items()}
     for name in sorted({*SUBNET_OF.values()} - set(subnets)):
         raise SettingsError(f"network.subnets has no '{name}'; expected one for each tier: add it.")
     for name, subnet in subnets.items():
+        if not SUBNET_NAME.fullmatch(name):
+            raise SettingsError(
+                f"network.subnets has the name '{name}'; expected up to 80 letters, digits and characters of _-., a letter or digit"
+                " first: correct it."
+            )
         if subnet.prefixlen > SMALLEST:
             raise SettingsError(
                 f"network.subnets.{name} is {subnet}; Azure keeps five addresses of each subnet and takes none smaller than"
@@ -235,9 +301,14 @@ def _hosts(get: Get, subnets: Mapping[str, Network]) -> list[Host]:
 
 def _disk(one: Json, get: Get) -> int:
     """Only MySQL keeps its data on a disk of its own, unless a machine asks for one."""
-    if one.get("data_disk_gb") is not None:
-        return int(one["data_disk_gb"])
-    return int(get("mysql_data_disk_gb")) if SUBNET_OF[str(one["group"])] == "mysql" else 0
+    option, size = f"data_disk_gb of {one['name']}", one.get("data_disk_gb")
+    if size is None:
+        option, size = "mysql_data_disk_gb", get("mysql_data_disk_gb") if SUBNET_OF[str(one["group"])] == "mysql" else 0
+    if not 0 <= int(size) <= LARGEST_DISK:
+        raise SettingsError(
+            f"{option} is {size}; expected GiB from 1 to {LARGEST_DISK}, or 0 for no data disk: correct it."
+        )
+    return int(size)
 
 
 def usable(subnet: Network) -> Iterator[str]:
@@ -329,6 +400,11 @@ def _ports(given: Sequence[t.Any]) -> list[int]:
     for port in ports:
         if not 1 <= port <= 65535 or ports.count(port) > 1:
             raise SettingsError(f"public_ports has {port}; expected different numbers from 1 to 65535: correct it.")
+        if port in NOT_PUBLIC:
+            raise SettingsError(
+                f"public_ports has {port}, which would open {NOT_PUBLIC[port]} to the whole Internet; expected ports of the site, such"
+                " as 80 and 443: remove it."
+            )
     if not ports:
         raise SettingsError("public_ports is empty; expected at least one port that visitors come to: add 80.")
     return ports

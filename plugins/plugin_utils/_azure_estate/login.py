@@ -19,7 +19,9 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.retry im
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.session import Login
 
 # The services that only an estate needs.
-VERSIONS = {"disks": "2023-04-02", "permissions": "2022-04-01", "resources": "2021-04-01", "skus": "2021-07-01"}
+VERSIONS = {
+    "disks": "2023-04-02", "dns": "2018-05-01", "permissions": "2022-04-01", "resources": "2021-04-01", "skus": "2021-07-01",
+}  # fmt: skip
 # Older ones do not know that a subnet may be without a way out.
 OLDEST_NETWORK = "2023-09-01"
 AUTH_OPTIONS = tuple(name for name in AuthSettings.__dataclass_fields__ if name != "mode")

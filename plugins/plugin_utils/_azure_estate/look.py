@@ -99,6 +99,12 @@ def named(resources: Iterable[Resource]) -> dict[str, tuple[str, str]]:
     return {resource.id: (resource.kind, resource.name) for resource in resources}
 
 
+def name_servers(held: Mapping[str, Json], identity: str) -> list[str]:
+    """Who answers for a zone."""
+    found = member(member(held.get(identity.lower()) or {}, "properties") or {}, "nameServers")
+    return [str(one) for one in found or []]
+
+
 def address(held: Mapping[str, Json], identity: str) -> str | None:
     """The address of a public IP."""
     found = member(member(held.get(identity.lower()) or {}, "properties") or {}, "ipAddress")

@@ -18,6 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.c
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.description import Description
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.resources import (
     CLOUD_INIT_TAG,
+    GLOBAL,
     KINDS,
     Resource,
     is_ours,
@@ -126,7 +127,9 @@ def plan(
 
 def kind_of(identity: str) -> str | None:
     """The kind of a resource by its id."""
-    return next((kind for kind, one in KINDS.items() if one.path and f"/{one.path}/".lower() in identity.lower()), None)
+    namespace, *rest = identity.lower().rpartition("/providers/")[2].split("/")
+    path = "/".join([namespace, *rest[::2]])
+    return next((kind for kind, one in KINDS.items() if one.path.lower() == path), None)
 
 
 def _group_step(wanted: Description, group: Resource, found: Json | None) -> Step:
@@ -147,7 +150,7 @@ def _step(wanted: Description, resource: Resource, found: Json | None, allowed: 
     told = [one for one in every if OF_THE_MACHINE.match(one.path)]
     notes = [f"{one.path.rsplit('.', 1)[-1]} differs from the day it was made" for one in told]
     changes = [one for one in every if one not in told]
-    body = compare.merged(resource.body, found)
+    body = compare.merged(resource.body, _kept(resource.kind, found))
     notes += _strangers(resource, found)
     stale = _stale_rules(resource, found)
     if stale:
@@ -170,6 +173,11 @@ def _step(wanted: Description, resource: Resource, found: Json | None, allowed: 
         return Step(resource, KEEP, (), notes, found, unfinished=unfinished)
     restart = any(one.path == RESTARTING for one in changes)
     return Step(resource, UPDATE, changes, notes, found, body, restart, unfinished)
+
+
+def _kept(kind: str, found: Json) -> Json:
+    """What of others stays in a request; a zone tells of much that it does not take, and a record is one or the other thing."""
+    return {name: found[name] for name in ("tags",) if name in found} if kind.startswith("dns_") else found
 
 
 def _is_fixed(kind: str, difference: Difference) -> bool:
@@ -225,7 +233,7 @@ def _refusals(
             for body in held.values()
             if is_ours(body, wanted) and (region := str(member(body, "location") or "").replace(" ", "").lower())
         }
-        - {wanted.location}
+        - {wanted.location, GLOBAL}
     )
     if elsewhere:
         yield (

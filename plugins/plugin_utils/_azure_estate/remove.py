@@ -30,8 +30,8 @@ Json = dict[str, t.Any]
 REMOVE, KEEP_DATA, LEAVE = "remove", "keep data", "leave"
 # Interfaces go with their machines; those that are left, and what they hold on to, follow.
 WAVES = (
-    ("machine",),
-    ("nic", "load_balancer"),
+    ("dns_record", "machine"),
+    ("dns_zone", "nic", "load_balancer"),
     ("network", "availability_set"),
     ("nat",),
     ("public_ip", "security_group", "disk"),
@@ -132,6 +132,22 @@ def _refusals(resource: Resource, going: Sequence[Resource], subnets: Sequence[s
             )
 
 
+def record_refusals(zone: Json, records: Sequence[Json], place: Place) -> Iterator[str]:
+    """Records of others would go with their zone; its own two are part of it."""
+    for record in records:
+        name, kind = str(member(record, "name")), str(member(record, "type") or "").rpartition("/")[2].upper()
+        if not is_ours(record, place) and not (name == "@" and kind in ("NS", "SOA")):
+            yield (
+                f"The DNS zone {member(zone, 'name')} has the record {name} ({kind}) of somebody else, which would go with it: move"
+                " that first."
+            )
+
+
+def records(zone: Json) -> Listing:
+    """All records of a zone."""
+    return Listing("records", "dns", f"{zone['id']}/recordsets", f"DNS zone {member(zone, 'name')}")
+
+
 def remove(engine: Engine, operations: Operations, removal: Removal, group: Resource) -> list[str]:
     """Take it away, and tell what keeps the group there."""
     # A machine that is gone cannot say any more whose disk it was.
@@ -157,5 +173,5 @@ def remove(engine: Engine, operations: Operations, removal: Removal, group: Reso
 
 
 def wanted_kinds() -> list[str]:
-    """Everything that may be ours."""
-    return [kind for kind in KINDS if kind != "group"]
+    """Everything that may be ours and that a group lists."""
+    return [kind for kind in KINDS if kind not in ("group", "dns_record")]

@@ -25,10 +25,14 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.d
 Json = dict[str, t.Any]
 ESTATE_TAG, GROUP_TAG, CLOUD_INIT_TAG = "siteops-estate", "siteops-group", "siteops-cloud-init"
 DISK_SKU = "Premium_LRS"
+# What stands in no region.
+GLOBAL = "global"
 # The data disk's place at its machine.
 DATA_LUN = 0
 # What every machine needs before Ansible can come, and no more.
 CLOUD_INIT = "#cloud-config\npackage_update: false\npackages: []\n"
+# Seconds for which a name is remembered.
+DNS_TTL = 300
 FRONT, POOL, PROBE = "front", "balancers", "http"
 
 
@@ -47,6 +51,8 @@ KINDS = {
     "security_group": Kind("Microsoft.Network/networkSecurityGroups", "network", "security group", 1),
     "public_ip": Kind("Microsoft.Network/publicIPAddresses", "network", "public IP address", 1),
     "availability_set": Kind("Microsoft.Compute/availabilitySets", "compute", "availability set", 1),
+    "dns_zone": Kind("Microsoft.Network/dnsZones", "dns", "DNS zone", 1),
+    "dns_record": Kind("Microsoft.Network/dnsZones/A", "dns", "DNS record", 2),
     "nat": Kind("Microsoft.Network/natGateways", "network", "NAT gateway", 2),
     "load_balancer": Kind("Microsoft.Network/loadBalancers", "network", "load balancer", 2),
     "network": Kind("Microsoft.Network/virtualNetworks", "network", "virtual network", 3),
@@ -115,8 +121,9 @@ def is_ours(held: Json, place: Place) -> bool:
 
 
 def owner(held: Json) -> str | None:
-    """The estate that a resource belongs to."""
-    value = member(member(held, "tags") or {}, ESTATE_TAG)
+    """The estate that a resource belongs to; DNS records have metadata in place of tags."""
+    metadata = member(member(held, "properties") or {}, "metadata")
+    value = member(member(held, "tags") or metadata or {}, ESTATE_TAG)
     return None if value is None else str(value)
 
 
@@ -143,7 +150,12 @@ class _Builder:
         wanted = self.wanted
         for subnet in wanted.subnets:
             made = rules.rules(
-                subnet, wanted.subnets, wanted.public_ports, wanted.admin_sources, wanted.monitoring_sources
+                subnet,
+                wanted.subnets,
+                wanted.public_ports,
+                wanted.admin_sources,
+                wanted.monitoring_sources,
+                wanted.visitors,
             )
             yield self.make("security_group", self.name(f"{subnet}-nsg"), properties={"securityRules": made})
 
@@ -155,6 +167,20 @@ class _Builder:
                 sku={"name": "Standard", "tier": "Regional"},
                 properties={"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"},
             )
+
+    def dns(self) -> Iterator[Resource]:
+        """The zone, and names that follow the address of the front."""
+        if not self.wanted.dns_zone:
+            return
+        zone = self.make("dns_zone", self.wanted.dns_zone)
+        yield Resource(zone.kind, zone.name, zone.id, {**zone.body, "location": GLOBAL})
+        for name in self.wanted.dns_records:
+            properties = {
+                "TTL": DNS_TTL,
+                "targetResource": {"id": self.id("public_ip", "front-ip")},
+                "metadata": {ESTATE_TAG: self.wanted.name},
+            }
+            yield Resource("dns_record", f"{zone.name}/{name}", f"{zone.id}/A/{name}", {"properties": properties})
 
     def availability_sets(self) -> Iterator[Resource]:
         for subnet in dict.fromkeys(host.subnet for host in self.wanted.hosts if not self.zone(host)):
@@ -332,6 +358,7 @@ def resources(wanted: Description, zones: Sequence[str], disks: Collection[str] 
     makers = (
         builder.security_groups,
         builder.public_ips,
+        builder.dns,
         builder.availability_sets,
         builder.nat,
         builder.load_balancers,

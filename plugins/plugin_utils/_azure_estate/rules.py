@@ -21,6 +21,8 @@ SUBNET_OF = {
     "redis_replica": "redis",
 }
 INTERNET = "Internet"
+# The addresses from which Azure Front Door comes to what it publishes.
+FRONT_DOOR = "AzureFrontDoor.Backend"
 NETWORK = "VirtualNetwork"
 # A rule of another name is somebody else's.
 OURS = "siteops-"
@@ -46,7 +48,8 @@ NEEDS = (
     Need("mysql", 9200, ("web",), "mysql-status"),
     Need("redis", 6379, ("web", "redis"), "redis"),
 )
-STATISTICS = (("lb", 8404), ("web", 8404))
+# What monitoring asks: the statistics of HAProxy, and the status service.
+STATISTICS = (("lb", 8404), ("web", 8404), ("mysql", 9200))
 
 
 def rules(
@@ -55,9 +58,10 @@ def rules(
     public_ports: Sequence[int],
     admins: Sequence[str],
     monitors: Sequence[str],
+    visitors: str = INTERNET,
 ) -> list[Json]:
     """The rules of a subnet's security group: what is needed, the platform, and nothing else of the network."""
-    needs = list(_needs(subnet, public_ports, monitors))
+    needs = list(_needs(subnet, public_ports, monitors, visitors))
     made: list[Json] = []
     for need in needs:
         sources = [subnets.get(source, source) for source in need.sources]
@@ -68,11 +72,11 @@ def rules(
     return made
 
 
-def _needs(subnet: str, public_ports: Sequence[int], monitors: Sequence[str]) -> Iterator[Need]:
+def _needs(subnet: str, public_ports: Sequence[int], monitors: Sequence[str], visitors: str) -> Iterator[Need]:
     if subnet == "lb":
         for port in public_ports:
             # The tag of the Internet leaves the network's own machines out.
-            yield Need("lb", port, (INTERNET,), f"visitors-{port}")
+            yield Need("lb", port, (visitors,), f"visitors-{port}")
             yield Need("lb", port, (NETWORK,), f"own-visitors-{port}")
     yield from (need for need in NEEDS if need.subnet == subnet)
     for where, port in STATISTICS:
@@ -84,7 +88,7 @@ def _rule(
     name: str, priority: int, sources: Sequence[str], port: str, access: str = "Allow", protocol: str = "Tcp"
 ) -> Json:
     # Azure has one field for a tag and another for networks, and takes no rule that fills both.
-    tag = sources[0].isalpha()
+    tag = sources[0][:1].isalpha()
     source: Json = {"sourceAddressPrefix": sources[0]} if tag else {"sourceAddressPrefixes": [*sources]}
     return {
         "name": f"{OURS}{name}",

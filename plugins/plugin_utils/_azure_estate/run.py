@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import SettingsError
@@ -21,6 +21,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.p
     Permissions,
     Plan,
     Step,
+    kind_of,
     plan,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.resources import (
@@ -44,6 +45,7 @@ class Outcome:
     refusals: Sequence[str] = ()
     front_address: str | None = None
     remaining: Sequence[str] = field(default_factory=list)
+    name_servers: Sequence[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,20 @@ def up(means: Means, wanted: Description, permissions: Permissions, check_only: 
     refusals = [*made.refusals, *_foreign_disks(wanted, seen.held)]
     front = identity(wanted, "public_ip", f"{wanted.name}-front-ip")
     # What would have to change, but must not, is shown too.
-    outcome = Outcome(made.changed or bool(refusals), made.lines, made.steps, refusals, look.address(seen.held, front))
+    zone = identity(wanted, "dns_zone", wanted.dns_zone)
+    outcome = Outcome(
+        made.changed or bool(refusals), made.lines, made.steps, refusals, look.address(seen.held, front),
+        name_servers=look.name_servers(seen.held, zone),
+    )  # fmt: skip
     if check_only:
-        if made.changed and not made.register and not refusals:
+        if made.register:
+            preflight.check_register(means.engine, means.operations, wanted, made.register)
+        elif made.changed and not refusals:
             _preflight(means, wanted, seen)
         return outcome
     _stop_for(refusals)
     if made.register:
+        preflight.check_register(means.engine, means.operations, wanted, made.register)
         apply.register(means.engine, means.operations, wanted, made.register, means.clock)
         # Where they tell of the region only now, the plan is another one.
         seen = _see(means, wanted, permissions)
@@ -111,9 +120,12 @@ def up(means: Means, wanted: Description, permissions: Permissions, check_only: 
     if seen.plan.changed:
         _preflight(means, wanted, seen)
     apply.apply(means.engine, means.operations, seen.plan, partial(_again, wanted, permissions))
-    address = outcome.front_address or _address(means, front)
+    address = outcome.front_address or look.address(_one(means, "public_ip", front), front)
+    servers = outcome.name_servers
+    if wanted.dns_zone and not servers:
+        servers = look.name_servers(_one(means, "dns_zone", zone), zone)
     return Outcome(made.changed, [*(f"register  provider {one}" for one in made.register), *seen.plan.lines], seen.plan.steps,
-                   (), address)  # fmt: skip
+                   (), address, name_servers=servers)  # fmt: skip
 
 
 def _stop_for(refusals: Sequence[str]) -> None:
@@ -125,9 +137,9 @@ def _preflight(means: Means, wanted: Description, seen: _Seen) -> None:
     preflight.check(means.engine, means.operations, wanted, seen.plan, seen.group_exists)
 
 
-def _address(means: Means, front: str) -> str | None:
-    found = look.missing(means.engine, means.operations, {front: ("public_ip", front.rsplit("/", 1)[-1])}, ())
-    return look.address(found, front)
+def _one(means: Means, kind: str, wanted: str) -> dict[str, Json]:
+    """A resource as Azure holds it by now."""
+    return look.missing(means.engine, means.operations, {wanted: (kind, wanted.rsplit("/", 1)[-1])}, ())
 
 
 def _again(wanted: Description, permissions: Permissions, step: Step, found: Json) -> Step:
@@ -162,10 +174,21 @@ def down(
             names = look.named(resources(wanted, ()))
             names |= {disk: ("disk", name) for name, disk in (data_disk(wanted, host.name) for host in wanted.hosts)}
             held |= look.missing(means.engine, means.operations, names, held)
+    zones = [body for key, body in held.items() if kind_of(key) == "dns_zone" and is_ours(body, place)]
+    records = means.engine.all([partial(means.operations.read_all, remove.records(zone)) for zone in zones])
+    held |= {str(one["id"]).lower(): one for each in records for one in each if is_ours(one, place)}
+    others = [
+        sentence
+        for zone, each in zip(zones, records, strict=True)
+        for sentence in remove.record_refusals(zone, each, place)
+    ]
     removal = remove.plan(place, found, held, delete_data, subnets)
+    removal = replace(removal, refusals=[*removal.refusals, *others])
     if check_only:
         return Outcome(removal.changed, removal.lines, refusals=removal.refusals)
     _stop_for(removal.refusals)
+    if removal.going:
+        preflight.check_removal(means.engine, means.operations, place, removal.going)
     rest = remove.remove(means.engine, means.operations, removal, own) if found is not None else []
     return Outcome(removal.changed, removal.lines, remaining=rest)
 

@@ -26,7 +26,8 @@ def template(every: Sequence[Resource], versions: Mapping[str, str]) -> Json:
 
 def _template_part(resource: Resource, every: Sequence[Resource], versions: Mapping[str, str]) -> Json:
     kind = KINDS[resource.kind]
-    needed = set(_references(resource.body))
+    # A part of another resource needs that one too.
+    needed = {*_references(resource.body), resource.id}
     depends = [
         one.id for one in every if one is not resource and any(f"{id_}/".startswith(f"{one.id}/") for id_ in needed)
     ]

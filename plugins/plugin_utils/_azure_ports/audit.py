@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure.errors import listed
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import NEEDS, SUBNET_OF
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import FRONT_DOOR, NEEDS, SUBNET_OF
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.judge import (
     ALLOWED,
     BLOCKED,
@@ -23,6 +24,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.ju
     Verdict,
     judge,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._networks import ANYWHERE
 
 Json = dict[str, t.Any]
 # Ports of the cluster that somebody may have opened by hand.
@@ -38,14 +40,14 @@ class Flow(t.NamedTuple):
     purpose: str
 
 
-def needed(groups: Mapping[str, Sequence[str]], public_ports: Sequence[int]) -> list[Flow]:
-    """The connections of the tiers, by the groups of the inventory."""
+def needed(groups: Mapping[str, Sequence[str]], public_ports: Sequence[int], visitors: str = INTERNET) -> list[Flow]:
+    """The connections of the tiers, by the groups of the inventory; visitors come from the Internet or a tag in it."""
     tiers: dict[str, list[str]] = {}
     for group, tier in SUBNET_OF.items():
         tiers.setdefault(tier, []).extend(groups.get(group) or [])
     # Without a load balancer visitors come to the web servers themselves.
     front = "lb" if tiers["lb"] else "web"
-    flows = [Flow(INTERNET, host, port, "visitors") for host in tiers[front] for port in public_ports]
+    flows = [Flow(visitors, host, port, "visitors") for host in tiers[front] for port in public_ports]
     for need in NEEDS:
         sources = [host for source in need.sources for host in tiers[source]]
         flows += [
@@ -57,18 +59,71 @@ def needed(groups: Mapping[str, Sequence[str]], public_ports: Sequence[int]) -> 
     return flows
 
 
+def from_topology(needs: Mapping[str, Sequence[Json]], names: Mapping[str, str], visitors: str) -> list[Flow]:
+    """The same from the topology's flows; `names` are those of the hosts in Azure, and everybody comes as `visitors`."""
+    flows = []
+    for host, wanted in needs.items():
+        for need in wanted:
+            # Azure has the Internet of both families in one tag.
+            sources = [visitors if one in ANYWHERE else str(one) for one in need["sources"]]
+            flows += [
+                Flow(source, names.get(host, host), int(need["port"]), str(need["purpose"]))
+                for source in dict.fromkeys(sources)
+            ]
+    return flows
+
+
 def audit(estate: Estate, flows: Sequence[Flow]) -> tuple[list[Json], list[str]]:
     """Each flow with its verdict, and sentences on what is open though nobody needs it."""
     rows = []
     for flow in flows:
-        source, target = _endpoint(estate, flow.source), _endpoint(estate, flow.target)
+        target = _endpoint(estate, flow.target)
+        source = _endpoint(estate, flow.source, target)
         verdict = judge(estate, source, target, flow.port) if source and target else None
-        rows.append(_row(flow, verdict, [flow.source] if source is None else [flow.target]))
+        unseen = [flow.source] if source is None else [flow.target]
+        rows.append(_row(flow._replace(source=source.name if source else flow.source), verdict, unseen))
     return rows, list(_excess(estate, flows))
 
 
-def _endpoint(estate: Estate, name: str) -> Endpoint | None:
-    return Endpoint(name) if name in (INTERNET, NETWORK) else estate.endpoints.get(name.lower())
+def blocked(rows: Sequence[Json]) -> list[str]:
+    """A sentence for each port that is closed to somebody who needs it: whose rule decides, and what to add."""
+    found: dict[tuple[t.Any, ...], list[str]] = {}
+    for row in rows:
+        if row["verdict"] == BLOCKED:
+            decided = (
+                f"the rule {row['rule']} of {row['group']}"
+                if row["rule"]
+                else "the lack of a rule that lets it through"
+            )
+            key = (row["port"], row["target"], row["purpose"], decided, row["group"], row["priority"])
+            found.setdefault(key, []).append(row["source"])
+    sentences = []
+    for (port, target, purpose, decided, group, priority), sources in found.items():
+        before = f" with a priority below {priority}" if priority else ""
+        where = (
+            f"Add to {group} a rule that lets" if group else f"Give the subnet of {target} a security group that lets"
+        )
+        sentences.append(
+            f"Port {port} of {target} ({purpose}) is closed to {listed(sources)} by {decided}. {where} them in{before}."
+        )
+    return sentences
+
+
+def _endpoint(estate: Estate, name: str, near: Endpoint | None = None) -> Endpoint | None:
+    """A machine by its name or address; else the source as it is written."""
+    if name in (INTERNET, NETWORK, FRONT_DOOR):
+        return Endpoint(name)
+    try:
+        found = ipaddress.ip_network(name)
+    except ValueError:
+        return estate.endpoints.get(name.lower())
+    if found.num_addresses > 1:
+        return Endpoint(name, network=str(found))
+    address = str(found.network_address)
+    network = near.subnet.partition("/subnets/")[0] if near else ""
+    # Other networks may have the same addresses.
+    own = [one for one in estate.endpoints.values() if one.address == address and one.subnet.startswith(f"{network}/")]
+    return own[0] if own else Endpoint(name, address)
 
 
 def _row(flow: Flow, verdict: Verdict | None, unseen: Sequence[str]) -> Json:
@@ -103,8 +158,10 @@ def _advice(flow: Flow, verdict: Verdict) -> str:
 
 def _excess(estate: Estate, flows: Sequence[Flow]) -> Iterator[str]:
     """What the Internet or the whole network may do without need."""
-    wanted = {(flow.target.lower(), flow.port) for flow in flows if flow.source == INTERNET}
+    # Whom visitors may reach, our own machines may reach as well.
+    came_as = {INTERNET: (INTERNET,), NETWORK: (INTERNET, FRONT_DOOR)}
     for source, title in ((INTERNET, "the Internet"), (NETWORK, "the whole network")):
+        wanted = {(flow.target.lower(), flow.port) for flow in flows if flow.source in came_as[source]}
         for port in SENSITIVE:
             found: dict[str, list[str]] = {}
             for endpoint in estate.endpoints.values():

@@ -25,10 +25,11 @@ INBOUND, OUTBOUND = "inbound", "outbound"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A machine's interface in its subnet; or a source that is a tag and no machine."""
+    """A machine's interface in its subnet; or a source that is a tag or a network and no machine."""
 
     name: str
     address: str | None = None
+    network: str | None = None
     subnet: str = ""
     group: str = ""
     application_groups: frozenset[str] = frozenset()
@@ -36,7 +37,7 @@ class Endpoint:
     @property
     def tag(self) -> str | None:
         """The tag that it stands for."""
-        return self.name if self.address is None else None
+        return self.name if self.address is None and self.network is None else None
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ def fits(word: str, who: Endpoint, ranges: Sequence[str]) -> bool | None:
         return True
     if who.tag:
         return _tag_fits(word, who.tag, ranges)
+    if who.network:
+        return _network_fits(word, who.network, ranges)
     address = who.address or ""
     own = address == PROBE or any(_within(address, one) for one in ranges)
     known = {NETWORK.lower(): own, BALANCER.lower(): address == PROBE}
@@ -183,10 +186,36 @@ def fits(word: str, who: Endpoint, ranges: Sequence[str]) -> bool | None:
     return known[word.lower()] if word.lower() in known else _within(address, word)
 
 
+def _network_fits(word: str, network: str, ranges: Sequence[str]) -> bool | None:
+    """A network that comes from outside, or a part of ours, against a source of a rule."""
+    if word.lower() == BALANCER.lower():
+        return False
+    if word.lower() == NETWORK.lower():
+        return _any(_parts(network, one) for one in ranges)
+    if word.lower() == INTERNET.lower():
+        outside = not _any(_parts(network, one) for one in ranges)
+        return outside and not ipaddress.ip_network(network).is_private
+    return _parts(network, word)
+
+
+def _parts(network: str, word: str) -> bool | None:
+    """Whether all of a network lies in another one; None where some of it does, or only Azure knows."""
+    try:
+        inner, outer = ipaddress.ip_network(network), ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        return None
+    if inner.version != outer.version or not inner.overlaps(outer):
+        return False
+    return True if inner[0] in outer and inner[-1] in outer else None
+
+
 def _tag_fits(word: str, tag: str, ranges: Sequence[str]) -> bool | None:
-    """The whole Internet or the whole network, against a source of a rule."""
+    """The whole Internet, the whole network or a service of Azure, against a source of a rule."""
+    if word.lower() == tag.lower():
+        return True
     if word.lower() in (INTERNET.lower(), NETWORK.lower(), BALANCER.lower()):
-        return word.lower() == tag.lower()
+        # Services come from public addresses.
+        return word.lower() == INTERNET.lower() and tag not in (NETWORK, BALANCER)
     if tag == NETWORK:
         return _covers(word, ranges)
     try:
@@ -236,7 +265,7 @@ def judge(estate: Estate, source: Endpoint, target: Endpoint, port: int, protoco
         ]
     levels += [("subnet", estate.subnet_groups.get(target.subnet, ""), INBOUND), ("interface", target.group, INBOUND)]
     present = [one for one in levels if one[1]]
-    if not any(direction == INBOUND for _level, _group, direction in present) and source.name == INTERNET:
+    if not any(direction == INBOUND for _level, _group, direction in present) and _is_outside(source):
         # A Standard public address is closed until a group opens it.
         return Verdict(BLOCKED, level="no security group")
     decisive = Verdict(ALLOWED, level="no security group")
@@ -250,6 +279,10 @@ def judge(estate: Estate, source: Endpoint, target: Endpoint, port: int, protoco
         if decisive.word != UNKNOWN and (direction == INBOUND or verdict.word == UNKNOWN):
             decisive = verdict
     return decisive
+
+
+def _is_outside(source: Endpoint) -> bool:
+    return source.tag is not None and source.tag not in (NETWORK, BALANCER)
 
 
 def _by_group(

@@ -292,3 +292,23 @@ def test_e1_several_applications_have_their_own_accounts_and_databases(run: Run)
         USUAL["mysql_server_application_hosts"],
     )
     assert found["shop"]["grants"] == [{"databases": ["shop"], "privileges": found["app"]["grants"][0]["privileges"]}]
+
+
+def test_the_disk_of_the_data_is_mounted_before_the_server_is_installed(tmp_path: Path) -> None:
+    case = Case(
+        {**USUAL, "mysql_server_data_device": ["/dev/one", "/dev/other"]},
+        answers={"preflight": {"missing_packages": ["mariadb-server"], "findings": [], "adopts": False}},
+    )
+    played = play_role("mysql_server", {"disk": case}, tmp_path)
+    assert played.one("disk", "data_disk") == {
+        "device": ["/dev/one", "/dev/other"],
+        "path": "/var/lib/mysql",
+        "services": ["mariadb.service", "mysql.service"],
+        "format": True,
+    }
+    modules = [call.module for call in played.calls]
+    assert modules.index("preflight") < modules.index("data_disk") < modules.index("apt")
+
+
+def test_without_a_disk_of_their_own_the_data_stay_where_the_package_puts_them(run: Run) -> None:
+    assert run.of("debian13", "data_disk") == []

@@ -70,17 +70,22 @@ def play(arm: LoopbackArm) -> Play:
     return run
 
 
-def inventory_groups(arm: LoopbackArm, tmp_path: Path) -> dict[str, list[str]]:
+def inventory_of(arm: LoopbackArm, tmp_path: Path, **more: Any) -> InventoryData:
     """What inventory/azure makes of the server."""
     options = yaml.safe_load((CHECKOUT / "inventory/azure/azure_subnet.yml").read_text(encoding="utf-8"))
-    options |= {"access_token": TOKEN, "subscription_ids": [SUBSCRIPTION], "endpoint": arm.url}
+    options |= {"access_token": TOKEN, "subscription_ids": [SUBSCRIPTION], "endpoint": arm.url, **more}
     path = tmp_path / "azure_subnet.yml"
     path.write_text(yaml.safe_dump(options), encoding="utf-8")
     data = InventoryData()
     data.current_source = str(path)
     inventory_loader.get("siteops.webcluster.azure_subnet").parse(data, DataLoader(), str(path), cache=False)
     data.reconcile_inventory()
-    return {name: sorted(members) for name, members in data.get_groups_dict().items()}
+    return data
+
+
+def inventory_groups(arm: LoopbackArm, tmp_path: Path, **more: Any) -> dict[str, list[str]]:
+    found = inventory_of(arm, tmp_path, **more).get_groups_dict()
+    return {name: sorted(members) for name, members in found.items()}
 
 
 def lab_groups() -> dict[str, list[str]]:
@@ -97,6 +102,13 @@ def test_the_estate_is_what_the_inventory_of_the_lab_has(arm: LoopbackArm, play:
     assert made["changed"]
     found, lab = inventory_groups(arm, tmp_path), lab_groups()
     assert {name: found[name] for name in GROUPS} == {name: lab[name] for name in GROUPS}
+    # Read as one group it is the same, with machines that run.
+    assert (
+        inventory_groups(
+            arm, tmp_path, resource_groups=["webcluster"], include_filters=["azure_power_state == 'running'"]
+        )
+        == found
+    )
     for name, address in made["addresses"].items():
         host = yaml.safe_load((CHECKOUT / f"inventory/lab/host_vars/{name}.yml").read_text(encoding="utf-8"))
         assert host["ansible_host"].rsplit(".", 1)[-1] == address.rsplit(".", 1)[-1]
@@ -175,3 +187,20 @@ def test_another_server_is_never_sent_our_token(arm: LoopbackArm, play: Play, mo
 
     monkeypatch.setattr(ledger, "answer", elsewhere)
     assert "we send our token to no other host" in play()["msg"]
+
+
+def test_the_inventory_tells_of_the_data_disks_also_of_machines_made_anew(
+    arm: LoopbackArm, play: Play, tmp_path: Path
+) -> None:
+    play()
+    for _anew in range(2):
+        hosts = inventory_of(arm, tmp_path).hosts
+        with_disk = {
+            name: host.vars["azure_data_disks"] for name, host in hosts.items() if host.vars["azure_data_disks"]
+        }
+        assert {name: [(one["lun"], one["name"]) for one in disks] for name, disks in with_disk.items()} == {
+            name: [(0, f"webcluster-{name}-data")] for name in ("centosmysql1", "centosmysql2")
+        }
+        assert all(hosts[name].vars["azure_tags"]["siteops-estate"] == "webcluster" for name in with_disk)
+        assert play(state="absent", confirm="webcluster")["remaining"]
+        assert play()["changed"]

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.siteops.webcluster.plugins.action import azure_estate, azure_ports
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.login import ENVIRONMENT
 from ansible_collections.siteops.webcluster.tests.loopback_arm import SUBSCRIPTION, TOKEN, LoopbackArm
@@ -33,8 +36,10 @@ def _no_azure_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def play(module: Any, arm: LoopbackArm, task_vars: Json, **options: Any) -> Json:
-    given = {"subscription_id": SUBSCRIPTION, "endpoint": arm.url, "access_token": TOKEN, **options}
+    usual = {"subscription_id": SUBSCRIPTION, "endpoint": arm.url, "access_token": TOKEN, **options}
+    given = {name: value for name, value in usual.items() if value is not None}
     action = object.__new__(module.ActionModule)
+    action._loader = DataLoader()
     action._task = SimpleNamespace(args=given, check_mode=False, diff=False, async_val=0, delegate_to=None)
     action._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/tmp"))
     result: Json = action.run(task_vars=task_vars)
@@ -45,17 +50,17 @@ def test_an_estate_of_ours_has_what_it_needs_and_no_more() -> None:
     ledger = Ledger()
     with LoopbackArm(ledger=ledger) as arm:
         made = play(azure_estate, arm, {}, name="webcluster", location="westeurope", admin_cidrs=["203.0.113.0/24"],
-                    ssh_public_key="ssh-ed25519 " + "A" * 68, public_ports=[80, 443])  # fmt: skip
+                    ssh_public_key="ssh-ed25519 " + "A" * 68)  # fmt: skip
         assert not made.get("failed"), made
         asked = len(arm.seen)
-        found = play(azure_ports, arm, {"groups": GROUPS}, public_ports=[80, 443])
+        found = play(azure_ports, arm, {"groups": GROUPS})
         assert {row["verdict"] for row in found["flows"]} == {"allowed"}
         assert (len(found["flows"]), found["excess"]) == (29, [])
         assert [one.method for one in arm.seen[asked:]] == ["GET"] * 3
 
         # Names of the inventory may be others than those in Azure.
         named = {"groups": {"haproxy": ["front"]}, "hostvars": {"front": {"azure_name": "centoshaproxy"}}}
-        assert [row["target"] for row in play(azure_ports, arm, named)["flows"]] == ["centoshaproxy"]
+        assert {row["target"] for row in play(azure_ports, arm, named)["flows"]} == {"centoshaproxy"}
 
         held = next(one for key, one in ledger.held.items() if key.endswith("webcluster-redis-nsg"))
         rules = held["properties"]["securityRules"]
@@ -64,9 +69,12 @@ def test_an_estate_of_ours_has_what_it_needs_and_no_more() -> None:
         blocked = play(azure_ports, arm, {"groups": GROUPS})
         assert blocked["failed"]
         assert blocked["msg"].startswith(
-            "Port 6379 of centosredis1 (redis) is closed to centosweb1 by the rule by-hand of webcluster-redis-nsg. Add"
+            "Port 6379 of centosredis1 (redis) is closed to centosweb1, centosweb2, centosweb3, centosredis2 by the rule by-hand"
+            " of webcluster-redis-nsg. Add to webcluster-redis-nsg a rule that lets them in with a priority below 101."
         )
-        assert "public_ports" not in blocked["msg"]
+        assert len(blocked["blocked"]) == 2
+        told = play(azure_ports, arm, {"groups": GROUPS}, fail=False)
+        assert (told.get("failed", False), told["blocked"]) == (False, blocked["blocked"])
 
 
 def test_without_machines_there_is_nothing_to_judge() -> None:
@@ -75,4 +83,60 @@ def test_without_machines_there_is_nothing_to_judge() -> None:
         assert play(azure_ports, arm, {"groups": GROUPS}, subscription_id="")["msg"].startswith(
             "subscription_id is empty"
         )
+        told = play(azure_ports, arm, {"groups": GROUPS}, subscription_id="", fail=False)
+        assert (told.get("failed", False), told["problem"][:24]) == (False, "subscription_id is empty")
         assert arm.seen == []
+
+
+# What the topology says of a host: addresses, networks, and everybody.
+NEEDS = {
+    "front": [{"protocol": "tcp", "port": 80, "sources": ["0.0.0.0/0", "::/0"], "purpose": "visitors"}],
+    "db": [
+        {"protocol": "tcp", "port": 3306, "sources": ["10.0.0.4", "10.0.0.5"], "purpose": "MySQL"},
+        {"protocol": "tcp", "port": 9104, "sources": ["198.51.100.0/24"], "purpose": "mysqld_exporter"},
+    ],
+}
+NAMES = {"front": {"azure_name": "centoshaproxy"}, "db": {"azure_name": "centosmysql1"}}
+
+
+def test_the_topology_says_what_is_needed_and_the_inventory_who_asks(tmp_path: Path) -> None:
+    with LoopbackArm(ledger=Ledger()) as arm:
+        made = play(azure_estate, arm, {}, name="webcluster", location="westeurope", admin_cidrs=["203.0.113.0/24"],
+                    ssh_public_key="ssh-ed25519 " + "A" * 68)  # fmt: skip
+        assert not made.get("failed"), made
+        path = tmp_path / "azure_subnet.yml"
+        said = {"plugin": "siteops.webcluster.azure_subnet", "endpoint": arm.url, "access_token": TOKEN}
+        path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        hostvars = {host: {**found, "azure_subscription_id": SUBSCRIPTION} for host, found in NAMES.items()}
+        task_vars = {"groups": {"webcluster": list(NAMES)}, "hostvars": hostvars}
+        silent = {"subscription_id": None, "endpoint": None, "access_token": None, "inventory": str(path)}
+        found = play(azure_ports, arm, task_vars, needs=NEEDS, fail=False, **silent)
+        assert [(row["source"], row["target"], row["port"], row["verdict"]) for row in found["flows"]] == [
+            ("Internet", "centoshaproxy", 80, "allowed"),
+            ("centosweb1", "centosmysql1", 3306, "allowed"),
+            ("centosweb2", "centosmysql1", 3306, "allowed"),
+            ("198.51.100.0/24", "centosmysql1", 9104, "blocked"),
+        ]
+        assert found["blocked"] == [
+            "Port 9104 of centosmysql1 (mysqld_exporter) is closed to 198.51.100.0/24 by the rule DenyAllInBound of"
+            " webcluster-mysql-nsg. Add to webcluster-mysql-nsg a rule that lets them in with a priority below 65500."
+        ]
+        # A file of somebody else's inventory says nothing, and one that is gone is told.
+        other = {**silent, "inventory": str(tmp_path / "hosts.yml"), "auth": "access_token"}
+        assert play(azure_ports, arm, task_vars, needs=NEEDS, **other)["failed"]
+        gone = {**silent, "inventory": str(tmp_path / "gone.azure_subnet.yml")}
+        assert play(azure_ports, arm, task_vars, needs=NEEDS, **gone)["msg"].startswith(f"inventory is {tmp_path}/gone")
+
+
+def test_behind_front_door_the_internet_is_too_much() -> None:
+    with LoopbackArm(ledger=Ledger()) as arm:
+        made = play(azure_estate, arm, {}, name="webcluster", location="westeurope", admin_cidrs=["203.0.113.0/24"],
+                    ssh_public_key="ssh-ed25519 " + "A" * 68)  # fmt: skip
+        assert not made.get("failed"), made
+        found = play(azure_ports, arm, {"groups": GROUPS}, visitors="front_door")
+        assert {row["verdict"] for row in found["flows"]} == {"allowed"}
+        assert found["excess"] == [
+            f"Port {port} of centoshaproxy is open to the Internet by the rule siteops-allow-visitors-{port} of webcluster-lb-nsg,"
+            " and nobody needs it: close it."
+            for port in (80, 443)
+        ]

@@ -354,3 +354,50 @@ def test_p7_a_certificate_that_is_not_shown_is_a_reason_once() -> None:
     assert certified(None, "2026-11-30")["reasons"] == [
         "www.example.org: wrong, was not looked at (through lb). Run site.yml."
     ]
+
+
+def flow(verdict: str, advice: str = "") -> dict[str, t.Any]:
+    return {"source": "web1", "target": "db1", "port": 3306, "verdict": verdict, "advice": advice}
+
+
+def with_ports(**ports: t.Any) -> _report.Report:
+    hostvars = {
+        host: {"__webcluster_verdicts": looks(engine, host, usual)} for host, (engine, usual) in VERDICTS.items()
+    }
+    return _report.cluster_report(TOPOLOGY, hostvars, [DOOR], ports=ports)
+
+
+def test_a_port_that_azure_blocks_makes_the_cluster_not_healthy_and_says_what_to_add() -> None:
+    closed = "Port 3306 of db1 (MySQL) is closed to web1 by the rule by-hand of db-nsg. Add to db-nsg a rule that lets them in."
+    result = with_ports(flows=[flow("allowed"), flow("blocked")], blocked=[closed], excess=[])
+    assert not result["healthy"]
+    assert result["reasons"] == [f"azure: blocked, {closed}"]
+    assert row(result, "azure")["tier"] == "ports"
+
+
+def test_what_only_azure_can_judge_is_told_as_unknown_and_what_nobody_needs_as_a_warning() -> None:
+    unknown = "The rule r of g has a source that only Azure can judge: look at the effective rules of db1 there."
+    excess = "Port 22 of db1 is open to the Internet by the rule r of g, and nobody needs it: close it."
+    told = {
+        "flows": [flow("allowed"), flow("unknown", unknown), flow("unknown", unknown)],
+        "blocked": [],
+        "excess": [excess],
+    }
+    result = with_ports(**told)
+    assert result["healthy"]
+    assert result["notes"] == [unknown, excess]
+    assert row(result, "azure")["detail"] == "1 of 3 connections are allowed, 2 can be judged by Azure only"
+
+
+def test_whoever_cannot_ask_azure_is_told_so() -> None:
+    result = with_ports(problem="The login failed.", changed=False)
+    assert result["healthy"]
+    assert (row(result, "azure")["state"], row(result, "azure")["detail"]) == (
+        "not seen",
+        "could not be looked at: The login failed.",
+    )
+
+
+def test_outside_of_azure_there_is_no_row() -> None:
+    assert "azure" not in [one["server"] for one in with_ports(skipped=True, changed=False)["servers"]]
+    assert "azure" not in [one["server"] for one in report()["servers"]]

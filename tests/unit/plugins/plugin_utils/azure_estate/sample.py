@@ -43,6 +43,8 @@ OPTIONS: Json = {
     "zones": "auto",
     "mysql_data_disk_gb": 64,
     "accelerated_networking": True,
+    "visitors": "internet",
+    "dns_records": ["@", "www"],
 }
 SCOPE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/webcluster"
 
@@ -71,24 +73,32 @@ class Azure:
 
     ledger: Ledger = field(default_factory=lambda: Ledger(seconds=1.0))
     clock: Clock = field(default_factory=Clock)
-    # The PUT after which the process is gone.
+    # The request after which the process is gone: how many of which method.
     kill_after: int | None = None
+    kill_method: str = "PUT"
+    cloud: str = "public"
+    # Where requests went.
+    places: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.ledger.clock = self.clock
 
     def send(self, call: Call) -> Reply:
-        if self.kill_after is not None and self.ledger.count("PUT") >= self.kill_after:
+        if self.kill_after is not None and self.ledger.count(self.kill_method) >= self.kill_after:
             raise KilledError
         parts = urlsplit(call.url)
+        base = f"{parts.scheme}://{parts.netloc}"
+        self.places.add(base)
         try:
-            status, headers, body = self.ledger.answer(call.method, parts.path, parts.query, call.body, call.headers)
+            status, headers, body = self.ledger.answer(
+                call.method, parts.path, parts.query, call.body, call.headers, base
+            )
         except BrokenConnectionError:
             return Reply(0, {}, b"", "the connection broke off")
         return Reply(status, headers, b"" if body is None else json.dumps(body).encode())
 
     def _run(self, work: Callable[[run.Means], run.Outcome]) -> run.Outcome:
-        arm = Arm(self.send, clouds.resolve("public", more_versions=VERSIONS), lambda _level, _text: None)
+        arm = Arm(self.send, clouds.resolve(self.cloud, more_versions=VERSIONS), lambda _level, _text: None)
         with Engine(8, self.clock, self.clock.sleep) as engine:
             return work(run.Means(engine, Operations(arm, self.clock), self.clock))
 

@@ -15,11 +15,13 @@ from ansible_collections.siteops.webcluster.tests.unit.plugins.plugin_utils.azur
     Azure,
     host,
     key,
+    wanted,
 )
 
 NETWORKS, NICS = "Microsoft.Network/virtualNetworks", "Microsoft.Network/networkInterfaces"
 MACHINES, IPS = "Microsoft.Compute/virtualMachines", "Microsoft.Network/publicIPAddresses"
 MACHINE = key(MACHINES, "centosweb2")
+HOSTS = [one.name for one in wanted().hosts]
 
 
 @pytest.fixture
@@ -214,35 +216,79 @@ def test_an_address_that_is_taken_is_told__private_ip_address_is_allocated(azure
         azure.up(hosts=hosts)
 
 
-def test_rights_are_missed_before_anything_is_made(azure: Azure) -> None:
-    azure.ledger.permissions = [{"actions": ["*/read", "Microsoft.Network/*"], "notActions": []}]
+def test_a_reserved_interface_is_waited_for_at_creation_too__bosh_azure_cpi_release_366(azure: Azure) -> None:
+    azure.ledger.reserved[key(NICS, "centosweb1-nic")] = azure.clock() + 180
+    begin = azure.clock()
+    azure.up()
+    assert azure.clock() - begin > 180
+    assert not azure.up().changed
+
+
+def test_a_change_that_azure_refuses_for_good_is_told__terraform_azurerm_8796(azure: Azure) -> None:
+    azure.up()
+    azure.ledger.held[MACHINE]["tags"]["siteops-group"] = "other"
+    azure.ledger.refusals.append(("PATCH", "centosweb2", 1, 409, "PropertyChangeNotAllowed"))
+    with pytest.raises(InventoryError, match=r"virtual machine centosweb2: Azure answered PropertyChangeNotAllowed .*"
+                       r" Azure does not change this any more: remove the resource and run it again\."):  # fmt: skip
+        azure.up()
+
+
+def test_a_subnet_that_is_still_in_use_is_waited_for__in_use_subnet_cannot_be_deleted(azure: Azure) -> None:
+    azure.up()
+    azure.ledger.refusals.append(("DELETE", "webcluster-vnet", 20, 400, "InUseSubnetCannotBeDeleted"))
+    begin = azure.clock()
+    azure.down(delete_data=True)
+    assert azure.ledger.held == {}
+    assert azure.clock() - begin >= 200
+
+
+def test_a_provider_that_somebody_unregisters_meanwhile_is_named__missing_subscription_registration(
+    azure: Azure,
+) -> None:
+    azure.ledger.refusals.append(("PUT", "centosweb1-nic", 1, 409, "MissingSubscriptionRegistration"))
     with pytest.raises(
-        InventoryError, match=r"This identity may not do Microsoft\.Compute/virtualMachines/write, Microsoft\.Resources"
+        InventoryError, match=r"MissingSubscriptionRegistration .* Register the provider in the subscription"
     ):
         azure.up()
-    assert azure.ledger.count("PUT") == 0
+    azure.up()
+    assert not azure.up().changed
 
 
-@pytest.mark.parametrize(
-    ("before", "options", "sentence"),
-    [
-        ({"sizes": ("Standard_B2s",)}, {}, "The size Standard_D2as_v5 of centoshaproxy is not offered in westeurope; expected one of Standard_B2s"),
-        ({"restrictions": {"Standard_D2as_v5": {"type": "Zone", "restrictionInfo": {"zones": ["3"]}, "reasonCode": "NotAvailableForSubscription"}}},
-         {}, "The size Standard_D2as_v5 of centosweb3 is not to be had in westeurope in zone 3 (NotAvailableForSubscription)"),
-        ({"quota": 10}, {}, "leaves 10 cores, and the machines to be made need 16"),
-        ({"images": ()}, {}, "The image Debian:debian-13:13-gen2:latest does not exist in westeurope"),
-        ({}, {"image": "Debian:debian-13:13-gen2:1.2.3"}, "The image Debian:debian-13:13-gen2:1.2.3 does not exist"),
-        ({}, {"location": "atlantis"}, "location is atlantis, and Azure has no virtual machines there"),
-        ({"zones": ("1",)}, {"hosts": [host("lb1", "haproxy", zone="3")]}, "lb1 asks for zone 3, and westeurope has the zones 1"),
-    ],
-    ids=["size", "zone", "quota", "image", "version", "region", "zones"],
-)  # fmt: skip
-def test_what_a_get_can_know_is_told_before_anything_is_made(
-    azure: Azure, before: dict[str, Any], options: dict[str, Any], sentence: str
-) -> None:
-    for name, value in before.items():
-        setattr(azure.ledger, name, value)
-    with pytest.raises(InventoryError) as failure:
-        azure.up(**options)
-    assert sentence in str(failure.value)
-    assert {method for method, _path in azure.ledger.requests} == {"GET"}
+def test_the_group_in_capitals_is_the_same_group__compute_ids(azure: Azure) -> None:
+    azure.up()
+    shouted = [one["id"] for one in azure.ledger.held.values() if "/WEBCLUSTER/" in one["id"]]
+    assert len([one for one in shouted if f"/{MACHINES}/" in one]) == 8
+    assert azure.actions(azure.up()) == {}
+    assert azure.actions(azure.up(check=True, hosts=[host("centoshaproxy", "haproxy")])) == {
+        "surplus": sorted(
+            [f"{name}{end}" for name in HOSTS[1:] for end in ("", "-nic")],
+            key=lambda name: (name.endswith("-nic"), name),
+        )
+    }
+
+
+def test_what_the_service_adds_is_no_difference_and_is_not_sent_back__defaults(azure: Azure) -> None:
+    azure.up()
+    for name, added in (("etag", 'W/"9"'), ("kind", ""), ("systemData", {"createdBy": "somebody"})):
+        azure.ledger.held[MACHINE][name] = added
+    network = azure.ledger.held[key(NETWORKS, "webcluster-vnet")]
+    network["properties"] |= {"privateEndpointVNetPolicies": "Disabled", "flowTimeoutInMinutes": 0}
+    network["properties"]["subnets"][0]["properties"] |= {
+        "privateEndpointNetworkPolicies": "Disabled",
+        "delegations": [],
+    }
+    assert not azure.up().changed
+    azure.up(network={"prefixes": ["10.0.0.0/26", "10.0.0.64/26"]})
+    sent = azure.ledger.bodies[-1][1]
+    assert sent["properties"]["flowTimeoutInMinutes"] == 0
+    assert not {"etag", "type", "resourceGuid", "provisioningState"} & {*sent, *sent["properties"]}
+
+
+def test_who_is_always_faster_is_told__precondition_failed(azure: Azure) -> None:
+    azure.up()
+    azure.ledger.refusals.append(("PUT", "webcluster-vnet", 9, 412, "PreconditionFailed"))
+    with pytest.raises(
+        InventoryError, match="Somebody else changes the virtual network webcluster-vnet at the same time"
+    ):
+        azure.up(network={"prefixes": ["10.0.0.0/26", "10.0.0.64/26"]})
+    assert azure.ledger.count("PUT") == 25 + 3

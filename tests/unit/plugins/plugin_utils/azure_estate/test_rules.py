@@ -72,6 +72,8 @@ def test_what_nobody_needs_is_not(subnet: str, port: int, source: str) -> None:
 def test_statistics_are_for_those_who_monitor() -> None:
     assert allowed("lb", 8404, "198.51.100.77", monitoring_cidrs=["198.51.100.64/26"])
     assert not allowed("lb", 8404, "198.51.100.7", monitoring_cidrs=["198.51.100.64/26"])
+    assert allowed("mysql", 9200, "198.51.100.77", monitoring_cidrs=["198.51.100.64/26"])
+    assert not allowed("mysql", 9200, "198.51.100.77")
 
 
 def test_behind_azures_load_balancer_no_machine_is_the_way_in() -> None:

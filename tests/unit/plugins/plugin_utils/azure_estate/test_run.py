@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -26,6 +28,7 @@ GROUPS, IPS = "Microsoft.Network/networkSecurityGroups", "Microsoft.Network/publ
 MACHINES, DISKS = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/disks"
 DATA = [key(DISKS, f"webcluster-centosmysql{number}-data") for number in (1, 2)]
 EVERY_PUT = range(26)
+GOLDEN = Path(__file__).with_name("golden_requests.txt")
 
 
 @pytest.fixture
@@ -63,6 +66,38 @@ def test_the_first_run_makes_everything_and_the_second_nothing(azure: Azure) -> 
     assert second.front_address == first.front_address
 
 
+def test_the_requests_are_those_of_the_golden_list(azure: Azure) -> None:
+    """Side by side within a wave, so sorted there."""
+    azure.up()
+    told = [_shortened(one) for one in azure.ledger.requests if one[0] != "GET"]
+    waves = [told[:1], told[1:7], told[7:8], told[8:9], told[9:17], told[17:]]
+    asked = len(azure.ledger.requests)
+    azure.up()
+    second = sorted(map(_shortened, azure.ledger.requests[asked:]))
+    lines = [*(line for wave in waves for line in sorted(wave)), "", *second, ""]
+    assert "\n".join(lines) == GOLDEN.read_text(encoding="utf-8")
+
+
+def _shortened(request: tuple[str, str]) -> str:
+    return f"{request[0]} {request[1].removeprefix(SCOPE) or '(group)'}"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "place"),
+    [
+        ("public", "https://management.azure.com"),
+        ("china", "https://management.chinacloudapi.cn"),
+        ("us_government", "https://management.usgovcloudapi.net"),
+    ],
+)
+def test_nobody_but_the_cloud_itself_is_asked(cloud: str, place: str) -> None:
+    azure = Azure(cloud=cloud)
+    azure.up()
+    azure.down(delete_data=True)
+    assert azure.ledger.held == {}
+    assert azure.places == {place}
+
+
 def test_a_plan_changes_nothing_and_names_everything(azure: Azure) -> None:
     planned = azure.up(check=True)
     assert planned.changed
@@ -73,10 +108,10 @@ def test_a_plan_changes_nothing_and_names_everything(azure: Azure) -> None:
 
 def test_any_part_of_the_estate_may_be_there_already(complete: dict[str, Any]) -> None:
     names = [one for one in complete if one != SCOPE.lower() and f"/{DISKS.lower()}/" not in one]
-    for again in range(12):
+    for again in range(24):
         # A resource stands only where all that it needs does.
         azure = having(complete)
-        for one in [one for one in names if crc32(f"{again}{one}".encode()) % 12 <= again]:
+        for one in [one for one in names if crc32(f"{again}{one}".encode()) % 24 <= again]:
             azure.ledger.held.pop(one)
         for one in [one for one in names if one in azure.ledger.held and _dangling(azure.ledger, one)]:
             azure.ledger.held.pop(one)
@@ -135,6 +170,46 @@ def test_what_a_killed_run_has_made_is_taken_away(number: int) -> None:
     assert [one for one in azure.ledger.held if one != SCOPE.lower()] == [key(IPS, "theirs")]
     assert azure.ledger.held[key(IPS, "theirs")] == foreign
     assert not azure.down(delete_data=True).changed
+
+
+@pytest.mark.parametrize("number", EVERY_PUT[1:])
+def test_a_connection_that_breaks_after_any_request_was_taken_loses_nothing(number: int) -> None:
+    azure = Azure()
+    azure.ledger.break_after = number
+    with contextlib.suppress(InventoryError):
+        azure.up()
+    azure.up()
+    # What was taken is not sent again.
+    assert azure.ledger.count("PUT") == 25
+    assert not azure.up().changed
+
+
+# Machines, interfaces, network, gateway, addresses with security groups and disks; the group itself.
+EVERY_DELETE = range(8 + 1 + 1 + 8 + 1)
+
+
+@pytest.mark.parametrize("number", EVERY_DELETE)
+def test_a_removal_that_is_killed_is_finished_by_the_next(complete: dict[str, Any], number: int) -> None:
+    azure = having(complete)
+    azure.kill_method, azure.kill_after = "DELETE", number
+    with pytest.raises(KilledError):
+        azure.down(delete_data=True)
+    azure.kill_after = None
+    azure.down(delete_data=True)
+    assert azure.ledger.held == {}
+
+
+@pytest.mark.parametrize("number", EVERY_DELETE)
+def test_what_a_killed_removal_took_is_made_again(complete: dict[str, Any], number: int) -> None:
+    azure = having(complete)
+    azure.kill_method, azure.kill_after = "DELETE", number
+    with pytest.raises(KilledError):
+        azure.down()
+    azure.kill_after = None
+    azure.ledger.settle()
+    azure.up()
+    assert {one for one in complete if one not in azure.ledger.held} == set()
+    assert not azure.up().changed
 
 
 def test_data_stay_until_asked_and_are_taken_up_again(complete: dict[str, Any]) -> None:

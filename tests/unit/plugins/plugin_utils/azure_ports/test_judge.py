@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.audit import Flow, audit, needed
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.audit import (
+    Flow,
+    audit,
+    from_topology,
+    needed,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.judge import (
     INTERNET,
     NETWORK,
@@ -149,3 +154,55 @@ def test_the_connections_follow_from_the_groups() -> None:
     assert {flow.source for flow in flows if flow.target == "db2" and flow.port == 3306} == {"web1", "web2", "db1"}
     assert {flow.source for flow in flows if flow.port == 9200} == {"web1", "web2"}
     assert {flow.target for flow in needed({"apache_php": ["web1"]}, [80])} == {"web1"}
+
+
+@pytest.mark.parametrize(
+    ("source", "word", "verdict"),
+    [
+        ("10.9.0.0/24", "10.9.0.0/16", "allowed"),
+        ("10.9.0.0/24", "10.9.0.0/24", "allowed"),
+        # Only a part of it is let in.
+        ("10.9.0.0/24", "10.9.0.0/25", "unknown"),
+        ("10.9.0.0/24", "10.8.0.0/16", "blocked"),
+        ("198.18.0.0/15", "Internet", "blocked"),
+        ("52.0.0.0/16", "Internet", "allowed"),
+        ("52.0.0.0/16", "Storage", "unknown"),
+        ("52.0.0.0/16", "AzureLoadBalancer", "blocked"),
+        ("10.0.0.0/28", "VirtualNetwork", "allowed"),
+        ("10.0.0.0/8", "VirtualNetwork", "unknown"),
+        ("52.0.0.0/16", "VirtualNetwork", "blocked"),
+        ("52.0.0.0/16", "*", "allowed"),
+        ("AzureFrontDoor.Backend", "AzureFrontDoor.Backend", "allowed"),
+        ("AzureFrontDoor.Backend", "Internet", "allowed"),
+        ("AzureFrontDoor.Backend", "AzureFrontDoor.Frontend", "unknown"),
+        ("AzureFrontDoor.Backend", "VirtualNetwork", "blocked"),
+        ("AzureFrontDoor.Backend", "10.9.0.0/24", "blocked"),
+        ("AzureFrontDoor.Backend", "52.0.0.0/16", "unknown"),
+        ("Internet", "AzureFrontDoor.Backend", "unknown"),
+    ],
+)
+def test_a_source_that_is_a_network_or_a_service(source: str, word: str, verdict: str) -> None:
+    letting = [rule(100, "Allow", sourceAddressPrefix=word), rule(200, "Deny", sourceAddressPrefix="*")]
+    (row,), _excess = audit(estate(*letting), [Flow(source, "db1", 3306, "MySQL")])
+    assert row["verdict"] == verdict
+
+
+def test_an_address_is_the_machine_of_the_same_network() -> None:
+    found = estate()
+    # Named first, and in another network.
+    stranger = Endpoint("stranger", "10.0.0.4", subnet="/other/virtualnetworks/o/subnets/web")
+    found.endpoints = {"stranger": stranger, **found.endpoints}
+    rows, _excess = audit(found, [Flow("10.0.0.4", "db1", 3306, ""), Flow("10.0.0.9", "db1", 3306, "")])
+    assert [row["source"] for row in rows] == ["web1", "10.0.0.9"]
+
+
+def test_the_flows_of_the_topology_become_connections() -> None:
+    needs = {
+        "one": [{"protocol": "tcp", "port": 80, "sources": ["0.0.0.0/0", "::/0"], "purpose": "visitors"}],
+        "two": [{"protocol": "tcp", "port": 3306, "sources": ["10.0.0.4", "10.9.0.0/24"], "purpose": "MySQL"}],
+    }
+    assert from_topology(needs, {"one": "vm1"}, "Internet") == [
+        Flow("Internet", "vm1", 80, "visitors"),
+        Flow("10.0.0.4", "two", 3306, "MySQL"),
+        Flow("10.9.0.0/24", "two", 3306, "MySQL"),
+    ]
