@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.tests.loopback import wait_for
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 TARGET = """\
@@ -66,6 +67,16 @@ def cgroups() -> Path:
     return Path(next(line.split(" ")[4] for line in lines if " - cgroup2 " in line))
 
 
+def give_back(group: Path) -> None:
+    """End what is left in a control group, and remove it."""
+    (group / "cgroup.kill").write_text("1", encoding="utf-8")
+    wait_for(lambda: "populated 0" in (group / "cgroup.events").read_text(encoding="utf-8"))
+    for path in sorted(group.rglob("*"), reverse=True):
+        if path.is_dir():
+            path.rmdir()
+    group.rmdir()
+
+
 def boot(folder: Path, units: Mapping[str, str], script: str, given: Mapping[str, str]) -> tuple[str, str]:
     """Let a script run under systemd, with units, and further files below /given; return what it said, and its errors."""
     for name, text in {**given, "try.sh": script}.items():
@@ -82,12 +93,9 @@ def boot(folder: Path, units: Mapping[str, str], script: str, given: Mapping[str
     inner = ["bash", "-c", BOOT, "boot", str(folder / "memory"), str(folder / "given")]
     enter = ["bash", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(group), *apart, *inner]
     try:
-        done = subprocess.run(enter, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(enter, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=900)
     finally:
-        for path in sorted(group.rglob("*"), reverse=True):
-            if path.is_dir():
-                path.rmdir()
-        group.rmdir()
+        give_back(group)
     said = folder / "given" / "said"
     assert said.exists(), done.stdout + done.stderr
     found = said.read_text(encoding="utf-8"), (folder / "given" / "errors").read_text(encoding="utf-8")
