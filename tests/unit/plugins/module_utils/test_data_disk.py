@@ -133,6 +133,7 @@ def test_a_changed_unit_of_ours_is_written_and_nothing_is_mounted_anew(host: Hos
 
 
 def test_what_somebody_else_has_mounted_there_is_his(host: Host) -> None:
+    program(["mkfs.ext4", "-q", str(host.image)])
     host.table = f"/dev/..{host.image} {host.data} ext4 rw 0 0\n"
     assert not host.ensure()["changed"]
     assert not host.unit.exists()
