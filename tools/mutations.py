@@ -21,7 +21,7 @@ KEEPALIVED = "tests/unit/roles/test_keepalived.py"
 FIREWALL = "tests/unit/roles/test_firewall.py"
 ESTATE = "tests/unit/plugins/plugin_utils/azure_estate/test_run.py"
 ODDITIES = "tests/unit/plugins/plugin_utils/azure_estate/test_oddities.py"
-SITES, SITES_SERVED = "tests/unit/roles/test_apache_sites.py", "tests/unit/roles/test_apache_sites_serve.py"
+SITES, SITES_SERVED = "tests/unit/roles/test_apache_sites.py", "tests/services/test_apache_sites_serve.py"
 
 
 @dataclass(frozen=True)
