@@ -18,12 +18,12 @@ def test_only_version_4_is_served(host: Host) -> None:
 
 def test_the_folder_is_exported_to_one_address_without_its_root(host: Host) -> None:
     found = host.check_output("exportfs -s")
-    assert found.startswith(f"{FOLDER}  10.94.5.4(")
+    assert found.startswith(f"{FOLDER}  10.94.7.4(")
     assert "root_squash" in found.replace("no_root_squash", "")
 
 
 def test_a_client_writes_as_the_folders_owner_and_not_as_root(host: Host) -> None:
-    host.check_output("mkdir -p /mnt/uploads && mount -t nfs4 10.94.5.4:%s /mnt/uploads", FOLDER)
+    host.check_output("mkdir -p /mnt/uploads && mount -t nfs4 10.94.7.4:%s /mnt/uploads", FOLDER)
     try:
         owner = "setpriv --reuid=98172 --regid=98173 --clear-groups"
         host.check_output(f"{owner} touch /mnt/uploads/picture.png")
