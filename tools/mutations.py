@@ -20,7 +20,7 @@ PLAYBOOKS = "tests/unit/playbooks/test_playbooks.py"
 FIREWALL = "tests/unit/roles/test_firewall.py"
 ESTATE = "tests/unit/plugins/plugin_utils/azure_estate/test_run.py"
 ODDITIES = "tests/unit/plugins/plugin_utils/azure_estate/test_oddities.py"
-SITES, SITES_SERVED = "tests/unit/roles/test_apache_sites.py", "tests/unit/roles/test_apache_sites_serve.py"
+SITES, SITES_SERVED = "tests/unit/roles/test_apache_sites.py", "tests/services/test_apache_sites_serve.py"
 
 
 @dataclass(frozen=True)
