@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 # What a test waits at most; it ends at once when what it waits for is there.
 PATIENCE = 60.0
@@ -17,6 +19,14 @@ def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+def let_in(folder: Path) -> None:
+    """Let other users of this machine into a test's folder and all that it holds; where tests keep theirs stays as it is."""
+    outside = Path(tempfile.gettempdir())
+    above = [path for path in folder.parents if path.is_relative_to(outside) and path != outside]
+    for path in [*above, folder, *folder.rglob("*")]:
+        path.chmod(0o755)
 
 
 def wait_for(what: Callable[[], bool], told: Callable[[], object] = str) -> None:

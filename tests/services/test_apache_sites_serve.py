@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.tests.loopback import let_in
 from ansible_collections.siteops.webcluster.tests.loopback_apache import Apache
 
 # What is given to PHP, which is not there.
@@ -120,8 +121,7 @@ def ask(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     (system / "public").mkdir(parents=True)
     (system / "livez.txt").write_text("alive\n")
     (system / "healthz.php").write_text("")
-    for path in [*folder.parents[:3], folder, *folder.rglob("*")]:
-        path.chmod(0o755)
+    let_in(folder)
     moved = {"/srv/webcluster": home, "/var/www/webcluster/system": system}
     with Apache(folder, {"apache_php_sites": SITES}, moved) as apache:
         yield lambda host, path, **headers: apache.get(path, host, **headers)

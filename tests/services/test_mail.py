@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.tests.checkers import PATH, need
+from ansible_collections.siteops.webcluster.tests.loopback import let_in
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
 
 SECRET = "re$lay 'p\"ass\\word"
@@ -177,14 +178,11 @@ def test_a_password_in_clear_is_refused_before_anything_is_changed(run: Run) -> 
 def test_msmtp_takes_a_file_that_is_another_users(run: Run, inbox: Inbox, tmp_path: Path) -> None:
     """The site's user may read what is root's; msmtp refuses this of files that hold a password."""
     need("msmtp")
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and str(path).startswith("/tmp/"):
-            path.chmod(0o755)
     for name in ("msmtprc", "password"):
         content = run.file("mail", f"webcluster-mail/shop/{name}").content
         content = content.replace("/etc/webcluster-mail/shop", str(tmp_path)).replace("port 2525", f"port {inbox.port}")
         (tmp_path / name).write_text(content, encoding="utf-8")
-        (tmp_path / name).chmod(0o644)
+    let_in(tmp_path)
     done = subprocess.run(
         ["msmtp", "-C", str(tmp_path / "msmtprc"), "-t"],
         input="To: to@elsewhere.example\n\nhello\n",
