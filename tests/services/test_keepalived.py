@@ -112,13 +112,11 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         cases[name] = Case(settings, facts=facts)
     run = play_role("keepalived", cases, tmp_path)
     with ExitStack() as stack:
-        hosts = {}
         for name in ADDRESSES:
             (tmp_path / name).mkdir()
-            hosts[name] = Host(stack, tmp_path / name, run.file(name, "keepalived.conf").content)
-        first, second = hosts.values()
+        first, second = (Host(stack, tmp_path / name, run.file(name, "keepalived.conf").content) for name in ADDRESSES)
         first.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", str(second.network.pid))
-        for host, own in zip(hosts.values(), ADDRESSES.values(), strict=True):
+        for host, own in zip((first, second), ADDRESSES.values(), strict=True):
             for words in (f"address add {own}/28 dev eth0", "link set eth0 up", "link set lo up"):
                 host.run("ip", *words.split())
             host.start_haproxy()
@@ -127,11 +125,11 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         yield (first, second) if first.has_it() else (second, first)
 
 
-def keeps(holder: Host, other: Host) -> bool:
-    """Whether the address stays for long enough to be wanted by the other one."""
-    moves = holder.said(MASTER), other.said(MASTER)
+def keeps(has: Host, rival: Host) -> bool:
+    """Whether the address stays for long enough to be wanted by the rival."""
+    moves = has.said(MASTER), rival.said(MASTER)
     time.sleep(AGREED)
-    return (holder.said(MASTER), other.said(MASTER)) == moves and holder.has_it() and not other.has_it()
+    return (has.said(MASTER), rival.said(MASTER)) == moves and has.has_it() and not rival.has_it()
 
 
 def test_the_address_moves_where_haproxy_does_not_answer_and_stays_there(pair: Pair) -> None:
