@@ -100,7 +100,7 @@ def test_a_changed_setting_leaves_the_address_where_it_is(hosts: dict[str, Host]
     started = {
         name: host.check_output("systemctl show --property InvocationID keepalived") for name, host in hosts.items()
     }
-    for variables in ({"keepalived_check_url": "http://127.0.0.1:8404/livez?changed"}, {}):
+    for variables in ({"keepalived_check_url": "http://127.0.0.1:8404/metrics"}, {}):
         code, output = converge(SCENARIO, variables)
         assert code == 0, output
         assert changes(output) == len(NAMES)
