@@ -33,8 +33,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # Statuses of a task that ran on a host; "skipped" is counted apart.
 RAN = ("ok", "changed", "failed", "ignored", "unreachable")
 SLOWEST = 10
-# Where the tasks are counted that one host does for all of them, mostly questions to what the run knows already.
-ONCE = "(once a run)"
 # What a second run may need of the CPU of another revision's, controller and hosts together.
 RATIO = 2 / 3
 AGAINST_PREFIX = "10.95.6"
@@ -52,7 +50,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Record:
-    """What one host did in one task, or did once for all; times are seconds since the epoch, CPU is seconds, None where it cannot be told."""
+    """What one host did in one task; times are seconds since the epoch, CPU is seconds, None where it cannot be told."""
 
     host: str
     task: str
@@ -60,7 +58,6 @@ class Record:
     begin: float
     end: float
     module: str = ""
-    once: bool = False
     controller_cpu: float | None = None
     host_cpu: float | None = None
 
@@ -77,10 +74,10 @@ class Run:
     host_cpu: dict[str, float] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Counter[str]]:
-        """How often each status occurred on each host, hosts in order of their names; what runs once is no host's."""
+        """How often each status occurred on each host, hosts in order of their names."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for record in self.records:
-            counts[ONCE if record.once else record.host][record.status] += 1
+            counts[record.host][record.status] += 1
         return dict(sorted(counts.items()))
 
     def all_cpu(self) -> float:

@@ -63,7 +63,6 @@ class CallbackModule(CallbackBase):
                 "task": task.get_name(),
                 "module": task.action,
                 "status": status,
-                "once": bool(task.run_once),
                 "begin": begin,
                 "end": now,
                 "host_cpu": None if cpu_then is None or cpu_now is None else cpu_now - cpu_then,

@@ -77,14 +77,6 @@ def test_slowest_tasks_sum_repeats_and_leave_skipped_out() -> None:
     assert rows == [("Check", 6, 1), ("Install", 5, 2)]
 
 
-def test_what_runs_once_is_counted_apart_and_has_the_same_bound() -> None:
-    run = run_of(on("a", "ok"), *[on("a", "ok", once=True)] * 26, name="second")
-    assert {host: converge.tasks_run(count) for host, count in run.counts().items()} == {converge.ONCE: 26, "a": 1}
-    assert converge.complaints([run_of(on("a", "ok")), run], (45, 25)) == [
-        "second run: (once a run) needed 26 tasks, at most 25 are allowed"
-    ]
-
-
 def test_bounds_are_met() -> None:
     first = run_of(*[on("a", "changed")] * 45)
     second = run_of(*[on("a", "ok")] * 25, *[on("a", "skipped")] * 9, name="second")
