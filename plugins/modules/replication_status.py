@@ -429,7 +429,9 @@ identity:
       description: Id of this run of the server (Redis, Valkey).
       type: str
     replid:
-      description: Id of its replication history (Redis, Valkey).
+      description: >-
+        Id of its replication history (Redis, Valkey). V(null) on a primary that keeps no backlog yet: its first replica
+        gives it a new one.
       type: str
   sample: {host: 10.0.0.21, port: 3306, server_id: 21, uuid: null, run_id: null, replid: null}
 primary:

@@ -295,7 +295,9 @@ def translate(answers: Answers, login_host: str | None = None, user: str | None 
     flavor, version = flavor_of(info)
     replica = info.get("role") == "slave"
     offset = integer(info.get("slave_repl_offset" if replica else "master_repl_offset"))
-    replid = _replid(info.get("master_replid"))
+    # Without a backlog its first replica, which takes a copy of everything, gives the primary a new id.
+    has_history = replica or integer(info.get("repl_backlog_active")) != 0
+    replid = _replid(info.get("master_replid")) if has_history else None
     return Snapshot(
         engine="redis",
         flavor=flavor,
@@ -319,8 +321,8 @@ def translate(answers: Answers, login_host: str | None = None, user: str | None 
         replid2=_replid(info.get("master_replid2")),
         replid2_offset=integer(info.get("second_repl_offset")),
         position={
-            "kind": "redis",
-            "value": offset,
+            "kind": "redis" if has_history else None,
+            "value": offset if has_history else None,
             "replid": replid,
             "run_id": info.get("run_id"),
         },

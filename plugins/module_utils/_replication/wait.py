@@ -139,10 +139,9 @@ class Wait:
     def _attempt(self) -> tuple[Verdict, Snapshot | None, Comparison]:
         found = self._look()
         if isinstance(found, Snapshot) and self.primary and self._primary_is_due():
-            self._ask_primary(self.primary, found)
-            if isinstance(self.primary_found, Snapshot):
-                # What the primary had a moment ago is to be reached by a later look.
-                found = self._look()
+            found = self._ask_both(self.primary, found)
+        if isinstance(found, Snapshot) and self.primary and self._is_another_history(found):
+            found = self._ask_both(self.primary, found)
         if isinstance(found, Failure):
             return judge_failure(found), None, Comparison()
         comparison = self._compare(found)
@@ -175,6 +174,18 @@ class Wait:
 
     def _primary_is_due(self) -> bool:
         return not isinstance(self.primary_found, Snapshot) or bool(self.progress and self.progress.must_write())
+
+    def _is_another_history(self, replica: Snapshot) -> bool:
+        """Whether what the primary said may be out of date: a Redis takes a new id when it starts, and with its first replica."""
+        if not isinstance(self.primary_found, Snapshot):
+            return False
+        known = self.primary_found.identity.replid
+        return any(channel.replid not in (None, known) for channel in replica.channels)
+
+    def _ask_both(self, primary: Probe, before: Snapshot) -> Snapshot | Failure:
+        self._ask_primary(primary, before)
+        # What the primary had a moment ago is to be reached by a later look.
+        return self._look() if isinstance(self.primary_found, Snapshot) else before
 
     def _ask_primary(self, primary: Probe, before: Snapshot) -> None:
         """Ask the primary after the replica: what only the replica has by then did not come from it."""

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import Comparison, compare
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.expected import parse_expected_primary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     Identity,
 )
@@ -59,6 +60,17 @@ def test_redis_position() -> None:
     assert compare(snapshot, {**position, "value": 90}).reached is True
     for bad in (None, {}, {**position, "replid": "b" * 40}, {**position, "value": "x"}, {"kind": "gtid"}):
         assert compare(snapshot, bad).reached is None
+
+
+@pytest.mark.parametrize(("backlog", "told"), [("0", False), ("1", True)])
+def test_a_redis_primary_without_a_backlog_has_no_history_yet(backlog: str, told: bool) -> None:
+    info = {"role": "master", "master_replid": "a" * 40, "master_repl_offset": "7", "repl_backlog_active": backlog}
+    primary = redis.translate(redis.Answers(info=info))
+    assert (primary.identity.replid is not None, primary.position["kind"] is not None) == (told, told)
+    # Its first replica gets another id from it, and is judged by host and port then.
+    expect = parse_expected_primary({"host": "10.0.0.36", "port": 6379, "replid": primary.identity.replid})
+    followed = redis_snapshot(master_replid="b" * 40)
+    assert state_of(followed, role="replica", primary=expect) == ("wrong_primary" if told else "healthy")
 
 
 def test_redis_offsets_of_the_time_before_a_promotion() -> None:

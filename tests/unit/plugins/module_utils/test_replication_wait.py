@@ -280,6 +280,42 @@ def test_a_primary_that_comes_back_is_asked_again() -> None:
     assert wait(clock, FakeProbe(clock, replica()), above, timeout=10)["healthy"]
 
 
+def follower(replid: str) -> Look:
+    channel = Channel(host="10.0.0.20", port=6379, replid=replid, io=Thread("connected"))
+    return Look(
+        Snapshot("redis", "redis", read_only=True, channels=[channel], identity=Identity(replid=replid), offset=20)
+    )
+
+
+def history(replid: str) -> Look:
+    identity = Identity(host="10.0.0.20", port=6379, replid=replid or None)
+    position = {"kind": "redis", "value": 20, "replid": replid} if replid else {"kind": None}
+    return Look(Snapshot("redis", "redis", identity=identity, read_only=False, position=position))
+
+
+@pytest.mark.parametrize(
+    ("replica_looks", "primary_looks", "healthy", "asked"),
+    [
+        # It took its new id with its first replica, just between the two looks.
+        (["old", "new"], ["old", "new"], True, 2),
+        (["new"], ["old", "new"], True, 2),
+        (["new"], ["new", "other"], True, 1),
+        # It has none until its first replica comes.
+        (["new"], ["", "new"], True, 2),
+        (["other"], ["new"], False, 2),
+    ],
+)
+def test_a_redis_primary_whose_history_began_anew_is_asked_again(
+    replica_looks: list[str], primary_looks: list[str], healthy: bool, asked: int
+) -> None:
+    clock, log = FakeClock(), list[str]()
+    below = FakeProbe(clock, *[follower(name * 10) for name in replica_looks])
+    above = FakeProbe(clock, *[history(name * 10) for name in primary_looks], log=log, name="primary")
+    result = Wait("redis", Request(expect=Expectation(role="replica")), below, above, clock).run()
+    assert (result["healthy"], result["state"] == "wrong_primary") == (healthy, not healthy), result["msg"]
+    assert log == ["primary"] * asked
+
+
 # --- The canary ---------------------------------------------------------------------------------------------------
 
 
