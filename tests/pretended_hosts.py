@@ -55,7 +55,7 @@ class Answer:
 
 # What our own modules say when there is nothing to do, where a role asks.
 USUAL = [
-    Answer("preflight", {"missing_packages": [], "findings": [], "adopts": False}),
+    Answer("preflight", {"missing_packages": [], "findings": [], "adopts": False, "configured": [], "present": []}),
     Answer("apache_modules", {"files": []}),
     Answer("configured_service", {"action": "nothing"}),
     Answer(

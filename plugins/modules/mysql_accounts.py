@@ -214,9 +214,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlClient,
     MysqlError,
     MysqlLogin,
-    quote,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import SYSTEM_SCHEMAS
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -132,6 +132,12 @@ options:
         description: Name of the site, for the sentence.
         type: str
         required: true
+  paths:
+    version_added: 0.3.0
+    description: Files that a role goes by, to be told which of them are there.
+    type: list
+    elements: path
+    default: []
   option_file:
     version_added: 0.3.0
     description: An option file of MySQL or MariaDB that is going to be written, among those that are there.
@@ -192,6 +198,19 @@ told_by:
   elements: str
   version_added: 0.3.0
   sample: [php8.4-fpm]
+configured:
+  description: Services of this host that M(siteops.webcluster.configured_service) has brought and not taken away.
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.3.0
+  sample: [haproxy, keepalived]
+present:
+  description: Those of O(paths) that are there.
+  returned: always
+  type: list
+  elements: str
+  version_added: 0.3.0
 findings:
   description: What would keep the service from running, one sentence each.
   returned: always
@@ -209,6 +228,7 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._configured_service import read_stamps
 from ansible_collections.siteops.webcluster.plugins.module_utils._mounts import (
     Account,
     account_findings,
@@ -286,6 +306,7 @@ def main() -> None:
                 },
             },
             "told": {"type": "str", "default": ""},
+            "paths": {"type": "list", "elements": "path", "default": []},
             "mounts": {
                 "type": "list",
                 "elements": "dict",
@@ -355,6 +376,8 @@ def main() -> None:
         adopts=bool(file) and os.path.exists(file["main"]) and not os.path.exists(file["path"]),
         missing_packages=missing_packages(packages, answer),
         told_by=told_by(module.params["told"]),
+        configured=sorted(read_stamps()),
+        present=[path for path in module.params["paths"] if os.path.lexists(path)],
         findings=findings,
     )
 

@@ -23,8 +23,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlClient,
     MysqlError,
     MysqlLogin,
-    quote_name,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_seed.channel import SeedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_seed.copy import (
     position_of,

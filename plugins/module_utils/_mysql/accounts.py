@@ -11,14 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
-    MysqlError,
-    Row,
-    Rows,
-    quote,
-    quote_name,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.password import password_hash
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote, quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary_mysql import (
     create_schema,
     create_table,

@@ -36,9 +36,8 @@ Rows = list[Row]
 SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
 # Not every user has these folders in PATH.
 SERVER_PATH = os.pathsep.join(("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"))
-# The session's sql_mode is fixed, so backslash escapes always mean what quote() intends.
+# The session's sql_mode is fixed, so backslash escapes always mean what quoting.quote() intends.
 SESSION = "SET SESSION sql_mode='STRICT_ALL_TABLES'"
-_ESCAPES = {"\\": "\\\\", "'": "\\'", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z"}
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,6 @@ class Client(Protocol):
 
     def close(self) -> None:
         """Take leave of the server; the next question connects again."""
-
-
-def quote(value: str) -> str:
-    """Return value as an SQL string literal."""
-    return "'" + "".join(_ESCAPES.get(char, char) for char in value) + "'"
-
-
-def quote_name(name: str) -> str:
-    """Return name as an SQL identifier."""
-    if not name or "\0" in name:
-        raise ValueError("an SQL name must not be empty or hold a NUL character")
-    return "`" + name.replace("`", "``") + "`"
 
 
 def text(value: Any) -> str | None:

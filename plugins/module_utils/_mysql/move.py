@@ -15,8 +15,9 @@ from typing import Any
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql import member, source
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.channels import ask_channels
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, quote
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import MOVE, PROMOTION, KeptFiles
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import gtid
 

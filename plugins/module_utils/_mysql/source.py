@@ -13,8 +13,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlError,
     MysqlLogin,
     Rows,
-    quote,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     ReplicaStatus,

@@ -9,12 +9,8 @@ import time
 from collections.abc import Callable
 
 from ansible_collections.siteops.webcluster.plugins.module_utils import _programs
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
-    Client,
-    MysqlError,
-    quote,
-    quote_name,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote, quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_seed.channel import SeedError, last_line
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql_seed.place import Service
 

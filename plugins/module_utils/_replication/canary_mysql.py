@@ -12,13 +12,8 @@ from __future__ import annotations
 
 from string import Template
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
-    Client,
-    MysqlError,
-    Rows,
-    quote,
-    quote_name,
-)
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import Client, MysqlError, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote, quote_name
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import integer
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import CanaryReply, Refusal

@@ -22,10 +22,10 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
     MysqlError,
     Row,
     Rows,
-    quote,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import KeptFiles, handing_over
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
     READ_STATUS,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import quote, quote_name
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote, quote_name
 
 # Stands for what only the reader knows.
 BLANK = "'...'"

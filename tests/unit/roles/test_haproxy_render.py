@@ -29,7 +29,7 @@ Variables = dict[str, Any]
 def case(variables: Variables) -> Case:
     """A host with these variables; names that begin with test_ are about the host itself."""
     own = dict(variables)
-    looked = {"missing_packages": [], "findings": own.pop("test_findings", [])}
+    looked = {"missing_packages": [], "findings": own.pop("test_findings", []), "present": own.pop("test_present", [])}
     replies = {"preflight": looked, **own.pop("test_replies", {})}
     return Case(own, release=own.pop("test_release", "13"), answers=replies)
 
@@ -119,10 +119,11 @@ GOOD: dict[str, Variables] = {
         "haproxy_acme_directory": "https://ca.internal:9000/acme/directory",
     },
     "acme_without_https": {"haproxy_http_backends": web("web1"), **ACME, "haproxy_https_enabled": False},
+    "with_placeholder": {"haproxy_http_backends": web("web1"), "test_present": ["/etc/haproxy/placeholder.pem"]},
     "https_after_acme": {
         "haproxy_http_backends": web("web1"),
         "haproxy_https_certificates": [SITE.variables()],
-        "test_replies": {"stat": {"stat": {"exists": True}}},
+        "test_present": ["/etc/webcluster-acme/settings.json"],
     },
     "https_without_redirect": {
         "haproxy_http_backends": web("web1"),
@@ -399,6 +400,7 @@ def test_a_site_without_certificate_has_a_placeholder_and_stays_plain(config: Ca
     assert "redirect" not in front
     assert "Strict-Transport-Security" not in front
     assert placeholders(run, "http") == ["/etc/haproxy/placeholder.pem"]
+    assert placeholders(run, "with_placeholder") == []
     assert "openssl" in run.one("http", "preflight")["packages"]
 
 
@@ -526,8 +528,6 @@ def test_nobody_asks_an_authority_where_nothing_is_wanted_any_more(name: str, st
     told = run.of(name, "systemd_service")
     wanted = {"name": "webcluster-acme.timer", "enabled": False, "state": "stopped"}
     assert told == ([wanted] if stopped else [])
-    # A web server's data proxy is not asked.
-    assert len(run.of(name, "stat")) == name.startswith("https")
 
 
 LOG_FILES = {

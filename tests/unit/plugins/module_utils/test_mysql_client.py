@@ -399,27 +399,3 @@ def test_a_host_with_a_server_and_without_the_library(host: Path, monkeypatch: p
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(host / "mysqld.sock"))
         assert failure(MysqlClient(MysqlLogin())).detail == "no_client"
-
-
-# --- SQL ------------------------------------------------------------------------------------------------------------
-
-
-@unhurried
-@given(st.text())
-def test_quote_is_undone_by_the_server_s_rules(value: str) -> None:
-    quoted = mysql.quote(value)
-    assert quoted[0] == quoted[-1] == "'"
-    letters = {"0": "\0", "n": "\n", "r": "\r", "Z": "\x1a"}
-    found, rest = "", iter(quoted[1:-1])
-    for char in rest:
-        assert char != "'"
-        found += letters.get(following := next(rest), following) if char == "\\" else char
-    assert found == value
-    assert not set(quoted) & {"\n", "\r", "\0"}
-
-
-def test_names_are_quoted() -> None:
-    assert mysql.quote_name("a`b") == "`a``b`"
-    for bad in ("", "a\0"):
-        with pytest.raises(ValueError, match="an SQL name"):
-            mysql.quote_name(bad)

@@ -22,7 +22,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._replication.fa
     Snapshot,
     Thread,
 )
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.mysql_options import mysql_login
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis import RedisProbe
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.redis_options import redis_login
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.verdict import CHECK_NAMES, UNHEALTHY
 from ansible_collections.siteops.webcluster.plugins.modules import replication_status as module
 
@@ -242,11 +244,11 @@ def test_expectation() -> None:
 
 def test_logins() -> None:
     params = {name: spec.get("default") for name, spec in module.argument_spec().items()}
-    mysql = module.mysql_login(params)
+    mysql = mysql_login(params)
     assert (mysql.host, mysql.port, mysql.user, mysql.password, mysql.tls) == (None, 3306, None, None, "auto")
-    redis = module.redis_login(params)
+    redis = redis_login(params)
     assert (redis.host, redis.port, redis.tls) == ("127.0.0.1", 6379, False)
-    assert module.redis_login({**params, "tls": "required", "login_port": 1}).tls is True
+    assert redis_login({**params, "tls": "required", "login_port": 1}).tls is True
     for engine, kind in (("mysql", "MysqlProbe"), ("redis", "RedisProbe")):
         assert type(module.probe(engine, params)).__name__ == kind
 
