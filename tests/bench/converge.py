@@ -40,12 +40,13 @@ AGAINST_PREFIX = "10.95.6"
 
 @dataclass(frozen=True)
 class Tree:
-    """A checkout, and the environment in which it is run; its LAB_PREFIX tells whose lab it is."""
+    """A checkout, and the environment in which it is run; its LAB_PREFIX tells whose lab it is. variables: more of them."""
 
     name: str
     checkout: Path
     inventory: Path
     environment: Mapping[str, str]
+    variables: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -282,7 +283,8 @@ def converge(name: str, tree: Tree, playbook: str, folder: Path, meters: Mapping
         "TASK_LOG": str(log),
         "TASK_LOG_METERS": json.dumps(meters),
     }
-    command = [program("ansible-playbook"), "-i", str(tree.inventory), playbook]
+    more = ["--extra-vars", f"@{tree.variables}"] if tree.variables else []
+    command = [program("ansible-playbook"), "-i", str(tree.inventory), *more, playbook]
     before, begin = read_meters(meters), time.monotonic()
     process = subprocess.Popen(command, cwd=tree.checkout, env=env)
     status, usage = os.wait4(process.pid, 0)[1:]
@@ -293,7 +295,7 @@ def converge(name: str, tree: Tree, playbook: str, folder: Path, meters: Mapping
 
 
 def this_tree(options: argparse.Namespace) -> Tree:
-    return Tree("this tree", CHECKOUT, CHECKOUT / options.inventory, os.environ)
+    return Tree("this tree", CHECKOUT, CHECKOUT / options.inventory, os.environ, options.variables)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Run]:
@@ -322,7 +324,7 @@ def checked_out(options: argparse.Namespace, folder: Path) -> Iterator[Tree]:
         keys.mkdir(parents=True)
         (keys / "lab").symlink_to(inventory / ".lab" / options.against_prefix)
         own = {"LAB_PREFIX": options.against_prefix, "XDG_CACHE_HOME": str(folder / "cache")}
-        yield Tree(options.against, checkout, inventory, {**os.environ, **own})
+        yield Tree(options.against, checkout, inventory, {**os.environ, **own}, options.variables)
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", checkout], cwd=CHECKOUT, check=True)
 
@@ -402,6 +404,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep-lab", action="store_true", help="take the lab as it is instead of a fresh one")
     parser.add_argument("--inventory", default="inventory/lab", help="inventory to converge (default: %(default)s)")
+    parser.add_argument(
+        "--variables", type=Path, metavar="FILE", help="extra variables of the runs, such as more sites"
+    )
     parser.add_argument("--playbook", default="site.yml", help="playbook to run (default: %(default)s)")
     parser.add_argument("--first", type=int, default=45, metavar="N", help="most tasks of a host in the first run")
     parser.add_argument("--second", type=int, default=25, metavar="N", help="most tasks of a host in the second run")

@@ -26,6 +26,7 @@ PLAYBOOK = """
       ansible.builtin.debug:
         msg: "{{ item }}"
       loop: [1, 2, 3]
+      when: told is defined
     - name: Leave out
       ansible.builtin.debug:
       when: inventory_hostname == 'a'
@@ -174,8 +175,10 @@ def test_two_real_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Non
     hosts = {name: {"ansible_connection": "local", "ansible_python_interpreter": sys.executable} for name in "ab"}
     (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
     figures = tmp_path / "figures.json"
+    (tmp_path / "more.yml").write_text("told: true\n", encoding="utf-8")
     source = ["--keep-lab", "--inventory", str(tmp_path / "hosts.json"), "--playbook", str(tmp_path / "play.yml")]
-    code = converge.main([*source, "--first", "3", "--second", "2", "--json", str(figures)])
+    more = ["--variables", str(tmp_path / "more.yml")]
+    code = converge.main([*source, *more, "--first", "3", "--second", "2", "--json", str(figures)])
     first, second = json.loads(figures.read_text(encoding="utf-8"))
     assert first["hosts"] == {"a": {"ok": 3}, "b": {"changed": 1, "ok": 1, "skipped": 1}}
     assert first["cpu_seconds"] > 0
