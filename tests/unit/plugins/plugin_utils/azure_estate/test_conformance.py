@@ -63,12 +63,18 @@ WANTED = wanted()
 GROUP = group(WANTED, WANTED.location)
 
 
-def example(name: str) -> tuple[Json, dict[str, Json]]:
-    """What is sent, and the bodies that come back, by status."""
+def stored(name: str) -> Json:
+    """An example as it is published; none, no test."""
     path = Path(FOLDER) / f"spec-{name}.json"
     if not FOLDER or not path.exists():
         pytest.skip(f"SITEOPS_AZURE_PAYLOADS names no folder with spec-{name}.json")
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content: Json = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def example(name: str) -> tuple[Json, dict[str, Json]]:
+    """What is sent, and the bodies that come back, by status."""
+    content = stored(name)
     answers = {status: content["responses"][status]["body"] for status in ANSWERS if status in content["responses"]}
     return content["parameters"]["parameters"], answers
 
