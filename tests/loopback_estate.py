@@ -48,6 +48,8 @@ MACHINE, NIC, DISK = (
     "microsoft.compute/disks",
 )
 NETWORK, SECURITY = "microsoft.network/virtualnetworks", "microsoft.network/networksecuritygroups"
+# Actions of an interface: its rules and its routes.
+EFFECTIVE = ("effectivenetworksecuritygroups", "effectiveroutetable")
 # Azure's words where something is used: the code, by the type that is to go.
 IN_USE = {
     NIC: "NicInUse",
@@ -92,6 +94,8 @@ class Operation:
     ends: float
     finish: Callable[[], None]
     error: Json | None = None
+    # What an action answers with in the end.
+    result: Json | None = None
     over: bool = False
 
 
@@ -124,6 +128,11 @@ class Ledger:
     network_quota: dict[str, int] = field(default_factory=lambda: {"PublicIPAddresses": 1000})
     # What sizes say of themselves besides their cores.
     capabilities: dict[str, str] = field(default_factory=dict)
+    # Rules of a Virtual Network Manager, and routes of interfaces by their name beside those that each has.
+    manager_rules: list[Json] = field(default_factory=list)
+    routes: dict[str, list[Json]] = field(default_factory=dict)
+    # Whether an action tells how far it is at one place, and what came of it at another.
+    two_links: bool = False
     images: tuple[str, ...] = ("debian-13/13-gen2", "debian-12/12-gen2")
     held: dict[str, Json] = field(default_factory=dict)
     made: dict[str, float] = field(default_factory=dict)
@@ -306,6 +315,8 @@ class Ledger:
         if parse_qs(query).get("as") == ["location"]:
             if not operation.over:
                 return 202, {**wait, "Location": ""}, None
+            if operation.result is not None:
+                return 200, {}, operation.result
             return (400, {}, {"error": operation.error}) if operation.error else (204, {}, None)
         if not operation.over:
             return 200, wait, {"status": "InProgress"}
@@ -357,9 +368,9 @@ class Ledger:
     ) -> tuple[int, dict[str, str], Any]:
         key, kind = path.lower(), found["type"].lower()
         self._need_group(found["scope"])
-        if found["action"]:
-            return self._later(lambda: None, base, location=True)
         held = self.held.get(key)
+        if found["action"]:
+            return self._act(found["action"].lower(), self.held.get(key.rsplit("/", 1)[0]), base)
         if method == "GET":
             if held is None:
                 raise RefusalError(404, "ResourceNotFound")
@@ -384,6 +395,49 @@ class Ledger:
             self.break_after = None
             raise BrokenConnectionError
         return answer
+
+    def _act(self, action: str, target: Json | None, base: str) -> tuple[int, dict[str, str], Any]:
+        """An action of a resource; those of an interface answer with what is in force there."""
+        answer = self._later(lambda: None, base, location=True)
+        if action in EFFECTIVE and target:
+            entries = self._groups_at(target) if action == EFFECTIVE[0] else self._routes_at(target)
+            self.operations[-1].result = {"value": list(entries)}
+            if self.two_links:
+                answer[1]["Azure-AsyncOperation"] = answer[1]["Location"].removesuffix("&as=location")
+        return answer
+
+    def _groups_at(self, nic: Json) -> Iterator[Json]:
+        """The form of the specification's example NetworkInterfaceEffectiveNSGList."""
+        (configuration,) = nic["properties"]["ipConfigurations"]
+        subnet = configuration["properties"]["subnet"]["id"]
+        network = self.held[subnet.rpartition("/subnets/")[0].lower()]
+        own = next(one for one in network["properties"]["subnets"] if one["id"].lower() == subnet.lower())
+        places = {"subnet": (subnet, own["properties"]), "networkInterface": (nic["id"], nic["properties"])}
+        for place, (identity, properties) in places.items():
+            if "networkSecurityGroup" in properties:
+                group = self.held[properties["networkSecurityGroup"]["id"].lower()]
+                rules = group["properties"]["securityRules"] + group["properties"]["defaultSecurityRules"]
+                yield {
+                    "networkSecurityGroup": {"id": group["id"]},
+                    "association": {place: {"id": identity}},
+                    "effectiveSecurityRules": [effective_rule(one, network) for one in rules],
+                }
+        if self.manager_rules:
+            yield {
+                "networkSecurityGroup": {"id": "/x/networkManagers/headquarters"},
+                "association": {"networkManager": {"id": "/x/networkManagers/headquarters"}},
+                "effectiveSecurityRules": self.manager_rules,
+            }
+
+    def _routes_at(self, nic: Json) -> Iterator[Json]:
+        """The form of the specification's example NetworkInterfaceEffectiveRouteTableList."""
+        (configuration,) = nic["properties"]["ipConfigurations"]
+        network = self.held[configuration["properties"]["subnet"]["id"].rpartition("/subnets/")[0].lower()]
+        for prefix in network["properties"]["addressSpace"]["addressPrefixes"]:
+            yield route(prefix, "VnetLocal")
+        yield route("0.0.0.0/0", "Internet")
+        yield route("10.0.0.0/8", "None")
+        yield from self.routes.get(nic["name"], [])
 
     def _made(self, path: str, found: re.Match[str], body: Json, held: Json | None, method: str) -> Json:
         """The resource as it will be shown."""
@@ -592,6 +646,35 @@ def default_rule(name: str, priority: int, access: str, direction: str, source: 
     return {
         "name": name,
         "properties": {"priority": priority, "access": access, "direction": direction, **words, **ports},
+    }
+
+
+def effective_rule(body: Json, network: Json) -> Json:
+    """A rule in force: ports as ranges, and the networks that the tag of the network stands for."""
+    made = {key: one for key, one in body["properties"].items() if one != []}
+    made["name"] = f"{'securityRules' if made['priority'] < 65000 else 'defaultSecurityRules'}/{body['name']}"
+    made["protocol"] = "All" if made["protocol"] == "*" else made["protocol"]
+    made["sourcePortRange"] = "0-65535"
+    port = made["destinationPortRange"]
+    made["destinationPortRange"] = "0-65535" if port == "*" else f"{port}-{port}"
+    for end in ("source", "destination"):
+        word = made.get(f"{end}AddressPrefix")
+        if word == "VirtualNetwork":
+            ranges = network["properties"]["addressSpace"]["addressPrefixes"]
+            made[f"expanded{end.capitalize()}AddressPrefix"] = [*ranges, "168.63.129.16/32"]
+        if word == "*":
+            made[f"{end}AddressPrefix"] = "0.0.0.0/0"
+    return made
+
+
+def route(prefix: str, hop: str, source: str = "Default", *addresses: str) -> Json:
+    """A route in force."""
+    return {
+        "source": source,
+        "state": "Active",
+        "addressPrefix": [prefix],
+        "nextHopType": hop,
+        "nextHopIpAddress": [*addresses],
     }
 
 

@@ -39,11 +39,13 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.l
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.operations import Operations
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.resources import KINDS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.rules import FRONT_DOOR, SUBNET_OF
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports import effective
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.audit import (
     Flow,
     audit,
     blocked,
     from_topology,
+    machines,
     needed,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.judge import (
@@ -61,6 +63,8 @@ LOGIN = frozenset(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"])
 NOT_GIVEN: tuple[object, ...] = (None, "", {})
 # Seconds for the token alone.
 TOKEN_TIME = 120.0
+# Interfaces that are asked about at once.
+WORKERS = 8
 display = Display()
 
 
@@ -85,15 +89,18 @@ class ActionModule(ActionBase):
                     " azure_subnet, or set flows."
                 )
             subscriptions = _subscriptions(arguments["subscription_id"], get, task_vars or {})
-            rows, excess = audit(self._read(subscriptions, get("resource_group"), where, secrets), flows)
+            asked = flows if arguments["method"] == "effective" else []
+            estate, refused = self._read(subscriptions, get("resource_group"), where, secrets, asked)
+            rows, excess = audit(estate, flows)
         except InventoryError as failure:
             said = scrub(str(failure), secrets)
             told = {"failed": True, "msg": said} if arguments["fail"] else {"problem": said}
             return result | {"changed": False, **told}
-        for sentence in dict.fromkeys([*(row["advice"] for row in rows if row["verdict"] == UNKNOWN), *excess]):
+        doubts = [row["advice"] for row in rows if row["verdict"] == UNKNOWN]
+        for sentence in dict.fromkeys([*refused, *doubts, *excess]):
             display.warning(f"azure_ports: {sentence}")
         closed = blocked(rows)
-        result |= {"changed": False, "flows": rows, "excess": excess, "blocked": closed}
+        result |= {"changed": False, "flows": rows, "excess": excess, "blocked": closed, "not_asked": refused}
         if closed and arguments["fail"]:
             result |= {"failed": True, "msg": " ".join(closed)}
         return result
@@ -117,17 +124,22 @@ class ActionModule(ActionBase):
         )
 
     @staticmethod
-    def _read(subscriptions: list[str], group: str | None, where: Login, secrets: list[str | None]) -> Estate:
+    def _read(
+        subscriptions: list[str], group: str | None, where: Login, secrets: list[str | None], asked: list[Flow]
+    ) -> tuple[Estate, list[str]]:
+        """What the lists hold; with what Azure says of the ends of `asked`, and why it does not of some."""
         with (
             session(where, Runner(1, TOKEN_TIME), secrets.append) as send,
-            Engine(3, time.monotonic, time.sleep) as engine,
+            Engine(WORKERS if asked else len(LISTED), time.monotonic, time.sleep) as engine,
         ):
             operations = Operations(Arm(send, where.cloud, _note), time.monotonic)
             lists = engine.all(
                 [partial(operations.read_all, _listing(kind, one, group)) for kind in LISTED for one in subscriptions]
             )
-        count = len(subscriptions)
-        return read(*(chain.from_iterable(lists[at : at + count]) for at in range(0, len(lists), count)))
+            count = len(subscriptions)
+            estate = read(*(chain.from_iterable(lists[at : at + count]) for at in range(0, len(lists), count)))
+            estate.effective, refused = effective.ask(engine, operations, machines(estate, asked))
+        return estate, [scrub(f"{sentence} Its lists serve instead.", secrets) for sentence in refused]
 
 
 def _listing(kind: str, subscription: str, group: str | None) -> Listing:

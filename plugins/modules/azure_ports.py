@@ -15,7 +15,8 @@ description:
   - Fails when a needed connection is blocked, and names the rule that decides and what to add. Warns of ports that are open to the Internet
     or to the whole network though nobody needs them.
   - Without O(flows) and O(needs) the connections are those of the groups of the inventory, C(haproxy), C(apache_php), C(mysql_master) and so on.
-  - It changes nothing, and asks nothing of the machines. A firewall on a machine and rules of a Virtual Network Manager are not looked at.
+  - It changes nothing, and asks nothing of the machines. A firewall on a machine is not looked at, and rules of a Virtual Network Manager
+    and routes only with O(method=effective).
   - Runs on the controller. It was proved against a loopback server, never against Azure itself.
 author:
   - siteops contributors (@siteops)
@@ -59,6 +60,18 @@ options:
       - The connections by host, C(flows) of the result of P(siteops.webcluster.topology#filter), in place of those of the inventory's groups. They
         have the ports and clients of the real settings.
     type: dict
+  method:
+    description:
+      - V(lists) judges by the three lists alone, with the right to read.
+      - V(effective) also asks Azure for the rules and routes in force at the interface of each machine that a connection has for an end, two
+        requests an interface. It knows what each tag stands for there, rules of a Virtual Network Manager, and routes that lead nowhere or through
+        another machine. The machines must run, and the identity needs the rights
+        C(Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action) and
+        C(Microsoft.Network/networkInterfaces/effectiveRouteTable/action). What Azure does not tell of an interface is judged by the lists, with a
+        warning and a sentence in RV(not_asked).
+    type: str
+    choices: [lists, effective]
+    default: lists
   fail:
     description: Whether a blocked connection is a failure, and Azure that cannot be asked; else they stand in RV(blocked) and RV(problem).
     type: bool
@@ -91,6 +104,10 @@ EXAMPLES = r"""
   siteops.webcluster.azure_ports:
     resource_group: webcluster
 
+- name: Check the ports as Azure itself has them in force, machines running
+  siteops.webcluster.azure_ports:
+    method: effective
+
 - name: Check one connection
   siteops.webcluster.azure_ports:
     flows:
@@ -120,16 +137,16 @@ flows:
       description: C(allowed), C(blocked), or C(unknown) where only Azure can judge.
       type: str
     group:
-      description: Security group that decides.
+      description: Security group that decides; with a route the machine whose route it is.
       type: str
     rule:
-      description: Its rule that decides.
+      description: Its rule that decides; with a route the network and where it leads.
       type: str
     priority:
       description: Priority of that rule.
       type: int
     level:
-      description: Whether it stands at the subnet or at the interface, and in which direction.
+      description: Whether it stands at the subnet, at the interface or in a network manager, and in which direction; C(route) for a route.
       type: str
     advice:
       description: What to add, where it is not allowed.
@@ -147,6 +164,12 @@ flows:
       verdict: allowed
 blocked:
   description: A sentence for each needed port that is closed to somebody, with the rule that decides and what to add.
+  returned: always, once the lists are read
+  type: list
+  elements: str
+  sample: []
+not_asked:
+  description: Why Azure did not tell of an interface, with O(method=effective); the lists serve there.
   returned: always, once the lists are read
   type: list
   elements: str

@@ -325,9 +325,9 @@ def port_row(ports: Mapping[str, t.Any]) -> Row | None:
 
 
 def port_notes(ports: Mapping[str, t.Any]) -> list[str]:
-    """What only Azure can judge, and what is open that nobody needs."""
+    """What Azure did not tell, what only it can judge, and what is open that nobody needs."""
     unknown = [row["advice"] for row in ports.get("flows") or [] if row["verdict"] == "unknown"]
-    return list(dict.fromkeys([*unknown, *(ports.get("excess") or [])]))
+    return list(dict.fromkeys([*(ports.get("not_asked") or []), *unknown, *(ports.get("excess") or [])]))
 
 
 def plain_row(server: str, tier: str, state: str, detail: str) -> Row:

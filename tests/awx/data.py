@@ -37,6 +37,7 @@ OTHER_QUESTIONS = {
     "azure_estate_confirm": "text",
     "azure_estate_delete_data": "multiplechoice",
     "azure_ports_resource_group": "text",
+    "azure_ports_method": "multiplechoice",
 }
 SURVEY_TYPES = {
     "int": ["integer"],

@@ -136,6 +136,20 @@ class Operations:
                 raise failure
             yield self._wait(answer, BETWEEN_TRIES)
 
+    def ask(self, listing: Listing, action: str) -> Work[Json]:
+        """The answer of an action that changes nothing, which Azure may take its time for."""
+        answer = self._arm.exchange(listing, "POST", action=action)
+        if answer.status not in (200, 202):
+            raise failed("read", listing, answer)
+        ended = yield from self._settle("read", listing, answer)
+        headers = {name.lower(): value for name, value in answer.reply.headers.items()}
+        if "azure-asyncoperation" in headers and "location" in headers:
+            # The one tells how far it is, the other what came of it.
+            ended = self._arm.exchange(listing, "GET", link=self._arm.checked_link(listing, headers["location"]))
+        if ended.status != 200:
+            raise failed("read", listing, ended)
+        return ended.content
+
     def finish(self, listing: Listing) -> Work[bool]:
         """Wait for an operation that an earlier run has begun."""
         begin = self._clock()
@@ -148,8 +162,8 @@ class Operations:
                 return True
             yield self._checked_wait("make", listing, answer, begin)
 
-    def _settle(self, verb: str, listing: Listing, answer: Answer) -> Work[None]:
-        """Follow the operation that an answer has begun: first Azure-AsyncOperation, then Location, then the resource."""
+    def _settle(self, verb: str, listing: Listing, answer: Answer) -> Work[Answer]:
+        """Follow the operation that an answer has begun, to its last answer: Azure-AsyncOperation, else Location, else the resource."""
         begin = self._clock()
         headers = {name.lower(): value for name, value in answer.reply.headers.items()}
         status_url = headers.get("azure-asyncoperation")
@@ -158,7 +172,7 @@ class Operations:
             if answer.status in (200, 201) and _state(answer.content) not in DONE:
                 yield self._wait(answer, self._patience.look)
                 yield from self.finish(listing)
-            return
+            return answer
         link = self._arm.checked_link(listing, link)
         while True:
             yield self._checked_wait(verb, listing, answer, begin)
@@ -166,11 +180,11 @@ class Operations:
             if status_url:
                 state = str(answer.content.get("status") or "").lower()
                 if answer.status == 200 and state in DONE:
-                    return
+                    return answer
                 over = answer.status not in (200, 202) or state in BROKEN
             else:
                 if answer.status in (200, 201, 204) and _state(answer.content) in DONE:
-                    return
+                    return answer
                 over = answer.status not in (200, 201, 202) or _state(answer.content) in BROKEN
             if over:
                 raise failed(verb, listing, answer, self._clock() - begin)

@@ -18,6 +18,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports.ju
     BLOCKED,
     INTERNET,
     NETWORK,
+    ROUTE,
     UNKNOWN,
     Endpoint,
     Estate,
@@ -85,27 +86,37 @@ def audit(estate: Estate, flows: Sequence[Flow]) -> tuple[list[Json], list[str]]
     return rows, list(_excess(estate, flows))
 
 
+def machines(estate: Estate, flows: Sequence[Flow]) -> list[Endpoint]:
+    """The ends of the flows that are machines of the estate."""
+    found: dict[str, Endpoint] = {}
+    for flow in flows:
+        target = _endpoint(estate, flow.target)
+        ends = (target, _endpoint(estate, flow.source, target))
+        found |= {one.nic.lower(): one for one in ends if one and one.nic}
+    return list(found.values())
+
+
 def blocked(rows: Sequence[Json]) -> list[str]:
     """A sentence for each port that is closed to somebody who needs it: whose rule decides, and what to add."""
     found: dict[tuple[t.Any, ...], list[str]] = {}
     for row in rows:
         if row["verdict"] == BLOCKED:
+            what = ROUTE if row["level"] == ROUTE else "rule"
             decided = (
-                f"the rule {row['rule']} of {row['group']}"
+                f"the {what} {row['rule']} of {row['group']}"
                 if row["rule"]
                 else "the lack of a rule that lets it through"
             )
-            key = (row["port"], row["target"], row["purpose"], decided, row["group"], row["priority"])
+            key = (row["port"], row["target"], row["purpose"], decided, row["group"], row["priority"], what)
             found.setdefault(key, []).append(row["source"])
     sentences = []
-    for (port, target, purpose, decided, group, priority), sources in found.items():
+    for (port, target, purpose, decided, group, priority, what), sources in found.items():
         before = f" with a priority below {priority}" if priority else ""
         where = (
             f"Add to {group} a rule that lets" if group else f"Give the subnet of {target} a security group that lets"
         )
-        sentences.append(
-            f"Port {port} of {target} ({purpose}) is closed to {listed(sources)} by {decided}. {where} them in{before}."
-        )
+        remedy = f"Correct the routes of {group}" if what == ROUTE else f"{where} them in{before}"
+        sentences.append(f"Port {port} of {target} ({purpose}) is closed to {listed(sources)} by {decided}. {remedy}.")
     return sentences
 
 
@@ -122,7 +133,7 @@ def _endpoint(estate: Estate, name: str, near: Endpoint | None = None) -> Endpoi
     address = str(found.network_address)
     network = near.subnet.partition("/subnets/")[0] if near else ""
     # Other networks may have the same addresses.
-    own = [one for one in estate.endpoints.values() if one.address == address and one.subnet.startswith(f"{network}/")]
+    own = [one for one in estate.addresses if one.address == address and one.subnet.startswith(f"{network}/")]
     return own[0] if own else Endpoint(name, address)
 
 
@@ -145,6 +156,10 @@ def _row(flow: Flow, verdict: Verdict | None, unseen: Sequence[str]) -> Json:
 
 
 def _advice(flow: Flow, verdict: Verdict) -> str:
+    if verdict.level == ROUTE:
+        if verdict.word == BLOCKED:
+            return f"The route {verdict.rule} of {verdict.group} leads nowhere: correct its routes."
+        return f"The route {verdict.rule} of {verdict.group} leads elsewhere first: look there whether it lets this through."
     if not verdict.group:
         return f"Give the subnet of {flow.target} a security group that lets {flow.source} to port {flow.port}."
     before = f" with a priority below {verdict.priority}" if verdict.priority else ""
@@ -158,13 +173,13 @@ def _advice(flow: Flow, verdict: Verdict) -> str:
 
 def _excess(estate: Estate, flows: Sequence[Flow]) -> Iterator[str]:
     """What the Internet or the whole network may do without need."""
-    # Whom visitors may reach, our own machines may reach as well.
+    # An address whose machine has several is of interest as well. Whom visitors may reach, our own machines may too.
     came_as = {INTERNET: (INTERNET,), NETWORK: (INTERNET, FRONT_DOOR)}
     for source, title in ((INTERNET, "the Internet"), (NETWORK, "the whole network")):
         wanted = {(flow.target.lower(), flow.port) for flow in flows if flow.source in came_as[source]}
         for port in SENSITIVE:
             found: dict[str, list[str]] = {}
-            for endpoint in estate.endpoints.values():
+            for endpoint in estate.addresses:
                 if (endpoint.name.lower(), port) in wanted:
                     continue
                 verdict = judge(estate, Endpoint(source), endpoint, port)
@@ -176,4 +191,4 @@ def _excess(estate: Estate, flows: Sequence[Flow]) -> Iterator[str]:
                     )
                     found.setdefault(decided, []).append(endpoint.name)
             for decided, names in found.items():
-                yield f"Port {port} of {listed(names)} is open to {title} by {decided}, and nobody needs it: close it."
+                yield f"Port {port} of {listed(dict.fromkeys(names))} is open to {title} by {decided}, and nobody needs it: close it."

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.compare import member
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_ports import routes
 
 Json = dict[str, t.Any]
 ALLOWED, BLOCKED, UNKNOWN = "allowed", "blocked", "unknown"
@@ -21,6 +22,11 @@ EVERYBODY = ("*", "any", "0.0.0.0/0")
 # Azure's own probes; the tag of the network has it in it: azure-docs #38326 and #20619.
 PROBE = "168.63.129.16"
 INBOUND, OUTBOUND = "inbound", "outbound"
+ALWAYS = "alwaysallow"
+# Where rules stand; those of a Virtual Network Manager come before all others.
+MANAGER, SUBNET, INTERFACE = "network manager", "subnet", "interface"
+ROUTE = "route"
+GATEWAY_SUBNET = "gatewaysubnet"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Endpoint:
     subnet: str = ""
     group: str = ""
     application_groups: frozenset[str] = frozenset()
+    # Id and name of the interface.
+    nic: str = ""
 
     @property
     def tag(self) -> str | None:
@@ -54,6 +62,36 @@ class Rule:
     targets: Sequence[str]
     target_groups: frozenset[str]
     ports: Sequence[str]
+    # Where Azure says what a tag stands for.
+    source_networks: Sequence[str] = ()
+    target_networks: Sequence[str] = ()
+    # Nobody after it is asked.
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """The rules of one place that a connection passes."""
+
+    place: str
+    group: str
+    rules: Sequence[Rule]
+
+
+@dataclass(frozen=True)
+class Effective:
+    """What Azure itself says of an interface, in the order of a connection that comes in; None where it was not asked."""
+
+    levels: Sequence[Level] | None = None
+    routes: Sequence[routes.Route] | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """The ranges of a network and of its peers; `further` where a gateway or a table of routes leads beyond them."""
+
+    ranges: Sequence[str] = ()
+    further: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,17 +103,23 @@ class Verdict:
     rule: str = ""
     priority: int | None = None
     level: str = ""
+    # It is allowed, and no other level is asked.
+    final: bool = False
 
 
 @dataclass
 class Estate:
     """Everything that decides, by id in lower case."""
 
+    # Machines by their name, each with its first address; and every address of all of them.
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    addresses: list[Endpoint] = field(default_factory=list)
     groups: dict[str, list[Rule]] = field(default_factory=dict)
-    # The security group of each subnet, and the ranges of its network with those of its peers.
+    # The security group of each subnet, and its network.
     subnet_groups: dict[str, str] = field(default_factory=dict)
-    ranges: dict[str, list[str]] = field(default_factory=dict)
+    spaces: dict[str, Space] = field(default_factory=dict)
+    # What Azure says of interfaces, where it was asked.
+    effective: dict[str, Effective] = field(default_factory=dict)
 
 
 def _identity(body: t.Any) -> str:
@@ -100,17 +144,21 @@ def _ids(properties: Json, name: str) -> frozenset[str]:
 def rule(body: Json) -> Rule:
     """A rule as Azure lists it."""
     properties = _properties(body)
+    access, protocol = (str(member(properties, key) or "*").lower() for key in ("access", "protocol"))
     return Rule(
         name=str(member(body, "name")),
         priority=int(member(properties, "priority") or 0),
-        allows=str(member(properties, "access")).lower() == "allow",
+        allows=access in ("allow", ALWAYS),
+        always=access == ALWAYS,
         direction=str(member(properties, "direction")).lower(),
-        protocol=str(member(properties, "protocol") or "*").lower(),
+        protocol="*" if protocol == "all" else protocol,
         sources=_words(properties, "sourceAddressPrefix", "sourceAddressPrefixes"),
         source_groups=_ids(properties, "sourceApplicationSecurityGroups"),
         targets=_words(properties, "destinationAddressPrefix", "destinationAddressPrefixes"),
         target_groups=_ids(properties, "destinationApplicationSecurityGroups"),
         ports=_words(properties, "destinationPortRange", "destinationPortRanges"),
+        source_networks=member(properties, "expandedSourceAddressPrefix") or (),
+        target_networks=member(properties, "expandedDestinationAddressPrefix") or (),
     )
 
 
@@ -124,15 +172,22 @@ def read(groups: Iterable[Json], networks: Iterable[Json], nics: Iterable[Json])
     for one in networks:
         properties = _properties(one)
         ranges = list(member(member(properties, "addressSpace") or {}, "addressPrefixes") or [])
-        for peering in member(properties, "virtualNetworkPeerings") or []:
-            ranges += member(member(_properties(peering), "remoteAddressSpace") or {}, "addressPrefixes") or []
-        for subnet in member(properties, "subnets") or []:
-            estate.ranges[_identity(subnet)] = ranges
-            estate.subnet_groups[_identity(subnet)] = _identity(member(_properties(subnet), "networkSecurityGroup"))
+        peerings = [_properties(peering) for peering in member(properties, "virtualNetworkPeerings") or []]
+        for peering in peerings:
+            ranges += member(member(peering, "remoteAddressSpace") or {}, "addressPrefixes") or []
+        subnets = member(properties, "subnets") or []
+        gateway = any(member(peering, "useRemoteGateways") for peering in peerings) or any(
+            str(member(subnet, "name")).lower() == GATEWAY_SUBNET for subnet in subnets
+        )
+        for subnet in subnets:
+            own = _properties(subnet)
+            estate.spaces[_identity(subnet)] = Space(ranges, gateway or bool(member(own, "routeTable")))
+            estate.subnet_groups[_identity(subnet)] = _identity(member(own, "networkSecurityGroup"))
     for one in nics:
         for endpoint in _endpoints(one):
             # The first interface and address of a machine are the ones it is known by.
             estate.endpoints.setdefault(endpoint.name.lower(), endpoint)
+            estate.addresses.append(endpoint)
     return estate
 
 
@@ -150,6 +205,7 @@ def _endpoints(nic: Json) -> Iterator[Endpoint]:
                 subnet=_identity(member(one, "subnet")),
                 group=_identity(member(properties, "networkSecurityGroup")),
                 application_groups=_ids(one, "applicationSecurityGroups"),
+                nic=str(member(nic, "id") or ""),
             )
 
 
@@ -170,31 +226,36 @@ def _covers(network: str, ranges: Sequence[str]) -> bool | None:
         return None
 
 
-def fits(word: str, who: Endpoint, ranges: Sequence[str]) -> bool | None:
+def fits(word: str, who: Endpoint, space: Space) -> bool | None:
     """Whether a source or target of a rule has this endpoint in it; None where only Azure knows."""
     if word.lower() in EVERYBODY:
         return True
     if who.tag:
-        return _tag_fits(word, who.tag, ranges)
+        return _tag_fits(word, who.tag, space.ranges)
     if who.network:
-        return _network_fits(word, who.network, ranges)
+        return _network_fits(word, who.network, space)
     address = who.address or ""
-    own = address == PROBE or any(_within(address, one) for one in ranges)
-    known = {NETWORK.lower(): own, BALANCER.lower(): address == PROBE}
+    own = address == PROBE or any(_within(address, one) for one in space.ranges)
+    is_private = ipaddress.ip_address(address).is_private
+    # What lies behind a gateway belongs to the network too.
+    known = {
+        NETWORK.lower(): own or (None if space.further and is_private else False),
+        BALANCER.lower(): address == PROBE,
+    }
     if word.lower() == INTERNET.lower():
-        return not own and not ipaddress.ip_address(address).is_private
+        return not own and not is_private
     return known[word.lower()] if word.lower() in known else _within(address, word)
 
 
-def _network_fits(word: str, network: str, ranges: Sequence[str]) -> bool | None:
+def _network_fits(word: str, network: str, space: Space) -> bool | None:
     """A network that comes from outside, or a part of ours, against a source of a rule."""
     if word.lower() == BALANCER.lower():
         return False
+    own, is_private = _any(_parts(network, one) for one in space.ranges), ipaddress.ip_network(network).is_private
     if word.lower() == NETWORK.lower():
-        return _any(_parts(network, one) for one in ranges)
+        return None if own is False and space.further and is_private else own
     if word.lower() == INTERNET.lower():
-        outside = not _any(_parts(network, one) for one in ranges)
-        return outside and not ipaddress.ip_network(network).is_private
+        return not own and not is_private
     return _parts(network, word)
 
 
@@ -238,17 +299,17 @@ def _any(answers: Iterable[bool | None]) -> bool | None:
     return True if True in found else None if None in found else False
 
 
-def applies(
-    one: Rule, source: Endpoint, target: Endpoint, port: int, protocol: str, ranges: Sequence[str]
-) -> bool | None:
+def applies(one: Rule, source: Endpoint, target: Endpoint, port: int, protocol: str, space: Space) -> bool | None:
     """Whether a rule is about this connection; None where only Azure knows."""
     if one.protocol not in ("*", protocol) or not _port_fits(one.ports, port):
         return False
+    sources = one.sources if source.tag or not one.source_networks else one.source_networks
+    targets = one.target_networks or one.targets
     by_source = _any(
-        [bool(one.source_groups & source.application_groups), *(fits(word, source, ranges) for word in one.sources)]
+        [bool(one.source_groups & source.application_groups), *(fits(word, source, space) for word in sources)]
     )
     by_target = _any(
-        [bool(one.target_groups & target.application_groups), *(fits(word, target, ranges) for word in one.targets)]
+        [bool(one.target_groups & target.application_groups), *(fits(word, target, space) for word in targets)]
     )
     if by_source is False or by_target is False:
         return False
@@ -256,51 +317,76 @@ def applies(
 
 
 def judge(estate: Estate, source: Endpoint, target: Endpoint, port: int, protocol: str = "tcp") -> Verdict:
-    """All security groups on the way must allow it: out of the source, into the target."""
-    levels = []
-    if not source.tag:
-        levels += [
-            ("interface", source.group, OUTBOUND),
-            ("subnet", estate.subnet_groups.get(source.subnet, ""), OUTBOUND),
-        ]
-    levels += [("subnet", estate.subnet_groups.get(target.subnet, ""), INBOUND), ("interface", target.group, INBOUND)]
-    present = [one for one in levels if one[1]]
-    if not any(direction == INBOUND for _level, _group, direction in present) and _is_outside(source):
+    """All rules on the way must allow it, out of the source and into the target; and there must be a way, both there and back."""
+    out = [] if source.tag else _levels(estate, source)
+    leaving = [*(one for one in out if one.place == MANAGER), *(one for one in reversed(out) if one.place != MANAGER)]
+    coming = _levels(estate, target)
+    if all(one.place == MANAGER for one in coming) and _is_outside(source):
         # A Standard public address is closed until a group opens it.
         return Verdict(BLOCKED, level="no security group")
     decisive = Verdict(ALLOWED, level="no security group")
-    ranges = estate.ranges.get(target.subnet, [])
-    for level, group, direction in present:
-        verdict = _by_group(
-            estate.groups.get(group), source, target, port, protocol, ranges, direction, f"{direction}, {level}", group
-        )
+    space, settled = estate.spaces.get(target.subnet, Space()), set[str]()
+    for level, direction in [*((one, OUTBOUND) for one in leaving), *((one, INBOUND) for one in coming)]:
+        verdict = _by_level(level, source, target, port, protocol, space, direction)
+        if direction in settled or (level.place == MANAGER and not verdict.rule):
+            continue
         if verdict.word == BLOCKED:
             return verdict
+        if verdict.final:
+            settled.add(direction)
         if decisive.word != UNKNOWN and (direction == INBOUND or verdict.word == UNKNOWN):
             decisive = verdict
-    return decisive
+    on_the_way = _by_routes(estate, source, target)
+    worse = on_the_way and (on_the_way.word == BLOCKED or decisive.word == ALLOWED)
+    return on_the_way if on_the_way and worse else decisive
+
+
+def _levels(estate: Estate, who: Endpoint) -> Sequence[Level]:
+    """Whose rules are asked for a connection that comes in; those that Azure itself tells where it was asked."""
+    told = estate.effective.get(who.nic.lower(), Effective())
+    if told.levels is not None:
+        return told.levels
+    places = [(SUBNET, estate.subnet_groups.get(who.subnet, "")), (INTERFACE, who.group)]
+    return [Level(place, group, estate.groups.get(group) or []) for place, group in places if group]
 
 
 def _is_outside(source: Endpoint) -> bool:
     return source.tag is not None and source.tag not in (NETWORK, BALANCER)
 
 
-def _by_group(
-    rules: Sequence[Rule] | None, source: Endpoint, target: Endpoint, port: int, protocol: str,
-    ranges: Sequence[str], direction: str, level: str, group: str,
-) -> Verdict:  # fmt: skip
+def _by_level(
+    level: Level, source: Endpoint, target: Endpoint, port: int, protocol: str, space: Space, direction: str
+) -> Verdict:
     """The rule of the lowest number decides, unless one that only Azure can judge may come before it."""
-    name = group.rsplit("/", 1)[-1]
+    name, where = level.group.rsplit("/", 1)[-1], f"{direction}, {level.place}"
     doubtful: list[Rule] = []
-    for one in rules or []:
+    for one in level.rules:
         if one.direction != direction:
             continue
-        answer = applies(one, source, target, port, protocol, ranges)
+        answer = applies(one, source, target, port, protocol, space)
         if answer is None:
             doubtful.append(one)
         elif answer:
             other = next((found for found in doubtful if found.allows != one.allows), None)
             if other:
-                return Verdict(UNKNOWN, name, other.name, other.priority, level)
-            return Verdict(ALLOWED if one.allows else BLOCKED, name, one.name, one.priority, level)
-    return Verdict(UNKNOWN, name, level=level)
+                return Verdict(UNKNOWN, name, other.name, other.priority, where)
+            return Verdict(ALLOWED if one.allows else BLOCKED, name, one.name, one.priority, where, one.always)
+    if doubtful:
+        return Verdict(UNKNOWN, name, doubtful[0].name, doubtful[0].priority, where)
+    return Verdict(UNKNOWN, name, level=where)
+
+
+def _by_routes(estate: Estate, source: Endpoint, target: Endpoint) -> Verdict | None:
+    """What is wrong with the way there or back; None where nothing is, or nobody asked."""
+    found = []
+    for who, other in ((source, target), (target, source)):
+        told = estate.effective.get(who.nic.lower(), Effective())
+        place = routes.ANYWHERE if _is_outside(other) else other.network or other.address
+        if told.routes is None or place is None:
+            continue
+        taken = routes.taken(told.routes, place)
+        if taken and taken.is_nowhere:
+            return Verdict(BLOCKED, who.name, str(taken), level=ROUTE)
+        if taken and (taken.is_through_a_machine or (taken.is_through_a_gateway and (other.subnet or other.tag))):
+            found.append(Verdict(UNKNOWN, who.name, str(taken), level=ROUTE))
+    return found[0] if found else None

@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.siteops.webcluster.plugins.action import azure_estate, azure_ports
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._azure_estate.login import ENVIRONMENT
 from ansible_collections.siteops.webcluster.tests.loopback_arm import SUBSCRIPTION, TOKEN, LoopbackArm
-from ansible_collections.siteops.webcluster.tests.loopback_estate import Ledger
+from ansible_collections.siteops.webcluster.tests.loopback_estate import Ledger, route
 
 Json = dict[str, Any]
 GROUPS = {
@@ -140,3 +140,68 @@ def test_behind_front_door_the_internet_is_too_much() -> None:
             " and nobody needs it: close it."
             for port in (80, 443)
         ]
+
+
+ASKED = 8 * 2
+MANAGER_DENIAL = {
+    "name": "no-redis", "protocol": "Tcp", "sourcePortRange": "0-65535", "destinationPortRange": "6379-6379", "priority": 5,
+    "sourceAddressPrefix": "*", "destinationAddressPrefix": "*", "access": "Deny", "direction": "Inbound",
+}  # fmt: skip
+
+
+def asked_of(arm: LoopbackArm, begin: int) -> list[str]:
+    """What was POSTed since, by the action's name."""
+    return [one.path.rsplit("/", 1)[-1] for one in arm.seen[begin:] if one.method == "POST"]
+
+
+@pytest.mark.parametrize("two_links", [False, True])
+def test_azure_itself_is_asked_for_what_is_in_force(two_links: bool) -> None:
+    ledger = Ledger(retry_after=0.01)
+    with LoopbackArm(ledger=ledger) as arm:
+        made = play(azure_estate, arm, {}, name="webcluster", location="westeurope", admin_cidrs=["203.0.113.0/24"],
+                    ssh_public_key="ssh-ed25519 " + "A" * 68)  # fmt: skip
+        assert not made.get("failed"), made
+        ledger.two_links = two_links
+        asked = len(arm.seen)
+        found = play(azure_ports, arm, {"groups": GROUPS}, method="effective")
+        assert (found.get("msg"), found["excess"], found["not_asked"]) == (None, [], [])
+        assert {row["verdict"] for row in found["flows"]} == {"allowed"}
+        # Two questions for each of the eight interfaces, once, whatever the number of flows.
+        actions = asked_of(arm, asked)
+        assert (len(actions), sorted(set(actions))) == (
+            ASKED,
+            ["effectiveNetworkSecurityGroups", "effectiveRouteTable"],
+        )
+
+        # What no list shows.
+        ledger.manager_rules = [MANAGER_DENIAL]
+        ledger.routes = {"centosweb1-nic": [route("10.0.0.16/28", "None", "User")]}
+        by_lists = play(azure_ports, arm, {"groups": GROUPS}, fail=False)
+        assert by_lists["blocked"] == []
+        blocked = play(azure_ports, arm, {"groups": GROUPS}, fail=False, method="effective")["blocked"]
+        assert any("by the rule no-redis of headquarters. Add to headquarters a rule" in one for one in blocked)
+        assert any(
+            one.startswith(
+                "Port 3306 of centosmysql1 (mysql) is closed to centosweb1 by the route 10.0.0.16/28 to None"
+            )
+            for one in blocked
+        )
+
+
+def test_where_azure_does_not_tell_the_lists_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(azure_ports.display, "warning", warned.append)
+    ledger = Ledger(retry_after=0.01)
+    with LoopbackArm(ledger=ledger) as arm:
+        made = play(azure_estate, arm, {}, name="webcluster", location="westeurope", admin_cidrs=["203.0.113.0/24"],
+                    ssh_public_key="ssh-ed25519 " + "A" * 68)  # fmt: skip
+        assert not made.get("failed"), made
+        ledger.refusals = [("POST", "centosweb1-nic/effectiveRouteTable", 99, 403, "AuthorizationFailed"),
+                           ("POST", "centosweb2-nic/effectiveNetworkSecurityGroups", 99, 400, "VMNotRunning")]  # fmt: skip
+        found = play(azure_ports, arm, {"groups": GROUPS}, method="effective")
+        assert {row["verdict"] for row in found["flows"]} == {"allowed"}
+        first, second = found["not_asked"]
+        assert first.startswith("Cannot read the network interface centosweb1-nic: Azure answered AuthorizationFailed")
+        assert second.startswith("Cannot read the network interface centosweb2-nic: Azure answered VMNotRunning")
+        assert all(one.endswith("Its lists serve instead.") for one in found["not_asked"])
+        assert [one for one in warned if "lists serve" in one] == [f"azure_ports: {one}" for one in (first, second)]

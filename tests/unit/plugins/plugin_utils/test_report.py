@@ -377,15 +377,17 @@ def test_a_port_that_azure_blocks_makes_the_cluster_not_healthy_and_says_what_to
 
 def test_what_only_azure_can_judge_is_told_as_unknown_and_what_nobody_needs_as_a_warning() -> None:
     unknown = "The rule r of g has a source that only Azure can judge: look at the effective rules of db1 there."
+    refused = "Cannot read the network interface db1-nic: Azure answered AuthorizationFailed. Its lists serve instead."
     excess = "Port 22 of db1 is open to the Internet by the rule r of g, and nobody needs it: close it."
     told = {
         "flows": [flow("allowed"), flow("unknown", unknown), flow("unknown", unknown)],
         "blocked": [],
         "excess": [excess],
+        "not_asked": [refused],
     }
     result = with_ports(**told)
     assert result["healthy"]
-    assert result["notes"] == [unknown, excess]
+    assert result["notes"] == [refused, unknown, excess]
     assert row(result, "azure")["detail"] == "1 of 3 connections are allowed, 2 can be judged by Azure only"
 
 

@@ -206,3 +206,50 @@ def test_the_flows_of_the_topology_become_connections() -> None:
         Flow("10.0.0.4", "two", 3306, "MySQL"),
         Flow("10.9.0.0/24", "two", 3306, "MySQL"),
     ]
+
+
+NET = f"{BASE}/virtualNetworks/v"
+LETTING = group(
+    "db", rule(100, "Allow", sourceAddressPrefix="VirtualNetwork"), rule(200, "Deny", sourceAddressPrefix="*")
+)
+
+
+@pytest.mark.parametrize(
+    ("subnets", "peering", "source", "verdict"),
+    [
+        ([], {}, "10.7.0.4", "blocked"),
+        # Behind a gateway, of ours or of a peer, may be any private address; nobody else's.
+        ([{"name": "GatewaySubnet"}], {}, "10.7.0.4", "unknown"),
+        ([{"name": "GatewaySubnet"}], {}, "10.7.0.0/24", "unknown"),
+        ([{"name": "GatewaySubnet"}], {}, "52.0.0.4", "blocked"),
+        ([{"name": "GatewaySubnet"}], {}, "52.0.0.0/24", "blocked"),
+        ([{"name": "GatewaySubnet"}], {}, "10.0.0.9", "allowed"),
+        ([], {"useRemoteGateways": True}, "10.7.0.4", "unknown"),
+        ([], {"useRemoteGateways": False}, "10.7.0.4", "blocked"),
+        ([{"routeTable": {"id": "/x/routeTables/r"}}], {}, "10.7.0.4", "unknown"),
+    ],
+)
+def test_the_network_may_reach_beyond_its_ranges(subnets: list[Json], peering: Json, source: str, verdict: str) -> None:
+    table = {key: one[key] for one in subnets for key in one if key == "routeTable"}
+    more = [{"id": f"{NET}/subnets/{one['name']}", **one} for one in subnets if "name" in one]
+    own = {"networkSecurityGroup": {"id": f"{BASE}/networkSecurityGroups/db"}, **table}
+    network = {"id": NET, "properties": {
+        "addressSpace": {"addressPrefixes": ["10.0.0.0/24"]}, "virtualNetworkPeerings": [{"properties": peering}],
+        "subnets": [{"id": f"{NET}/subnets/mysql", "properties": own}, *more]}}  # fmt: skip
+    found = read([LETTING], [network], [nic("db1", "10.0.0.20", "mysql")])
+    (row,), _excess = audit(found, [Flow(source, "db1", 3306, "MySQL")])
+    assert row["verdict"] == verdict
+
+
+def test_each_address_of_a_machine_is_looked_at() -> None:
+    network = {"id": NET, "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/24"]}, "subnets": [
+        {"id": f"{NET}/subnets/{name}", "properties": {"networkSecurityGroup": {"id": f"{BASE}/networkSecurityGroups/{name}"}}}
+        for name in ("db", "open")]}}  # fmt: skip
+    groups = [group("db", DENY), group("open", DENY, rule(100, "Allow", sourceAddressPrefix="Internet"))]
+    found = read(groups, [network], [nic("db1", "10.0.0.20", "db"), nic("db1", "10.0.0.40", "open")])
+    _rows, excess = audit(found, [])
+    assert (
+        "Port 22 of db1 is open to the Internet by the rule rule100 of open, and nobody needs it: close it." in excess
+    )
+    rows, _excess = audit(found, [Flow("10.0.0.40", "db1", 3306, "")])
+    assert rows[0]["source"] == "db1"
