@@ -85,5 +85,5 @@ def test_the_secrets_of_credentials_reach_their_hosts_and_nothing_else(tmp_path:
         assert hosts(copies[f"backup_client_{tier}_password"]) == {*servers, "store"}
         # The store keeps a hash.
         assert hosts(copies[f"backup_client_{tier}_store_password"]) == servers
-        assert f"{tier}:$2" in run.file("store", "users").content
+        assert f"\n{tier}:{{SHA}}" in run.file("store", "users").content
     assert not [secret for given in GIVEN.values() for secret in given.values() if secret in run.output]
