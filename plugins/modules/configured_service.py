@@ -82,7 +82,8 @@ options:
   owns:
     version_added: 0.3.0
     description:
-      - Patterns of paths such as C(/etc/shop/*.conf), all of whose files are in O(files). Others that fit are removed.
+      - Patterns of paths such as C(/etc/shop/*.conf), all of whose files are in O(files). Others that fit are removed, and
+        where the folder is a pattern too, such as C(/etc/shop/*/*), folders that are empty then.
       - Units among these that start something, such as timers, are stopped and disabled before; what they started goes on to its end.
     type: list
     elements: path
@@ -336,6 +337,14 @@ def remove(module: AnsibleModule, path: str) -> None:
         command(module, ["systemctl", "disable", "--now", name])
         Path(stamp_of(name)).unlink(missing_ok=True)
     os.unlink(path)
+    # A pattern with a wildcard for the folder names folders that are ours as well.
+    folder = os.path.dirname(path)
+    among = any(
+        glob.has_magic(os.path.dirname(pattern)) and folder in glob.glob(os.path.dirname(pattern))
+        for pattern in module.params["owns"]
+    )
+    if among and not os.listdir(folder):
+        os.rmdir(folder)
 
 
 def prepare(module: AnsibleModule, unit: Unit, touched: list[str]) -> Unit:

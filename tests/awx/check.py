@@ -98,7 +98,7 @@ def clean_environment() -> dict[str, str]:
 
 def check_data(values: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the data and hold it against schema, playbooks, roles and credential types."""
-    filled: dict[str, Any] = data.fill(data.load(), values)
+    filled: dict[str, Any] = data.objects(data.load(), values)
     errors = data.schema_errors(filled) or data.reference_errors(filled) + data.playbook_errors(
         filled
     ) + data.survey_errors(filled, _variables.all_options()) + data.credential_errors(filled)

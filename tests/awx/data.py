@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import yaml
 from ansible_collections.siteops.webcluster.plugins.plugin_utils import _variables
+from jinja2 import StrictUndefined, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Json = dict[str, Any]
@@ -50,7 +51,9 @@ SURVEY_TYPES = {
 COLLECTIONS = ("~/.ansible/collections", "/usr/share/ansible/collections")
 # What a filter on hosts in AWX is likely to ask for.
 FILTERED = ("ansible_host", "azure_name", "azure_id", "azure_resource_group", "azure_subnet_name", "azure_location")
-PLACEHOLDER = re.compile(r"\{\{ (\w+) \}\}")
+EXPRESSION = re.compile(r"\{\{ (.+) \}\}", re.DOTALL)
+# Names of infra.aap_configuration; the folder's others are variables of its own.
+OBJECTS = "controller_"
 
 
 class Loader(yaml.SafeLoader):
@@ -82,18 +85,30 @@ def load(folder: Path = CHECKOUT / "awx/config") -> Json:
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
-    """Put values for the placeholders, as infra.aap_configuration's templates do."""
+    """Evaluate the expressions, as infra.aap_configuration's roles do."""
     if isinstance(value, dict):
         return {name: fill(inner, values) for name, inner in value.items()}
     if isinstance(value, list):
         return [fill(inner, values) for inner in value]
     if isinstance(value, Unsafe) or not isinstance(value, str):
         return value
-    whole = PLACEHOLDER.fullmatch(value)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    whole = EXPRESSION.fullmatch(value)
     try:
-        return values[whole[1]] if whole else PLACEHOLDER.sub(lambda found: str(values[found[1]]), value)
-    except KeyError as error:
-        raise ValueError(f"{error.args[0]} has no value; expected it in awx/variables.yml.") from None
+        if whole is None:
+            return environment.from_string(value).render(values)
+        found = environment.compile_expression(whole[1], undefined_to_none=False)(**values)
+        # As text, one without a value is an error that names it.
+        return str(found) if isinstance(found, StrictUndefined) else found
+    except UndefinedError as error:
+        raise ValueError(f"{error.message} in {value}; expected a value in awx/variables.yml.") from None
+
+
+def objects(data: Json, values: Mapping[str, Any]) -> Json:
+    """What AWX is told: the objects of the folder, filled in with your variables and with those of the folder itself."""
+    own = {name: value for name, value in data.items() if not name.startswith(OBJECTS)}
+    known = {**values, **fill(own, values)}
+    return {name: fill(value, known) for name, value in data.items() if name.startswith(OBJECTS)}
 
 
 def schema_errors(data: Json) -> list[str]:

@@ -16,7 +16,7 @@ from ansible_collections.siteops.webcluster.tests.awx import data
 
 DATA = data.load()
 VALUES = yaml.safe_load((data.CHECKOUT / "awx/variables.example.yml").read_text(encoding="utf-8"))
-FILLED = data.fill(DATA, VALUES)
+FILLED = data.objects(DATA, VALUES)
 OPTIONS = _variables.all_options()
 
 
@@ -140,9 +140,9 @@ def test_a_key_that_the_format_does_not_have_is_named(changed: dict[str, Any]) -
 
 def test_a_value_that_is_missing_is_named() -> None:
     with pytest.raises(
-        ValueError, match=r"webcluster_awx_organization has no value; expected it in awx/variables\.yml"
+        ValueError, match=r"'webcluster_awx_organization' is undefined in .*; expected a value in awx/variables\.yml"
     ):
-        data.fill(DATA, {})
+        data.objects(DATA, {})
 
 
 def test_a_job_gets_the_credential_as_environment_and_variables() -> None:
@@ -161,6 +161,47 @@ def test_the_credential_type_holds_every_secret_that_the_roles_require() -> None
     required = {name for engine in _engines.ENGINES.values() for name in engine.secrets} | {_cluster_sites.PASSWORDS}
     assert set(named(FILLED["controller_credential_types"], "webcluster_secrets")["inputs"]["required"]) == required
     assert set(VALUES["webcluster_awx_secrets"]) == required
+
+
+def test_the_credential_types_hold_every_secret_that_the_inventory_makes() -> None:
+    types = {kind["name"]: kind for kind in FILLED["controller_credential_types"] if kind["name"] != "webcluster_azure"}
+    fields = [field for kind in types.values() for field in kind["inputs"]["fields"]]
+    made = data.Loader((data.CHECKOUT / "inventory/lab/group_vars/webcluster/secrets.yml").read_text(encoding="utf-8"))
+    # How they are made, and where they are kept.
+    assert sorted(field["id"] for field in fields) == sorted(
+        set(made.get_single_data()) - {"webcluster_secrets", "webcluster_alphabet"}
+    )
+    assert all(field["secret"] and field["id"] in OPTIONS for field in fields)
+    for kind in types.values():
+        inputs = {field["id"]: f"{field['id']} {{{{ x" for field in kind["inputs"]["fields"]}
+        assert data.injected(kind, inputs, "extra_vars") == inputs
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        ({}, []),
+        ({"webcluster_awx_balancer_secrets": {"keepalived_password": "8letters"}}, ["webcluster_balancer_secrets"]),
+        ({"webcluster_awx_backup_secrets": {"backup_client_mysql_password": "x"}}, ["webcluster_backup_secrets"]),
+    ],
+)
+def test_jobs_get_the_secrets_of_what_the_cluster_has(given: dict[str, Any], more: list[str]) -> None:
+    # Who set AWX up before these were there has no such variables.
+    usual = {name: value for name, value in VALUES.items() if not name.endswith(("balancer_secrets", "backup_secrets"))}
+    found = data.objects(DATA, {**usual, **given})
+    assert data.schema_errors(found) + data.reference_errors(found) + data.credential_errors(found) == []
+    for item in found["controller_templates"]:
+        wanted = ["webcluster_machine", "webcluster_secrets", *more]
+        wanted += ["webcluster_azure"] if item["name"] == "webcluster_status" else []
+        if "azure_" in item["name"]:
+            wanted = ["webcluster_azure", "webcluster_machine"]
+        assert item["credentials"] == wanted, item["name"]
+
+
+def test_a_secret_under_a_wrong_name_is_named() -> None:
+    found = data.objects(DATA, {**VALUES, "webcluster_awx_backup_secrets": {"backup_password": "x"}})
+    [error] = data.credential_errors(found)
+    assert error.startswith("Credential webcluster_backup_secrets: backup_password is no input of webcluster_backup_se")
 
 
 def test_the_survey_is_answered_in_awx_types() -> None:

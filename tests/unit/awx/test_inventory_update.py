@@ -14,7 +14,7 @@ import yaml
 from ansible_collections.siteops.webcluster.tests.awx import check, data
 from ansible_collections.siteops.webcluster.tests.loopback_arm import SUBSCRIPTION, TOKEN, Fault, LoopbackArm, tutorial
 
-FILLED = data.fill(
+FILLED = data.objects(
     data.load(), yaml.safe_load((data.CHECKOUT / "awx/variables.example.yml").read_text(encoding="utf-8"))
 )
 SOURCE = FILLED["controller_inventory_sources"][0]

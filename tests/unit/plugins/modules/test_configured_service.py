@@ -417,6 +417,22 @@ def test_files_that_are_no_longer_ours_are_removed_where_all_are_ours(
     assert run(owns=[f"{config.parent}/*.conf"])["removed"] == [str(others)]
 
 
+def test_folders_that_are_ours_go_when_they_are_empty(run: Run, tmp_path: Path) -> None:
+    run()
+    gone, kept = tmp_path / "mail/shop/msmtprc", tmp_path / "mail/blog/msmtprc"
+    for path in (gone, kept, kept.with_name("own"), tmp_path / "plain/left.conf"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    owns = [f"{tmp_path}/mail/*/msmtprc", f"{tmp_path}/plain/*.conf"]
+    assert run(owns=owns, check=True)["changed"] is True
+    assert gone.exists()
+    assert run(owns=owns)["removed"] == sorted([str(gone), str(kept), str(tmp_path / "plain/left.conf")])
+    # Somebody else's file is in one, and the last one is no pattern's folder.
+    assert sorted(path.name for path in tmp_path.glob("mail/*")) == ["blog"]
+    assert (tmp_path / "plain").is_dir()
+    assert run(owns=owns)["changed"] is False
+
+
 def test_a_unit_that_starts_something_is_stopped_before_it_is_removed_and_what_it_started_is_not(
     run: Run, systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
