@@ -107,6 +107,13 @@ def status(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+def test_a_run_of_one_tag_leaves_the_other_roles_alone(tmp_path: Path) -> None:
+    run = run_playbook(CHECKOUT / "site.yml", INVENTORY, answers(HEALTHY, HEALTHY), tmp_path, "--tags", "mysql")
+    assert run.code == 0, run.output
+    played = set(re.findall(r"TASK \[siteops\.webcluster\.(\w+) : ", run.output))
+    assert played == {"mysql_server", "mysql_master", "mysql_replica"}
+
+
 def section(config: str, header: str) -> str:
     match = re.search(rf"^{header}\b.*?(?=^\S|\Z)", config, re.MULTILINE | re.DOTALL)
     assert match, f"no section {header!r} in\n{config}"

@@ -26,7 +26,7 @@ def inventory(**variables: Any) -> dict[str, Any]:
     return {"webcluster": {"vars": {"webcluster_sites": []}, "children": groups}}
 
 
-def site(folder: Path, **variables: Any) -> Run:
+def site(folder: Path, *more: Answer, **variables: Any) -> Run:
     told = [
         Answer(
             "setup", facts(more={"interfaces": ["eth0"], "eth0": {"device": "eth0", "ipv4": {"address": own}}}), name
@@ -34,7 +34,7 @@ def site(folder: Path, **variables: Any) -> Run:
         for name, own in OWN.items()
     ]
     told += [Answer("setup", facts()), Answer("front_door", DOOR)]
-    return run_playbook(CHECKOUT / "site.yml", inventory(**variables), told, folder)
+    return run_playbook(CHECKOUT / "site.yml", inventory(**variables), [*more, *told], folder)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,16 @@ def test_each_is_told_of_the_other_and_the_first_comes_first(shared: Run) -> Non
         )
         assert told[told.index("unicast_peer {") + 1] == OWN[other]
         assert any(line.endswith(f' http://{OWN[host]}:8404/livez"') for line in told)
+
+
+def test_an_address_that_is_shared_no_more_is_taken_away_where_it_was(tmp_path: Path) -> None:
+    looked = {"missing_packages": [], "findings": [], "present": [], "configured": ["haproxy", "keepalived"]}
+    run = site(tmp_path, Answer("preflight", looked, "lb1"), Answer("stat", {"stat": {"exists": True}}, "lb1"))
+    assert run.code == 0, run.output
+    stopped = {host: [each["name"] for each in run.of(host, "systemd_service")] for host in OWN}
+    assert stopped == {"lb1": ["keepalived"], "lb2": []}
+    # Where there never was one, nobody looks again.
+    assert run.of("lb2", "stat") == []
 
 
 def test_a_web_server_hears_nothing_of_it(shared: Run) -> None:

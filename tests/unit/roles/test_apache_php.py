@@ -41,11 +41,19 @@ OWN: dict[str, Any] = {
     "apache_php_health_urls": ["http://127.0.0.1:8404/livez"],
 }
 MODULE_FILES = [f"{AVAILABLE}/{module}.load" for module in OWN["apache_php_extra_modules"]]
+# A host that a former release has given the demo.
+LEFT = {
+    "missing_packages": [],
+    "findings": [],
+    "adopts": False,
+    "told_by": [],
+    "present": ["/var/www/webcluster/demo", "/etc/webcluster"],
+}
 CASES = {
     "debian12": Case(USUAL, release="12"),
-    "debian13": Case(USUAL),
+    "debian13": Case(USUAL, answers={"preflight": LEFT}),
     "own12": Case(OWN, release="12", answers={"apache_modules": {"files": MODULE_FILES}}),
-    "own": Case(OWN, answers={"apache_modules": {"files": MODULE_FILES}}),
+    "own": Case(OWN, answers={"apache_modules": {"files": MODULE_FILES}, "preflight": LEFT}),
     "limits": Case({**USUAL, "apache_php_request_time_limit": 120, "apache_php_upload_limit_mb": 64}),
     # As -e name=value gives them.
     "texts": Case({**USUAL, "apache_php_request_time_limit": "120", "apache_php_upload_limit_mb": "64"}),
@@ -272,6 +280,7 @@ def test_pages_are_there_before_apache_is_told_to_serve_them(run: Run, name: str
     assert order.index("/var/www/webcluster/system") < order.index("apache2")
     # What a former release served goes when nobody is served it any more, its passwords with it.
     assert order[-2:] == ["/var/www/webcluster/demo", "/etc/webcluster"]
+    assert (run.of(name, "preflight")[0]["paths"], run.of("debian12", "file")) == (order[-2:], [])
 
 
 def test_own_packages_come_in_the_same_transaction(run: Run) -> None:

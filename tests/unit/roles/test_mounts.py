@@ -34,7 +34,7 @@ SHOP: dict[str, Any] = {
 BLOG: dict[str, Any] = {"name": "blog", "domains": ["blog.example"], "shared_folders": ["uploads"]}
 CIFS: dict[str, Any] = {**SHOP, "shared_folders": ["files"], "mounts": SHOP["mounts"][1:]}
 USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024, "apache_php_apt_cache_valid_time": 3600}
-MISSING = {"preflight": {"missing_packages": ["nfs-common"], "findings": [], "adopts": False}}
+MISSING = {"preflight": {"missing_packages": ["nfs-common"], "findings": [], "adopts": False, "present": []}}
 CASES = {
     "mounts": Case({**USUAL, "apache_php_sites": [SHOP, BLOG]}, answers=MISSING),
     "cifs": Case({**USUAL, "apache_php_sites": [CIFS]}),

@@ -24,7 +24,16 @@ USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024, "apache_php_sites": [SHOP
 
 
 def told(*services: str, **more: Any) -> dict[str, dict[str, Any]]:
-    return {"preflight": {"missing_packages": [], "findings": [], "adopts": False, "told_by": list(services), **more}}
+    return {
+        "preflight": {
+            "missing_packages": [],
+            "findings": [],
+            "adopts": False,
+            "present": [],
+            "told_by": list(services),
+            **more,
+        }
+    }
 
 
 CASES = {
