@@ -18,10 +18,12 @@ def run(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; return its code and what it said. `how`: as subprocess has it."""
     usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     options = {**usual, "text": True, "errors": "replace", **how}
+    # Sanity asks for run_command, which can do none of what stands above.
     return subprocess.run(list(command), check=False, **options)  # pylint: disable=ansible-bad-function
 
 
 def start(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
     """Start a program that is read from or written to while it runs. `how`: as subprocess has it."""
     options = {"stdin": subprocess.DEVNULL, **how}
+    # As above: run_command lets nothing go on beside the module.
     return subprocess.Popen(list(command), **options)  # pylint: disable=ansible-bad-function
