@@ -411,7 +411,7 @@ class Ledger:
         (configuration,) = nic["properties"]["ipConfigurations"]
         subnet = configuration["properties"]["subnet"]["id"]
         network = self.held[subnet.rpartition("/subnets/")[0].lower()]
-        own = next(one for one in network["properties"]["subnets"] if one["id"].lower() == subnet.lower())
+        own = {one["id"].lower(): one for one in network["properties"]["subnets"]}[subnet.lower()]
         places = {"subnet": (subnet, own["properties"]), "networkInterface": (nic["id"], nic["properties"])}
         for place, (identity, properties) in places.items():
             if "networkSecurityGroup" in properties:
