@@ -107,6 +107,8 @@ class Event:
     mend: Act
     reads: int = 0
     writes: int = 0
+    # How many requests the budget is for; with none, those of the event's own time.
+    requests: int = 0
 
 
 def send(signal: str, unit: str, host: str) -> Act:
@@ -118,9 +120,7 @@ def tell(verb: str, unit: str, host: str) -> Act:
 
 
 def power_off(host: str) -> Act:
-    # A moment later, since the connection ends with the host.
-    later = "(sleep 1; systemctl poweroff --force --force) > /dev/null 2>&1 &"
-    return lambda cluster: cluster.on(host, "sh", "-c", later)
+    return lambda cluster: cluster.lab.lab("power-off", host)
 
 
 def power_on(cluster: Cluster) -> None:
