@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Update, release, scale and break the lab's web tier under a steady load, each event with its budget; no acknowledged write may be
-lost, and planned events fail no request.
+lost, none may be done twice, and planned events fail no request.
 
 Reads and writes come plain and over TLS, on new connections and on some that clients keep; beside them through the tutorial's
 HAProxy, in front of the same web servers. At the end one of two load balancers is stopped (balancers.py). The exit code is 1 when
@@ -176,7 +176,7 @@ def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list
     kept = cluster.kept()
     load.answers += secure.answers + shop.answers
     _line, wrong = judge(event, load, kept)
-    lost = len(load.acknowledged() - kept)
+    lost = len(load.acknowledged() - kept.keys())
     budget = "exceeded" if wrong else f"{event.reads} reads, {event.writes} writes"
     return [event.name, f"{seconds:.0f}", *figures(load.answers), lost, budget, *figures(theirs.answers)], wrong
 

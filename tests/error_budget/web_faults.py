@@ -24,6 +24,8 @@ DURING = 10.0
 READS_OF_A_BROKEN_ONE, WRITES_OF_A_BROKEN_ONE = 40, 8
 # A kill may cost one request in ten thousand: a write that was under way, which nobody may send a second time.
 KILLED, REQUESTS, WRITES_OF_A_KILL = ("PHP-FPM killed", "Apache killed", "web host switched off"), 10_000, 1
+# The time limit of the demo's requests, and half a second.
+FROZEN_SECONDS = 30.5
 BROKEN = "Redirect 500 /"
 CONFIG = "/etc/apache2/apache2.conf"
 NAME = "swapped.example"
@@ -108,6 +110,7 @@ def events(cluster: Cluster) -> list[Event]:
             "web server frozen",
             lasting(each(*(send("STOP", unit, second) for unit in units))),
             each(*(send("CONT", unit, second) for unit in units)),
+            p99=FROZEN_SECONDS,
         ),
         Event(
             "web server answers 500",
