@@ -398,7 +398,9 @@ final class Store
         $where = [(string) getenv('REDIS_HOST'), (int) getenv($side === 'write' ? 'REDIS_PORT' : 'REDIS_READ_PORT'), 0.5, $side, 0, 0.5];
         $redis = new \Redis();
         try {
-            // Kept from one request to the next, as a login costs more than the page; whether it is still alive is looked at first.
+            // Kept from one request to the next, as a login costs more than the page. The data proxy on this host closes one whose server
+            // is gone, which is seen without asking.
+            ini_set('redis.pconnect.echo_check_liveness', '0');
             if (@$redis->pconnect(...[...$where, ['auth' => $login]])) {
                 return $redis;
             }
