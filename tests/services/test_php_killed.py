@@ -1,0 +1,131 @@
+# Copyright (c) 2026, siteops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apache and PHP-FPM with the role's files under a real systemd: what becomes of requests when PHP-FPM is killed, restarted, stopped."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.siteops.webcluster.tests.checkers import installed_php, need
+from ansible_collections.siteops.webcluster.tests.loopback_systemd import boot, need_systemd
+from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, play_role
+
+UNITS = "/etc/systemd/system/"
+RELEASES = {"8.2": "12", "8.4": "13"}
+# A second is lost on purpose, so that requests certainly come while nobody is there.
+SLOW_RESTART = "[Service]\nRestartSec=2s\n"
+PAGE = """<?php
+file_put_contents('/srv/pages/log/' . $_GET['name'], "begun\n", FILE_APPEND);
+if ($_GET['wait'] ?? 0) { while (!file_exists('/srv/pages/log/go')) { usleep(20000); clearstatcache(); } }
+echo 'done';
+"""
+# Each line is a name and what was found.
+SCRIPT = r"""
+say() { echo "$1: $2"; }
+post() { curl --silent --max-time 60 --output /dev/null --write-out '%{http_code}' --data x "http://127.0.0.1/page.php?name=$1$2"; }
+begun() { grep -c begun "/srv/pages/log/$1"; }
+wait_for() { for _ in $(seq 100); do "$@" >/dev/null 2>&1 && break; sleep 0.2; done; }
+state() { systemctl show --property=ActiveState --value "$1"; }
+main() { systemctl show --property=MainPID --value FPM; }
+sockets() { systemctl list-units --plain --no-legend --state=active 'webcluster-FPM@*' | wc -l; }
+is() { test "$($2)" "$1" "$3"; }
+
+ip link set lo up
+install -d -o www-data -g www-data /run/php; mkdir /srv/pages; install -d -o www-data /srv/pages/log
+cp /given/php-fpm.conf /etc/php/VERSION/fpm/php-fpm.conf; cp /given/apache2.conf /etc/apache2/apache2.conf
+mkdir -p /usr/local/lib/webcluster; cp /given/page.php /srv/pages/
+install -m 0755 /given/php-fpm-with-sockets PROGRAM
+systemctl start FPM apache2 || { journalctl --no-pager | tail -n 40 >&2; exit 1; }
+say serves "$(post first) $(sockets)"
+say socket "$(stat -L -c '%F %U %G %a' /run/php/FPM.sock)"
+
+systemctl kill --signal=KILL FPM
+for n in 1 2 3; do post "gap$n" >"/tmp/gap$n" & done; sleep 0.5
+say 'state in the gap' "$(state FPM)"
+wait
+say 'while nobody was there' "$(cat /tmp/gap1) $(cat /tmp/gap2) $(cat /tmp/gap3), begun $(begun gap1) $(begun gap2) $(begun gap3)"
+
+post killed '&wait=1' >/tmp/killed & wait_for begun killed
+systemctl kill --signal=KILL FPM; wait
+say 'what PHP worked at' "$(cat /tmp/killed), begun $(begun killed)"
+wait_for is = 'state FPM' active
+
+post master '&wait=1' >/tmp/master & wait_for begun master
+before=$(main); kill -9 "$before"; sleep 0.5; touch /srv/pages/log/go; wait; rm /srv/pages/log/go
+say 'when the master alone was killed' "$(cat /tmp/master), begun $(begun master)"
+wait_for is = 'state FPM' active
+
+sed 's/^\[www\]/[other]/; s/FPM\(-status\)\?.sock/FPM-other\1.sock/' /given/php-fpm.conf | sed -n '/^\[other\]/,/^\[health\]/p' | sed '$d' >>/etc/php/VERSION/fpm/php-fpm.conf
+before=$(main); systemctl reload FPM; wait_for test -S /run/php/FPM-other.sock
+say 'a pool that came by reload' "$(stat -c '%F' /run/php/FPM-other.sock) $(post reloaded) $(test "$before" = "$(main)" && echo same)"
+sed -i 's/^Sockets=.*/& webcluster-FPM@FPM-other.socket/' /etc/systemd/system/FPM.service.d/sockets.conf
+systemctl daemon-reload; systemctl restart FPM
+say 'and was started anew' "$(stat -c '%F' /run/php/FPM-other.sock) $(stat -L -c '%F' /run/php/FPM-other.sock) $(sockets) $(post restarted)"
+
+systemctl stop FPM; wait_for is = sockets 0
+say stopped "$(post stopped) $(state FPM) $(sockets)"
+systemctl start FPM
+say 'started again' "$(post again) $(sockets)"
+systemctl stop apache2 FPM
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    need_systemd()
+    need("php-fpm")
+    need("apache2ctl")
+    version = installed_php()
+    if version not in RELEASES:
+        pytest.skip(f"needs the PHP of Debian 12 or 13, this machine has {version}")
+    variables = {"apache_php_memory_mb": 1024, "apache_php_document_root": "/srv/pages"}
+    run = play_role("apache_php", {"web": Case(variables, RELEASES[version])}, tmp_path_factory.mktemp("role"))
+    files = {
+        file["path"]: file["content"]
+        for call in run.of("web", "configured_service")
+        for file in call["files"]
+        if file.get("content")
+    }
+    # What takes rights away needs what this systemd has none of; the scenario of the role shows that on a host.
+    written = {path: text for path, text in files.items() if path.startswith(UNITS) and "hardening" not in path}
+    units = {path.removeprefix(UNITS): text for path, text in written.items()}
+    fpm = f"php{version}-fpm"
+    units[f"{fpm}.service.d/zz-slow.conf"] = SLOW_RESTART
+    program = next(path for path in files if path.endswith("/php-fpm-with-sockets"))
+    given = {os.path.basename(path): text for path, text in files.items() if not path.startswith(UNITS)}
+    given["page.php"] = PAGE
+    script = SCRIPT.replace("PROGRAM", program).replace("FPM", fpm).replace("VERSION", version)
+    said, errors = boot(tmp_path_factory.mktemp("systemd"), units, script, given)
+    found = dict(line.split(": ", 1) for line in said.splitlines())
+    assert "started again" in found, said + errors
+    return found
+
+
+def test_systemd_holds_the_sockets_for_apache_only(seen: dict[str, str]) -> None:
+    assert seen["serves"] == "200 2"
+    assert seen["socket"] == "socket www-data www-data 660"
+
+
+def test_a_request_that_comes_while_php_is_killed_and_started_again_waits_and_is_run_once(seen: dict[str, str]) -> None:
+    assert seen["state in the gap"] == "activating"
+    assert seen["while nobody was there"] == "200 200 200, begun 1 1 1"
+
+
+def test_what_a_killed_process_worked_at_is_lost_and_not_run_again(seen: dict[str, str]) -> None:
+    assert seen["what PHP worked at"] == "503, begun 1"
+
+
+def test_what_runs_goes_on_where_only_the_master_was_killed(seen: dict[str, str]) -> None:
+    assert seen["when the master alone was killed"] == "200, begun 1"
+
+
+def test_a_new_pool_comes_by_reload_and_is_held_from_the_next_start_on(seen: dict[str, str]) -> None:
+    assert seen["a pool that came by reload"] == "socket 200 same"
+    assert seen["and was started anew"] == "symbolic link socket 3 200"
+
+
+def test_stopped_by_hand_it_stays_stopped_and_refuses_at_once(seen: dict[str, str]) -> None:
+    assert seen["stopped"] == "503 inactive 0"
+    assert seen["started again"] == "200 3"
