@@ -57,7 +57,8 @@ before=$(main); kill -9 "$before"; sleep 0.5; touch /srv/pages/log/go; wait; rm 
 say 'when the master alone was killed' "$(cat /tmp/master), begun $(begun master)"
 wait_for is = 'state FPM' active
 
-sed 's/^\[www\]/[other]/; s/FPM\(-status\)\?.sock/FPM-other\1.sock/' /given/php-fpm.conf | sed -n '/^\[other\]/,/^\[health\]/p' | sed '$d' >>/etc/php/VERSION/fpm/php-fpm.conf
+given=/given/php-fpm.conf; sed 's/^\[www\]/[other]/; s/FPM\(-status\)\?.sock/FPM-other\1.sock/' $given >/tmp/other
+sed -n '/^\[other\]/,/^\[health\]/p' /tmp/other | sed '$d' >>/etc/php/VERSION/fpm/php-fpm.conf
 before=$(main); systemctl reload FPM; wait_for test -S /run/php/FPM-other.sock
 say 'a pool that came by reload' "$(stat -c '%F' /run/php/FPM-other.sock) $(post reloaded) $(test "$before" = "$(main)" && echo same)"
 sed -i 's/^Sockets=.*/& webcluster-FPM@FPM-other.socket/' /etc/systemd/system/FPM.service.d/sockets.conf
