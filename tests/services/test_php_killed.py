@@ -5,41 +5,17 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from ansible_collections.siteops.webcluster.tests.checkers import installed_php, need
-from ansible_collections.siteops.webcluster.tests.loopback_systemd import boot, need_systemd
-from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, play_role
+from ansible_collections.siteops.webcluster.tests.loopback_web import look
 
-UNITS = "/etc/systemd/system/"
-RELEASES = {"8.2": "12", "8.4": "13"}
 # A second is lost on purpose, so that requests certainly come while nobody is there.
 SLOW_RESTART = "[Service]\nRestartSec=2s\n"
-PAGE = """<?php
-file_put_contents('/srv/pages/log/' . $_GET['name'], "begun\n", FILE_APPEND);
-if ($_GET['half'] ?? 0) { echo str_pad('half', 9000), "\n"; flush(); }
-if ($_GET['wait'] ?? 0) { while (!file_exists('/srv/pages/log/go')) { usleep(20000); clearstatcache(); } }
-echo 'done';
-"""
-# Each line is a name and what was found.
 SCRIPT = r"""
-say() { echo "$1: $2"; }
 post() { curl --silent --max-time 60 --output /dev/null --write-out '%{http_code}' --data x "http://127.0.0.1/page.php?name=$1$2"; }
-begun() { grep -c begun "/srv/pages/log/$1"; }
-wait_for() { for _ in $(seq 100); do "$@" >/dev/null 2>&1 && break; sleep 0.2; done; }
-state() { systemctl show --property=ActiveState --value "$1"; }
 waiting() { ss -Hlx src /run/webcluster-php/FPM.sock | awk '{print $3}'; }
 main() { systemctl show --property=MainPID --value FPM; }
 sockets() { systemctl list-units --plain --no-legend --state=active 'webcluster-FPM@*' | wc -l; }
-is() { test "$($2)" "$1" "$3"; }
 
-ip link set lo up
-install -d -o www-data -g www-data /run/php; mkdir /srv/pages; install -d -o www-data /srv/pages/log
-cp /given/php-fpm.conf /etc/php/VERSION/fpm/php-fpm.conf; cp /given/apache2.conf /etc/apache2/apache2.conf
-mkdir -p /usr/local/lib/webcluster; cp /given/page.php /srv/pages/
-install -m 0755 /given/php-fpm-with-sockets PROGRAM
-systemctl start FPM apache2 || { journalctl --no-pager | tail -n 40 >&2; exit 1; }
 say serves "$(post first) $(sockets)"
 say socket "$(stat -L -c '%F %U %G %a' /run/php/FPM.sock)"
 
@@ -51,7 +27,7 @@ say 'while nobody was there' "$(cat /tmp/gap1) $(cat /tmp/gap2) $(cat /tmp/gap3)
 
 systemctl kill --signal=STOP FPM
 for n in 1 2 3; do post "queue$n" >"/tmp/queue$n" & done
-wait_for is 3 waiting
+wait_for is = waiting 3
 say 'in the queue before' "$(waiting) $(ls /srv/pages/log | grep -c queue)"
 systemctl kill --signal=KILL FPM; wait
 say 'in the queue' "$(cat /tmp/queue1) $(cat /tmp/queue2) $(cat /tmp/queue3), begun $(begun queue1) $(begun queue2) $(begun queue3)"
@@ -99,39 +75,12 @@ systemctl stop FPM; wait_for is = sockets 0
 say stopped "$(post stopped) $(state FPM) $(sockets)"
 systemctl start FPM
 say 'started again' "$(post again) $(sockets)"
-systemctl stop apache2 FPM
 """
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    need_systemd()
-    need("php-fpm")
-    need("apache2ctl")
-    version = installed_php()
-    if version not in RELEASES:
-        pytest.skip(f"needs the PHP of Debian 12 or 13, this machine has {version}")
-    variables = {"apache_php_memory_mb": 1024, "apache_php_document_root": "/srv/pages"}
-    run = play_role("apache_php", {"web": Case(variables, RELEASES[version])}, tmp_path_factory.mktemp("role"))
-    files = {
-        file["path"]: file["content"]
-        for call in run.of("web", "configured_service")
-        for file in call["files"]
-        if file.get("content")
-    }
-    # What takes rights away needs what this systemd has none of; the scenario of the role shows that on a host.
-    written = {path: text for path, text in files.items() if path.startswith(UNITS) and "hardening" not in path}
-    units = {path.removeprefix(UNITS): text for path, text in written.items()}
-    fpm = f"php{version}-fpm"
-    units[f"{fpm}.service.d/zz-slow.conf"] = SLOW_RESTART
-    program = next(path for path in files if path.endswith("/php-fpm-with-sockets"))
-    given = {os.path.basename(path): text for path, text in files.items() if not path.startswith(UNITS)}
-    given["page.php"] = PAGE
-    script = SCRIPT.replace("PROGRAM", program).replace("FPM", fpm).replace("VERSION", version)
-    said, errors = boot(tmp_path_factory.mktemp("systemd"), units, script, given)
-    found = dict(line.split(": ", 1) for line in said.splitlines())
-    assert "started again" in found, said + errors
-    return found
+    return look(tmp_path_factory, SCRIPT, {"FPM.service.d/zz-slow.conf": SLOW_RESTART})
 
 
 def test_systemd_holds_the_sockets_for_apache_only(seen: dict[str, str]) -> None:

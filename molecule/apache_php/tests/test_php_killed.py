@@ -77,7 +77,9 @@ def is_active(host: Host, fpm: str, pool: str) -> bool:
 
 
 @pytest.mark.usefixtures("probe")
-def test_no_write_fails_that_comes_when_php_is_killed_or_waits_for_it_and_each_is_run_once(host: Host, fpm: str) -> None:
+def test_no_write_fails_that_comes_when_php_is_killed_or_waits_for_it_and_each_is_run_once(
+    host: Host, fpm: str
+) -> None:
     socket = f"/run/webcluster-php/{fpm}-site-demo.sock"
     queued, codes = json.loads(host.check_output("python3 -c %s %s %s", PROGRAM, fpm, socket))
     assert queued == 20
