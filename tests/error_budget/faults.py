@@ -165,7 +165,7 @@ def events(cluster: Cluster) -> list[Event]:
     balancer = cluster.lab.groups()["haproxy"][0]
     # A write is not repeated, so what was under way is lost with who did it; the others count the seconds without a primary.
     return [
-        Event("PHP-FPM killed", send("KILL", fpm, second), tell("start", fpm, second), writes=10),
+        Event("PHP-FPM killed", send("KILL", fpm, second), tell("start", fpm, second), writes=1),
         Event("Apache killed", send("KILL", "apache2", second), tell("start", "apache2", second), writes=3),
         Event("data proxy stopped", tell("stop", "haproxy", second), tell("start", "haproxy", second), writes=10),
         Event("web host switched off", power_off(third), power_on, writes=6),

@@ -134,6 +134,7 @@ def test_apache_reads_the_code_of_a_site_and_neither_its_secrets_nor_its_session
         "/etc/sysusers.d/webcluster-site-shop.conf",
         "/etc/tmpfiles.d/webcluster-site-shop.conf",
         "/etc/webcluster-sites/shop.env",
+        "/etc/webcluster-mail/shop/mail.ini",
     ]
     sysusers = texts["/etc/sysusers.d/webcluster-site-shop.conf"]["content"].splitlines()
     members = [line.split()[1:] for line in sysusers if line.startswith("m ")]
