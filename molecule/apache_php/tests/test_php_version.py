@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,9 @@ def load(host: Host) -> Iterator[Callable[[], dict[str, int]]]:
     host.check_output(f"touch /run/molecule-load.stop; systemctl stop molecule-load; rm -f {files}")
 
 
-def held(host: Host) -> set[str]:
-    """Of which services systemd holds sockets that Apache may connect to."""
-    return {name.split("-fpm")[0] for name in host.check_output("ls /run/webcluster-php").split()}
+def only(host: Host, version: str) -> bool:
+    """Whether systemd holds sockets of this version alone."""
+    return {name.split("-fpm")[0] for name in host.check_output("ls /run/webcluster-php").split()} == {f"php{version}"}
 
 
 def test_all_pools_go_over_and_back_and_no_request_fails(
@@ -91,9 +92,7 @@ def test_all_pools_go_over_and_back_and_no_request_fails(
         assert not host.service(f"php{former}-fpm").is_enabled
         assert (ask("/version.php").text == before) == (version == own)
         assert ask("/healthz").status == 200
-        assert until(lambda version=version: held(host) == {f"php{version}"}), host.check_output(
-            "ls /run/webcluster-php"
-        )
+        assert until(partial(only, host, version)), host.check_output("ls /run/webcluster-php")
         left = host.run("ls -d /etc/systemd/system/*php%s*", former)
         assert left.stdout == "", left.stdout
         assert changes(converge("apache_php", wanted, ONE)[1]) == 0
