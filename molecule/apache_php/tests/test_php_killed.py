@@ -48,6 +48,9 @@ for thread in threads:
     thread.join()
 print(json.dumps([found, codes]))
 """
+# What PHP says of a site, whether it has an application or not.
+VIEW = "/.well-known/webcluster/site"
+SECOND = {"Host": "second.example"}
 # The demo as the inventory has it, and a site without an application.
 BOTH = {
     "apache_php_sites": "{{ molecule_sites + [{'name': 'second', 'domains': ['second.example']}] }}",
@@ -102,13 +105,13 @@ def test_the_sockets_follow_the_sites(host: Host, ask: Ask, fpm: str) -> None:
     name = f"{fpm}-site-second"
     code, output = converge("apache_php", BOTH, ONE)
     assert code == 0, output
-    assert ask("/", headers={"Host": "second.example"}).status == 200
+    assert ask(VIEW, headers=SECOND).status == 200
     # What came by reload listens itself until it is killed.
     assert not held(host, name)
     assert changes(converge("apache_php", BOTH, ONE)[1]) == 0
     host.check_output("systemctl kill --signal=KILL %s", fpm)
     assert until(lambda: held(host, name))
-    assert ask("/", headers={"Host": "second.example"}).status == 200
+    assert ask(VIEW, headers=SECOND).status == 200
     assert changes(converge("apache_php", BOTH, ONE)[1]) == 0
 
     code, output = converge("apache_php", None, ONE)
@@ -124,7 +127,9 @@ def test_a_host_of_a_former_release_whose_run_was_interrupted_gets_there(host: H
     units = "/etc/systemd/system"
     files = (f"{units}/{fpm}.service.d/sockets.conf", f"{units}/webcluster-{fpm}@.socket")
     kept = {path: host.file(path).content_string for path in files}
-    host.check_output("rm %s %s && systemctl daemon-reload && systemctl restart %s", *files, fpm)
+    host.check_output(
+        "systemctl stop %s && rm %s %s && systemctl daemon-reload && systemctl start %s", fpm, *files, fpm
+    )
     assert not held(host, f"{fpm}-site-demo")
     assert ask("/healthz").status == 200
     # The run had written its files when it ended.
