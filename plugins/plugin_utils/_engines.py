@@ -38,6 +38,8 @@ class Engine:
     status_port: str = ""
     # Where a replica takes a copy of its primary's data; without one it comes over the usual port.
     copy_port: str = ""
+    # Whether TLS begins with the first byte, so that the data proxy can speak it with an endpoint for the application.
+    tls_first: bool = False
 
     @property
     def groups(self) -> tuple[str, str]:
@@ -74,6 +76,7 @@ ENGINES = {
         ),
         promote="on it: REPLICAOF NO ONE",
         copies_emptiness=True,
+        tls_first=True,
         login={
             "login_port": "redis_server_port",
             "login_user": "redis_server_monitor_user",

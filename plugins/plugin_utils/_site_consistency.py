@@ -12,7 +12,7 @@ import typing as t
 from collections.abc import Callable, Iterator, Sequence
 
 from ansible.module_utils.common.yaml import yaml_load
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page, offered
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
     MAIL,
     OPTION,
@@ -111,7 +111,7 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
         ("mysql", [site.name for site in sites if site.database], "database"),
         ("redis", [site.name for site in sites if site.redis], "redis or sessions in it"),
     ):
-        if wanted and key not in tiers["engines"]:
+        if wanted and key not in offered(tiers):
             yield (
                 f"Sites {', '.join(wanted)} want {what}, but this inventory has no {ENGINES[key].title}: add its hosts, or"
                 " remove it from the sites."
@@ -121,11 +121,14 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
 def password_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str) -> Iterator[str]:
     """Passwords that the sites need and the inventory does not give."""
     given = passwords_of(settings.variables(host))
+    # An endpoint of Redis has one user for everybody, whose password is its own.
+    needs_own = "redis" not in tiers["external"]
     for site in sites:
+        lease = lease_of(site, offered(tiers))
         for key, wanted in (
             ("mysql", site.database),
-            ("redis", site.redis),
-            ("cron", lease_of(site, tiers["engines"])),
+            ("redis", site.redis and needs_own),
+            ("cron", lease and (lease != "redis" or needs_own)),
         ):
             value = (given.get(site.name) or {}).get(key)
             if wanted and not (isinstance(value, str) and value):
@@ -134,6 +137,18 @@ def password_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site], hos
                     f" {site.name}: copy group_vars/webcluster/secrets.yml of inventory/lab into your inventory, or set it from a"
                     " vault."
                 )
+
+
+def shared_user_errors(tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    """Users that nobody can make, as an endpoint of Redis has one for everybody."""
+    if "redis" not in tiers["external"]:
+        return
+    for site in sites:
+        if site.redis and site.redis.user != site.name:
+            yield (
+                f"Site {site.name}: redis.user is {site.redis.user}, but Redis is the endpoint webcluster_redis_external, at which all"
+                " sites are its one user; expected none: remove it."
+            )
 
 
 def _values(settings: Settings, host: str, options: Sequence[str]) -> dict[str, str]:
@@ -146,7 +161,7 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         ("mysql", [(site.name, site.database.user) for site in sites if site.database]),
         ("redis", [(site.name, site.redis.user) for site in sites if site.redis]),
     ):
-        leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, tiers["engines"]) == key]
+        leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, offered(tiers)) == key]
         if key not in tiers["engines"]:
             continue
         engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
@@ -179,7 +194,7 @@ def _leased(tiers: Tiers, sites: Sequence[Site], engine: str) -> dict[str, str]:
     return {
         lease_name(site.name): f"the cron jobs of site {site.name}"
         for site in sites
-        if lease_of(site, tiers["engines"]) == engine
+        if lease_of(site, offered(tiers)) == engine
     }
 
 
@@ -212,7 +227,7 @@ def taken_prefixes(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> l
 
 
 def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
-    if "mysql" not in tiers["engines"]:
+    if "mysql" not in offered(tiers):
         return
     taken = taken_databases(settings, tiers, ()) | lease_databases(tiers, sites)
     for site in sites:
@@ -227,7 +242,7 @@ def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> 
 
 def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
     """Keys that two of them could reach."""
-    if "redis" not in tiers["engines"]:
+    if "redis" not in offered(tiers):
         return
     found = taken_prefixes(settings, tiers, ()) + lease_prefixes(tiers, sites)
     for site in sites:
@@ -273,7 +288,7 @@ def mail_errors(settings: Settings, host: str) -> Iterator[str]:
 
 def cron_notes(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
     """Jobs that one web server has alone, although there are more."""
-    names = [site.name for site in sites if site.has_cron and not lease_of(site, tiers["engines"])]
+    names = [site.name for site in sites if site.has_cron and not lease_of(site, offered(tiers))]
     if names and len(tiers["web"]) > 1:
         yield (
             f"The cron jobs of {', '.join(names)} run on {tiers['web'][0]['name']} only, a single point: this inventory has neither MySQL"
@@ -291,6 +306,7 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
         *engine_errors(sites, tiers),
         *password_errors(settings, tiers, sites, hosts[0]),
         *account_errors(settings, tiers, sites),
+        *shared_user_errors(tiers, sites),
         *database_errors(settings, tiers, sites),
         *prefix_errors(settings, tiers, sites),
         *own_page_errors(settings, tiers),

@@ -86,7 +86,7 @@ final class RedisLease implements Lease
     {
         $this->client = new Redis();
         $this->client->connect('127.0.0.1', $place['port'], PATIENCE, null, 0, PATIENCE);
-        $this->client->auth([$place['name'], $place['password']]);
+        $this->client->auth([$place['user'] ?? $place['name'], $place['password']]);
         $this->prefix = $place['name'] . ':';
     }
 
