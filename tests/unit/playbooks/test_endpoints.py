@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, run_playbook
+from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_move_mysql import PRIMARY, REPLICA, steps
+from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_move_mysql import told as told_mysql
 from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks import (
     DEMO_SECRETS,
     FRESH,
@@ -139,6 +141,22 @@ def test_a_primary_that_somebody_else_runs_is_not_moved(playbook: str, tmp_path:
     assert "redis is the endpoint shop.redis.example:10000, whose provider promotes, moves and brings back" in said
     assert "use the service's own failover" in said
     assert run.calls == []
+
+
+def test_the_primary_of_a_tier_with_hosts_moves_beside_it(tmp_path: Path) -> None:
+    moving = [told_mysql("db1", PRIMARY, seconds=0.4), told_mysql("db2", REPLICA)]
+    run = run_playbook(
+        CHECKOUT / "playbooks/switchover.yml",
+        inventory(),
+        [*moving, *told(), *answers(HOSTS, HOSTS)],
+        tmp_path,
+        "-e",
+        "tier=mysql",
+        "-e",
+        "to=db2",
+    )
+    assert run.code == 0, run.output
+    assert steps(run) == ["db1: hand_over", "db2: take_over"]
 
 
 @pytest.mark.parametrize("playbook", ["backup", "backups", "restore"])
