@@ -38,12 +38,14 @@ class Endpoint:
 
     folder: Path
     certificate: Issued
+    authority: Issued
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "cert.pem").write_text(self.certificate.certificate, encoding="utf-8")
+        (self.folder / "ca.pem").write_text(self.authority.certificate, encoding="utf-8")
         (self.folder / "key.pem").write_text(self.certificate.private_key, encoding="utf-8")
         lines = ["port 0", f"tls-port {self.port}", "bind 127.0.0.1", f"dir {self.folder}", "tls-auth-clients no"]
         lines += [f"tls-cert-file {self.folder}/cert.pem", f"tls-key-file {self.folder}/key.pem"]
@@ -61,7 +63,7 @@ class Endpoint:
             password=PASSWORD,
             connect_timeout=PATIENCE,
             tls=True,
-            ca_cert=str(self.folder / "cert.pem"),
+            ca_cert=str(self.folder / "ca.pem"),
             tls_server_name=name,
         )
 
@@ -81,14 +83,20 @@ class Endpoint:
 
 
 @pytest.fixture(scope="module")
-def certificate() -> Issued:
-    return issue(NAME)
+def authority() -> Issued:
+    """As an owner makes it, without the key usage that the strictest programs want."""
+    return issue("authority")
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: Issued) -> Issued:
+    return issue(NAME, authority)
 
 
 @pytest.fixture
-def endpoint(tmp_path: Path, certificate: Issued) -> Iterator[Endpoint]:
+def endpoint(tmp_path: Path, certificate: Issued, authority: Issued) -> Iterator[Endpoint]:
     need("redis-server")
-    server = Endpoint(tmp_path / "writer", certificate)
+    server = Endpoint(tmp_path / "writer", certificate, authority)
     server.start()
     yield server
     server.stop()
@@ -135,9 +143,9 @@ def answer(login: RedisLogin, *words: str) -> object:
 
 
 def test_an_application_without_tls_reads_and_writes_through_the_proxy(
-    tmp_path: Path, endpoint: Endpoint, certificate: Issued
+    tmp_path: Path, endpoint: Endpoint, authority: Issued
 ) -> None:
-    with proxied(tmp_path / "proxy", certificate, endpoint.server()) as (proxy, login):
+    with proxied(tmp_path / "proxy", authority, endpoint.server()) as (proxy, login):
         proxy.wait_for(f"redis/at{endpoint.port}", "UP")
         assert answer(login, "SET", "shop:key", "value") == "OK"
         assert endpoint.ask("GET", "shop:key") == "value"
@@ -147,9 +155,9 @@ def test_an_application_without_tls_reads_and_writes_through_the_proxy(
 
 @pytest.mark.parametrize("wrong", ["authority", "name", "password"])
 def test_a_service_that_cannot_be_trusted_or_refuses_us_gets_nothing(
-    tmp_path: Path, endpoint: Endpoint, certificate: Issued, wrong: str
+    tmp_path: Path, endpoint: Endpoint, authority: Issued, wrong: str
 ) -> None:
-    trusted = issue(NAME) if wrong == "authority" else certificate
+    trusted = issue(NAME) if wrong == "authority" else authority
     server = endpoint.server(**({"tls_name": "other.example"} if wrong == "name" else {}))
     password = "wrong" if wrong == "password" else PASSWORD
     with proxied(tmp_path / "proxy", trusted, server, password=password) as (proxy, login):
@@ -159,15 +167,15 @@ def test_a_service_that_cannot_be_trusted_or_refuses_us_gets_nothing(
 
 
 def test_reads_go_to_the_writer_while_the_reader_is_away(
-    tmp_path: Path, endpoint: Endpoint, certificate: Issued
+    tmp_path: Path, endpoint: Endpoint, certificate: Issued, authority: Issued
 ) -> None:
-    reader = Endpoint(tmp_path / "reader", certificate)
+    reader = Endpoint(tmp_path / "reader", certificate, authority)
     reader.start()
     try:
         reader.ask("SET", "who", "reader")
         endpoint.ask("SET", "who", "writer")
         servers = [reader.server(), endpoint.server(backup=True)]
-        with proxied(tmp_path / "proxy", certificate, *servers) as (proxy, login):
+        with proxied(tmp_path / "proxy", authority, *servers) as (proxy, login):
             proxy.wait_for(f"redis/at{reader.port}", "UP")
             proxy.wait_for(f"redis/at{endpoint.port}", "UP")
             assert answer(login, "GET", "who") == "reader"
