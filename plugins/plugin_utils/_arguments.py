@@ -10,7 +10,13 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import Ways, proxy_sites, web_sites
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
+    DATA_HOST,
+    Way,
+    Ways,
+    proxy_sites,
+    web_sites,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import NFS_SERVER, FolderHosts, exports
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import External, Place
@@ -24,6 +30,9 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables impo
 
 # How many steps site.yml converges in; see wave_of.
 WAVES = 4
+
+# What makes databases and accounts where MySQL is an endpoint.
+MYSQL_ENDPOINT = "mysql_endpoint"
 
 USUAL_PORTS = {"http": 80, "https": 443}
 
@@ -73,6 +82,11 @@ def offered(tiers: Tiers) -> list[str]:
 def proxied(tiers: Tiers) -> list[str]:
     """The engines that a web server reaches through its data proxy."""
     return [key for key in offered(tiers) if key in tiers["engines"] or ENGINES[key].tls_first]
+
+
+def asked_on(tiers: Tiers, key: str) -> str:
+    """The web server that speaks for the cluster with an endpoint; empty where there is none."""
+    return tiers["external"][key]["asked_on"] if key in tiers["external"] else ""
 
 
 def addresses(of: Iterable[Member]) -> list[str]:
@@ -195,15 +209,31 @@ def statistics_url(settings: Settings, host: str, address: str) -> str:
 
 
 def data_ways(settings: Settings, tiers: Tiers, host: str) -> Ways:
-    redis = tiers["external"].get("redis")
+    mysql, redis = tiers["external"].get("mysql"), tiers["external"].get("redis")
+    proxy = {
+        (key, what): Way(DATA_HOST, int(settings.value(host, f"webcluster_{key}_{what}_port")))
+        for key in ENGINES
+        for what in ("write", "read")
+    }
+    # Where TLS comes later than the first byte the proxy cannot speak it, so that PHP does, with the endpoint itself.
     return Ways(
-        **{
-            f"{key}_{what}": int(settings.value(host, f"webcluster_{key}_{what}_port"))
-            for key in ENGINES
-            for what in ("write", "read")
-        },
+        mysql_write=way_of(mysql["write"]) if mysql else proxy["mysql", "write"],
+        mysql_read=way_of(reader_of(tiers, mysql, host)) if mysql else proxy["mysql", "read"],
+        redis_write=proxy["redis", "write"],
+        redis_read=proxy["redis", "read"],
+        mysql_authorities=mysql["ca_file"] if mysql else "",
         redis_user=redis["user"] if redis else "",
     )
+
+
+def way_of(place: Place) -> Way:
+    return Way(place["host"], place["port"])
+
+
+def reader_of(tiers: Tiers, external: External, host: str) -> Place:
+    """Where a web server reads: the places for reads are dealt out among all of them."""
+    number = [member["name"] for member in tiers["web"]].index(host)
+    return external["read"][number % len(external["read"])] if external["read"] else external["write"]
 
 
 def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str, address: str) -> Arguments:
@@ -256,6 +286,8 @@ def tiers_of(tiers: Tiers, host: str) -> list[str]:
     found = [key for key, state in tiers["engines"].items() if host in [member["name"] for member in members(state)]]
     if host in [each["name"] for each in tiers["folder_hosts"].values()]:
         found.append(NFS_SERVER)
+    if host == asked_on(tiers, "mysql"):
+        found.append(MYSQL_ENDPOINT)
     is_web = host in [member["name"] for member in tiers["web"]]
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:
@@ -276,7 +308,7 @@ def wave_of(tiers: Tiers, host: str, tier: str, first_web: str) -> int:
         return 0
     if tier in ENGINES:
         return 0 if host == engines[tier]["primary"]["name"] else 1
-    if tier == NFS_SERVER:
+    if tier in (NFS_SERVER, MYSQL_ENDPOINT):
         return 0
     if host in [member["name"] for member in tiers["web"]]:
         return 2 if host == first_web else 3
@@ -293,6 +325,11 @@ def host_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host
     if NFS_SERVER in wanted:
         web = {member["name"]: member["address"] for member in tiers["web"]}
         arguments["nfs_server_exports"] = exports(sites, tiers["folder_hosts"], host, web)
+    if MYSQL_ENDPOINT in wanted:
+        arguments["mysql_endpoint_accounts"] = {
+            "hosts": tiers["external"]["mysql"]["account_hosts"],
+            "privileges": settings.value(host, "mysql_server_application_privileges"),
+        }
     is_web = "apache_php" in wanted
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:

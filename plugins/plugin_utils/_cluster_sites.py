@@ -122,13 +122,23 @@ class PlannedSite(t.TypedDict):
 
 
 @dataclass(frozen=True)
-class Ways:
-    """How the sites of a web server reach MySQL and Redis: the ports of its data proxy, and who they are where all are the same."""
+class Way:
+    """Where a program of a web server connects to."""
 
-    mysql_write: int
-    mysql_read: int
-    redis_write: int
-    redis_read: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the sites of a web server reach MySQL and Redis, and who they are where all are the same."""
+
+    mysql_write: Way
+    mysql_read: Way
+    redis_write: Way
+    redis_read: Way
+    # The file with the authorities that sign for MySQL, where programs speak TLS with it themselves.
+    mysql_authorities: str = ""
     # An endpoint has one user for everybody.
     redis_user: str = ""
 
@@ -241,9 +251,13 @@ def plain_mounts(site: Site, hosts: FolderHosts, host: str) -> list[Values]:
 def plain_lease(site: Site, ways: Ways, engines: Container[str]) -> Values:
     """How a web server reaches the leases of a site, at the primary."""
     engine = lease_of(site, engines)
-    port = {"mysql": ways.mysql_write, "redis": ways.redis_write}[engine]
-    user = {"user": ways.redis_user} if engine == "redis" and ways.redis_user else {}
-    return {"engine": engine, "port": port, "name": lease_name(site.name), **user}
+    way = {"mysql": ways.mysql_write, "redis": ways.redis_write}[engine]
+    found = {"engine": engine, "port": way.port, "name": lease_name(site.name)}
+    if engine == "redis" and ways.redis_user:
+        found["user"] = ways.redis_user
+    if engine == "mysql" and ways.mysql_authorities:
+        found |= {"host": way.host, "ca_file": ways.mysql_authorities}
+    return found
 
 
 def plain_environment(site: Site, ways: Ways) -> dict[str, str]:
@@ -251,17 +265,20 @@ def plain_environment(site: Site, ways: Ways) -> dict[str, str]:
     found: dict[str, str] = {}
     if site.database:
         found |= {
-            "DB_HOST": DATA_HOST,
-            "DB_PORT": str(ways.mysql_write),
-            "DB_READ_PORT": str(ways.mysql_read),
+            "DB_HOST": ways.mysql_write.host,
+            "DB_PORT": str(ways.mysql_write.port),
+            "DB_READ_HOST": ways.mysql_read.host,
+            "DB_READ_PORT": str(ways.mysql_read.port),
             "DB_DATABASE": site.database.name,
             "DB_USERNAME": site.database.user,
         }
+        if ways.mysql_authorities:
+            found["MYSQL_ATTR_SSL_CA"] = ways.mysql_authorities
     if site.redis:
         found |= {
-            "REDIS_HOST": DATA_HOST,
-            "REDIS_PORT": str(ways.redis_write),
-            "REDIS_READ_PORT": str(ways.redis_read),
+            "REDIS_HOST": ways.redis_write.host,
+            "REDIS_PORT": str(ways.redis_write.port),
+            "REDIS_READ_PORT": str(ways.redis_read.port),
             "REDIS_USERNAME": ways.redis_user or site.redis.user,
             "REDIS_PREFIX": site.redis.prefix,
         }
@@ -348,7 +365,7 @@ def with_logins(plain: Sequence[Values], said: Sequence[Values]) -> list[Values]
 
 def with_password(lease: Values, passwords: Mapping[str, str]) -> Values:
     """A lease has an account of its own, but at an endpoint that has one user for everybody."""
-    return {**lease, "password": passwords[lease["engine"] if "user" in lease else "cron"]}
+    return {**lease, "password": passwords["redis" if "user" in lease else "cron"]}
 
 
 def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables: Mapping[str, t.Any]) -> list[Values]:
@@ -387,11 +404,40 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
 
 
 def mysql_accounts(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
+    return [*_own(variables, "mysql_server_application_accounts"), *sites_accounts(plan, variables)]
+
+
+def sites_accounts(plan: Sequence[PlannedSite], variables: Mapping[str, t.Any]) -> list[Values]:
+    """The MySQL accounts of the sites, each with its database."""
     passwords = passwords_of(variables)
     return [
-        *_own(variables, "mysql_server_application_accounts"),
         *(site_account(site["database"], passwords[site["name"]]["mysql"]) for site in plan if site["database"]),
         *(lease_account(site["name"], passwords[site["name"]]["cron"]) for site in plan if site["lease"] == "mysql"),
+    ]
+
+
+def endpoint_databases(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
+    return [database for account in sites_accounts(plan, variables) for database in account["own_databases"]]
+
+
+def endpoint_accounts(
+    plan: Sequence[PlannedSite], ours: Mapping[str, t.Any], variables: Mapping[str, t.Any]
+) -> list[Values]:
+    """The same accounts for mysql_accounts, at a server that takes them over TLS only."""
+    return [
+        {
+            "name": account["name"],
+            "password": account["password"],
+            "hosts": ours["hosts"],
+            "tls": "required",
+            "grants": [
+                {
+                    "databases": [database["name"] for database in account["own_databases"]],
+                    "privileges": account.get("privileges", ours["privileges"]),
+                }
+            ],
+        }
+        for account in sites_accounts(plan, variables)
     ]
 
 
@@ -412,6 +458,8 @@ def certificates(_plan: object, shown: Sequence[str], variables: Mapping[str, t.
 
 ARGUMENTS: dict[str, Callable[[Sequence[PlannedSite], t.Any, Mapping[str, t.Any]], list[Values]]] = {
     "apache_php_sites": web_arguments,
+    "mysql_endpoint_accounts": endpoint_accounts,
+    "mysql_endpoint_databases": endpoint_databases,
     "mysql_server_application_accounts": mysql_accounts,
     "redis_server_extra_users": redis_users,
     CERTIFICATES: certificates,

@@ -40,6 +40,8 @@ class Engine:
     copy_port: str = ""
     # Whether TLS begins with the first byte, so that the data proxy can speak it with an endpoint for the application.
     tls_first: bool = False
+    # The part of an endpoint's variable that holds its user and password; empty: the variable itself.
+    endpoint_login: str = ""
 
     @property
     def groups(self) -> tuple[str, str]:
@@ -63,6 +65,7 @@ ENGINES = {
         status_switch="mysql_server_status_enabled",
         status_port="mysql_server_status_port",
         copy_port="mysql_replica_seed_port",
+        endpoint_login="admin",
     ),
     "redis": Engine(
         title="Redis",

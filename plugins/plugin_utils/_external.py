@@ -41,10 +41,14 @@ class External(t.TypedDict):
     # Where reads may go as well; without one they go where writes go.
     read: list[Place]
     user: str
+    # Which part of the inventory's variable holds its password.
+    password: str
     # On the web servers.
     ca_file: str
     # The web server that asks how it is, as the application's network place is what counts.
     asked_on: str
+    # Where the sites' accounts may come from, at a service that has an account for each.
+    account_hosts: list[str]
 
 
 def option_of(key: str) -> str:
@@ -65,30 +69,38 @@ def external_tiers(settings: Settings, host: str, web: Sequence[str]) -> dict[st
                 "title": engine.title,
                 "write": given["write"],
                 "read": given["read"],
-                "user": given["user"],
+                "user": login_of(engine, given)["user"],
+                "password": ".".join(filter(None, (option_of(key), engine.endpoint_login, "password"))),
                 "ca_file": given["ca_file"],
                 "asked_on": web[0] if web else "",
+                "account_hosts": given.get("account_hosts", []),
             }
     return found
+
+
+def login_of(engine: Engine, given: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
+    """The part of an endpoint's variable that holds its user and password."""
+    return given[engine.endpoint_login] if engine.endpoint_login else given
 
 
 def password_of(variables: Mapping[str, t.Any], key: str) -> str | None:
     """The password for an endpoint; none where the tier has hosts, or is not there."""
     name = option_of(key)
-    return str(resolve(variables, name)["password"]) if name in variables else None
+    return str(login_of(ENGINES[key], resolve(variables, name))["password"]) if name in variables else None
 
 
 def endpoint_notes(external: Mapping[str, External], stores: Sequence[str], removed: Sequence[str]) -> Iterator[str]:
     """What the playbooks do for hosts only. removed: sites of which everything shall go."""
-    for found in external.values():
+    for key, found in external.items():
         endpoint = f"{found['title']} is the endpoint {place_name(found['write'])}"
         if stores:
             yield f"{endpoint}: its provider makes the copies of its data, {', '.join(stores)} has none."
-        if removed:
+        # Databases can be removed by their administrator; the keys of one user have no list.
+        if removed and not ENGINES[key].endpoint_login:
             yield f"{endpoint}: what {', '.join(removed)} left there stays; remove it there."
 
 
-def _form_errors(name: str, given: Mapping[str, t.Any]) -> Iterator[str]:
+def _form_errors(name: str, engine: Engine, given: Mapping[str, t.Any]) -> Iterator[str]:
     places = [("write", given["write"]), *((f"read[{at}]", place) for at, place in enumerate(given["read"]))]
     for where, place in places:
         host, port = str(place["host"]), int(place["port"])
@@ -107,9 +119,13 @@ def _form_errors(name: str, given: Mapping[str, t.Any]) -> Iterator[str]:
             f"Variable {name} has a wrong value: ca_file is {given['ca_file']!r}; expected the absolute path of a file on the web"
             " servers: correct it."
         )
+    login = login_of(engine, given)
     for secret in ("user", "password"):
-        if not str(given[secret]):
-            yield f"Variable {name} has a wrong value: {secret} is empty; expected the one that the service gave you: set it."
+        where = f"{engine.endpoint_login}.{secret}" if engine.endpoint_login else secret
+        if not str(login[secret]):
+            yield f"Variable {name} has a wrong value: {where} is empty; expected the one that the service gave you: set it."
+    if not given.get("account_hosts", [None]):
+        yield f"Variable {name} has a wrong value: account_hosts is empty; expected addresses or patterns such as '%': remove it."
 
 
 def external_errors(
@@ -134,7 +150,7 @@ def external_errors(
             )
         given = settings.value(setting[0], name)
         if given:
-            yield from _form_errors(name, given)
+            yield from _form_errors(name, engine, given)
 
 
 def _place_errors(groups: Mapping[str, Sequence[str]], engine: Engine, name: str) -> Iterator[str]:

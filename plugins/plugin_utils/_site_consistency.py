@@ -21,7 +21,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites 
     lease_of,
     passwords_of,
 )
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, Engine
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import option_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._mail import mail_findings
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificate_errors
@@ -155,6 +156,21 @@ def _values(settings: Settings, host: str, options: Sequence[str]) -> dict[str, 
     return {str(settings.value(host, option)): option for option in options}
 
 
+def _taken_users(settings: Settings, engine: Engine, host: str) -> dict[str, str]:
+    """The users that a server of ours has besides those of the sites, and who has them."""
+    has_application = settings.value(host, DATABASES if engine.role == "mysql_server" else KEYS)
+    options = [
+        option
+        for who in (*(["application"] if has_application else []), "monitor", "replication", "admin")
+        if (option := engine.option(f"{who}_user")) in settings.options
+    ]
+    taken = _values(settings, host, options)
+    for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
+        if option.startswith(engine.role):
+            taken |= {account["name"]: option for account in settings.value(host, option) or []}
+    return taken
+
+
 def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
     """Names that another site, the cluster or the server itself has already."""
     for key, pairs in (
@@ -162,19 +178,14 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         ("redis", [(site.name, site.redis.user) for site in sites if site.redis]),
     ):
         leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, offered(tiers)) == key]
-        if key not in tiers["engines"]:
+        engine = ENGINES[key]
+        if key in tiers["engines"]:
+            taken = _taken_users(settings, engine, tiers["engines"][key]["primary"]["name"])
+        elif key in tiers["external"] and engine.endpoint_login:
+            taken = {tiers["external"][key]["user"]: f"{option_of(key)}.{engine.endpoint_login}"}
+        else:
             continue
-        engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
-        has_application = settings.value(host, DATABASES if key == "mysql" else KEYS)
-        options = [
-            option
-            for who in (*(["application"] if has_application else []), "monitor", "replication", "admin")
-            if (option := engine.option(f"{who}_user")) in settings.options
-        ]
-        taken = dict.fromkeys(SYSTEM_USERS, "the server itself") | _values(settings, host, options)
-        for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
-            if option.startswith(engine.role):
-                taken |= {account["name"]: option for account in settings.value(host, option) or []}
+        taken = dict.fromkeys(SYSTEM_USERS, "the server itself") | taken
         # Theirs are no options, so these come first and the other one is told.
         for site, user in [*leases, *pairs]:
             if user in taken:

@@ -64,7 +64,6 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._external impor
     Place,
     endpoint_notes,
     external_tiers,
-    option_of,
     place_name,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._flows import Flow, flow_errors, flows
@@ -253,13 +252,12 @@ def judged_endpoints(tiers: Tiers) -> Iterator[JudgedServer]:
     """Every endpoint: the one for writes takes a canary, and those for reads show it."""
     for key, external in tiers["external"].items():
         for role, place in (("primary", external["write"]), *(("replica", place) for place in external["read"])):
-            password = f"{option_of(key)}.password"
             yield {
                 "host": place_name(place),
                 "engine": key,
                 "login_user": external["user"],
                 "login_port": place["port"],
-                "login_password": password,
+                "login_password": external["password"],
                 "login_file": "",
                 "asked_on": external["asked_on"],
                 "login_host": place["host"],
@@ -271,7 +269,7 @@ def judged_endpoints(tiers: Tiers) -> Iterator[JudgedServer]:
                 if role == "primary"
                 else endpoint_login(external["write"], external["user"], external["ca_file"]),
                 "primary_name": external["asked_on"],
-                "primary_password": password,
+                "primary_password": external["password"],
             }
 
 

@@ -138,7 +138,7 @@ def test_a_primary_that_somebody_else_runs_is_not_moved(playbook: str, tmp_path:
     run = play(f"playbooks/{playbook}.yml", tmp_path, "-e", "tier=redis", "-e", "to=redis2")
     assert run.code != 0
     said = " ".join(run.output.split())
-    assert "redis is the endpoint shop.redis.example:10000, whose provider promotes, moves and brings back" in said
+    assert "redis is an endpoint (webcluster_redis_external), whose provider promotes, moves and brings back" in said
     assert "use the service's own failover" in said
     assert run.calls == []
 

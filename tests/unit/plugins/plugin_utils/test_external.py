@@ -141,3 +141,108 @@ def test_what_the_playbooks_do_for_hosts_only_is_told() -> None:
 
 def test_a_tier_of_hosts_has_no_endpoints_password() -> None:
     assert _external.password_of({}, "redis") is None
+
+
+MYSQL: dict[str, t.Any] = {
+    "write": {"host": "shop.mysql.example"},
+    "admin": {"user": "ops", "password": "secret-word"},
+}
+WITHOUT_MYSQL: dict[str, list[str]] = {"mysql_master": [], "mysql_replica": []}
+
+
+def mysql_errors(endpoint: t.Any, **changed: t.Any) -> list[str]:
+    found = groups(**WITHOUT_MYSQL)
+    return filters.inventory_errors(
+        found, hostvars(found, **{"webcluster": {"webcluster_mysql_external": endpoint}, **changed})
+    )
+
+
+def with_mysql(**more: t.Any) -> t.Any:
+    return topology(groups(**WITHOUT_MYSQL), webcluster={"webcluster_mysql_external": MYSQL, **more})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ({"admin": {"user": "ops", "password": ""}}, "admin.password is empty; expected the one that the service gave"),
+        ({"admin": {"user": "", "password": "x"}}, "admin.user is empty; expected the one that the service gave"),
+        ({"account_hosts": []}, "account_hosts is empty; expected addresses or patterns such as '%'"),
+        ({"read": [{"host": "shop.mysql.example"}]}, "names shop.mysql.example:3306 twice"),
+    ],
+)
+def test_f_an_endpoint_of_mysql_that_cannot_be_gives_one_sentence(endpoint: dict[str, t.Any], words: str) -> None:
+    [error] = mysql_errors({**MYSQL, **endpoint})
+    assert error.startswith("Variable webcluster_mysql_external ")
+    assert words in error
+    assert "secret-word" not in error
+
+
+def test_f_mysql_is_hosts_or_an_endpoint() -> None:
+    found = groups()
+    [error] = filters.inventory_errors(found, hostvars(found, webcluster={"webcluster_mysql_external": MYSQL}))
+    assert "expected hosts or an endpoint for MySQL, never both" in error
+
+
+def test_one_web_server_makes_the_accounts_before_anybody_uses_them() -> None:
+    found = with_mysql()
+    assert found["errors"] == []
+    assert list(found["engines"]) == ["redis"]
+    assert [[wave["web1"], wave["web2"]] for wave in found["waves"]] == [
+        [["mysql_endpoint", "apache_php", "haproxy"], ["apache_php", "haproxy"]],
+        *([[[], []]] * 3),
+    ]
+    services = [service["name"] for service in found["arguments"]["web1"]["haproxy_data_services"]]
+    assert services == ["redis_write", "redis_read"]
+
+
+def test_mysql_alone_needs_no_data_proxy_and_its_accounts_come_first() -> None:
+    found = topology(
+        groups(**WITHOUT_MYSQL, **WITHOUT_REDIS),
+        webcluster={"webcluster_mysql_external": MYSQL, "webcluster_sites": []},
+    )
+    assert found["errors"] == []
+    assert [wave["web1"] for wave in found["waves"]] == [["mysql_endpoint"], [], ["apache_php"], []]
+    assert found["arguments"]["web1"]["apache_php_health_urls"] == []
+
+
+def test_f_no_site_is_the_endpoints_administrator() -> None:
+    shop = {"name": "shop", "domains": ["*"], "database": {"user": "ops"}}
+    [error] = with_mysql(webcluster_sites=[shop], webcluster_site_passwords={"shop": {"mysql": "x"}})["errors"]
+    assert "its MySQL user would be ops, which belongs to webcluster_mysql_external.admin" in error
+
+
+def test_f_no_site_has_the_canarys_database_there() -> None:
+    shop = {"name": "shop", "domains": ["*"], "database": {"name": "ansible_canary"}}
+    [error] = with_mysql(webcluster_sites=[shop], webcluster_site_passwords={"shop": {"mysql": "x"}})["errors"]
+    assert "its database would be ansible_canary, which belongs to the server itself" in error
+
+
+def test_cron_jobs_are_agreed_upon_at_the_endpoint_over_tls() -> None:
+    shop = {
+        "name": "shop",
+        "domains": ["*"],
+        "cron": [{"name": "bill", "schedule": "@hourly", "command": "php bill.php"}],
+    }
+    variables = {"webcluster_mysql_external": MYSQL, "webcluster_sites": [shop]}
+    found = with_mysql(webcluster_sites=[shop], webcluster_site_passwords={"shop": {"cron": "lease"}})
+    assert found["errors"] == []
+    given = {**variables, "webcluster_site_passwords": {"shop": {"cron": "lease"}}}
+    [site] = _cluster_sites.site_arguments(found, "apache_php_sites", "web1", given)
+    assert site["lease"] == {
+        "engine": "mysql",
+        "port": 3306,
+        "name": "shop-cron",
+        "host": "shop.mysql.example",
+        "ca_file": "/etc/ssl/certs/ca-certificates.crt",
+        "password": "lease",
+    }
+    [account] = _cluster_sites.site_arguments(found, "mysql_endpoint_accounts", "web1", given)
+    assert (account["name"], account["hosts"], account["tls"]) == ("shop-cron", ["%"], "required")
+    assert account["grants"] == [{"databases": ["shop-cron"], "privileges": ["CREATE", "INSERT", "SELECT", "UPDATE"]}]
+    assert _cluster_sites.site_arguments(found, "mysql_endpoint_databases", "web1", given) == [
+        {"name": "shop-cron", "character_set": "utf8mb4"}
+    ]
+
+
+def test_databases_of_removed_sites_are_no_matter_of_the_provider() -> None:
+    assert with_mysql(webcluster_sites_remove=["old"])["notes"] == []
