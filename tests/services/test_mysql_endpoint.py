@@ -50,24 +50,25 @@ class Endpoint:
     port: int
     authority: Path
 
-    def login(self, authority: Path | None = None, **account: str) -> MysqlLogin:
-        found = {**ADMIN, **account}
+    def login(
+        self, user: str = ADMIN["user"], password: str = ADMIN["password"], authority: Path | None = None
+    ) -> MysqlLogin:
         return MysqlLogin(
             host=HOST,
             port=self.port,
-            user=found["user"],
-            password=found["password"],
+            user=user,
+            password=password,
             ca_cert=str(authority or self.authority),
             tls="required",
             connect_timeout=PATIENCE,
         )
 
-    def client(self, **account: str) -> MysqlClient:
-        return MysqlClient(self.login(**account), timeout=PATIENCE)
+    def client(self, user: str = ADMIN["user"], password: str = ADMIN["password"]) -> MysqlClient:
+        return MysqlClient(self.login(user, password), timeout=PATIENCE)
 
-    def refusal(self, statement: str, **account: str) -> str:
+    def refusal(self, statement: str, user: str, password: str) -> str:
         """What the server says to it; empty where it does it."""
-        client = self.client(**account)
+        client = self.client(user, password)
         _rows, error = client.try_query([statement])
         client.close()
         return error.message if error else ""
@@ -126,9 +127,8 @@ def test_databases_and_accounts_need_no_more_than_a_cloud_gives(endpoint: Endpoi
     made = endpoint.make(accounts=[site()], **wanted)
     assert (made["databases"], made["accounts"]) == (["shop", "ansible_canary"], ["shop@%"])
     assert endpoint.make(accounts=[site()], **wanted)["changed"] is False
-    own = {"user": "shop", "password": "s3cret'\""}
-    assert endpoint.refusal("CREATE TABLE shop.items (id INT)", **own) == ""
-    assert "denied" in endpoint.refusal("SELECT * FROM mysql.user", **own)
+    assert endpoint.refusal("CREATE TABLE shop.items (id INT)", "shop", "s3cret'\"") == ""
+    assert "denied" in endpoint.refusal("SELECT * FROM mysql.user", "shop", "s3cret'\"")
     with pytest.raises(ModuleError, match="SUPER"):
         # As on servers of ours, whose accounts no binary log has.
         endpoint.make(accounts=[site("blog")], binary_log=False)
@@ -139,10 +139,10 @@ def test_a_password_changes_while_the_former_one_lets_in(endpoint: Endpoint, tmp
     endpoint.make(accounts=[site("desk", "first")], databases=["desk"], **names)
     changed = endpoint.make(accounts=[site("desk", "second")], keep_former=True, **names)
     assert changed["former"] == ["desk@%"]
-    assert [endpoint.refusal("DO 1", user="desk", password=word) for word in ("first", "second")] == ["", ""]
+    assert [endpoint.refusal("DO 1", "desk", word) for word in ("first", "second")] == ["", ""]
     endpoint.make(accounts=[site("desk", "second")], **names)
-    assert "denied" in endpoint.refusal("DO 1", user="desk", password="first")
-    assert endpoint.refusal("DO 1", user="desk", password="second") == ""
+    assert "denied" in endpoint.refusal("DO 1", "desk", "first")
+    assert endpoint.refusal("DO 1", "desk", "second") == ""
 
 
 def test_an_account_that_somebody_else_made_is_not_taken(endpoint: Endpoint, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_an_account_that_somebody_else_made_is_not_taken(endpoint: Endpoint, tmp
 def test_nothing_is_told_to_a_server_that_cannot_be_trusted(endpoint: Endpoint, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     other.write_text(issue("another authority").certificate, encoding="utf-8")
-    client = MysqlClient(endpoint.login(other), timeout=PATIENCE)
+    client = MysqlClient(endpoint.login(authority=other), timeout=PATIENCE)
     with pytest.raises(MysqlError, match="certificate is not trusted"):
         client.query(["DO 1"])
     client.close()
@@ -202,6 +202,19 @@ def test_php_speaks_tls_with_it(endpoint: Endpoint, tmp_path: Path) -> None:
         "mysql_write": (True, "primary"),
         "mysql_read": (True, "primary"),
     }
+
+
+def test_the_demo_speaks_tls_with_it(endpoint: Endpoint, tmp_path: Path) -> None:
+    need_php("pdo_mysql")
+    endpoint.make(accounts=[site("wiki", "s3cret")], databases=["wiki"], names_file=str(tmp_path / "names"))
+    script = (
+        f"require '{CHECKOUT}/sites/demo/lib.php'; $store = new Demo\\Store(); $made = $store->add('a word');"
+        " echo json_encode([$made['text'], $store->mysqlInfo('read')['role'],"
+        " $store->item($made['id'], 'replica')['text']]);"
+    )
+    given = {**environment(endpoint), "REDIS_PREFIX": "wiki:", "PATH": os.environ["PATH"]}
+    done = subprocess.run(["php", "-r", script], env=given, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ["a word", "primary", "a word"]
 
 
 @pytest.mark.parametrize("wrong", ["authority", "plain"])
