@@ -21,6 +21,7 @@ from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks 
     primary,
     traces,
 )
+from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_rolling_update import UP
 
 ADMIN = "administrators-secret"
 WRITER = "shop.mysql.example"
@@ -142,5 +143,10 @@ def test_a_primary_that_somebody_else_runs_is_not_moved(playbook: str, tmp_path:
 
 
 def test_a_rolling_update_makes_no_accounts(tmp_path: Path) -> None:
-    run = play("playbooks/rolling_update.yml", tmp_path, "-e", "webcluster_update_downtime=true")
+    servers = {"web1": UP, "web2": UP}
+    run = play(
+        "playbooks/rolling_update.yml", tmp_path, told=(Answer("haproxy_server_info", {"backends": {"web": servers}}),)
+    )
+    assert run.code == 0, run.output
+    assert {"web1", "web2"} <= {call.host for call in run.calls if call.module == "configured_service"}
     assert not [call for call in run.calls if call.module == "mysql_accounts"]
