@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import http.client
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.molecule.utils.reporting import play, report
 from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
+
+# All of them use the host, so that they run in this order.
+pytestmark = pytest.mark.usefixtures("host")
 
 SCENARIO = "managed_redis"
 DOOR = "10.95.7.52"
@@ -27,11 +31,11 @@ class Visitor:
         self.cookie = ""
 
     def ask(self, path: str) -> tuple[int, dict[str, Any]]:
-        connection = http.client.HTTPConnection(DOOR, timeout=10)
-        connection.request("GET", path, headers={"Cookie": self.cookie} if self.cookie else {})
-        response = connection.getresponse()
-        self.cookie = (response.headers["Set-Cookie"] or self.cookie).partition(";")[0]
-        body = response.read()
+        with closing(http.client.HTTPConnection(DOOR, timeout=10)) as connection:
+            connection.request("GET", path, headers={"Cookie": self.cookie} if self.cookie else {})
+            response = connection.getresponse()
+            self.cookie = (response.headers["Set-Cookie"] or self.cookie).partition(";")[0]
+            body = response.read()
         return response.status, json.loads(body) if response.status == 200 else {}
 
     def get(self, path: str) -> dict[str, Any]:
