@@ -33,6 +33,11 @@ def report(scenario: str) -> dict[str, Any]:
     return found
 
 
+def rows(found: dict[str, Any], tier: str) -> dict[str, dict[str, str]]:
+    """The rows of a tier in a report, by server."""
+    return {row["server"]: row for row in found["servers"] if row["tier"] == tier}
+
+
 def play(scenario: str, playbook: str, *options: str) -> tuple[int, str]:
     """Return the exit code of a playbook and its output, whose lines are joined as the messages were before they were wrapped."""
     done = _run(["ansible-playbook", "--inventory", inventory(scenario), f"playbooks/{playbook}.yml", *options])

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.molecule.utils.reporting import play, report
+from ansible_collections.siteops.webcluster.molecule.utils.reporting import play, report, rows
 from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
@@ -52,10 +52,6 @@ def customer(host: Host, statement: str, *options: str) -> tuple[int, str]:
     return done.rc, f"{done.stdout}{done.stderr}".strip()
 
 
-def rows(found: dict[str, Any]) -> dict[str, dict[str, str]]:
-    return {row["server"]: row for row in found["servers"] if row["tier"] == "mysql"}
-
-
 def test_php_writes_and_reads_over_tls_by_two_names() -> None:
     page = get("/?say=hello")
     assert (page["written"], page["servers"]) == ("hello", [1, 2])
@@ -89,8 +85,8 @@ def test_cron_jobs_are_agreed_upon_there(host: Host) -> None:
 def test_status_judges_both_names_from_the_web_server() -> None:
     found = report(SCENARIO)
     assert found["healthy"] is True, found["reasons"]
-    assert {name: row["state"] for name, row in rows(found).items()} == {WRITER: "healthy", READER: "healthy"}
-    reader = rows(found)[READER]
+    assert {name: row["state"] for name, row in rows(found, "mysql").items()} == {WRITER: "healthy", READER: "healthy"}
+    reader = rows(found, "mysql")[READER]
     assert (reader["role"], reader["source"], reader["lag"]) == ("replica", WRITER, "0 s")
     assert reader["canary"].endswith(" ms")
     assert f"MySQL: {WRITER} (not run by us)" in found["summary"]
@@ -101,8 +97,8 @@ def test_status_says_that_the_replica_has_stopped(host: Host) -> None:
     try:
         found = report(SCENARIO)
         assert found["healthy"] is False
-        assert rows(found)[READER]["state"] == "stopped"
-        assert rows(found)[WRITER]["state"] == "healthy"
+        assert rows(found, "mysql")[READER]["state"] == "stopped"
+        assert rows(found, "mysql")[WRITER]["state"] == "healthy"
     finally:
         provider(host, "START SLAVE SQL_THREAD", "second")
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from ansible_collections.siteops.webcluster.molecule.utils.reporting import play, report
+from ansible_collections.siteops.webcluster.molecule.utils.reporting import play, report, rows
 from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
 from testinfra.host import Host
 
@@ -54,10 +54,6 @@ def provider(host: Host, *words: str, address: str = FIRST) -> str:
     ).strip()
 
 
-def rows(found: dict[str, Any]) -> dict[str, dict[str, str]]:
-    return {row["server"]: row for row in found["servers"] if row["tier"] == "redis"}
-
-
 def test_what_php_writes_without_tls_lies_at_the_service(host: Host) -> None:
     page = Visitor().get("/?say=hello")
     assert page["written"] == "hello"
@@ -87,8 +83,8 @@ def test_the_service_is_as_strict_as_a_clouds(host: Host) -> None:
 def test_status_judges_both_names_from_the_web_server() -> None:
     found = report(SCENARIO)
     assert found["healthy"] is True, found["reasons"]
-    assert {name: row["state"] for name, row in rows(found).items()} == {WRITER: "healthy", READER: "healthy"}
-    reader = rows(found)[READER]
+    assert {name: row["state"] for name, row in rows(found, "redis").items()} == {WRITER: "healthy", READER: "healthy"}
+    reader = rows(found, "redis")[READER]
     assert (reader["role"], reader["source"]) == ("replica", WRITER)
     assert reader["canary"].endswith(" ms")
     assert reader["lag"] != "-"
