@@ -20,7 +20,7 @@ CONFIRM ?=
 AZURE_VARIABLES = $(if $(NAME),-e azure_estate_name=$(NAME)) $(if $(LOCATION),-e azure_estate_location=$(LOCATION)) \
   $(if $(FROM),-e azure_estate_admin_cidrs=$(FROM))
 # The longest first.
-SCENARIOS := replication_status azure wordpress site apache_php mysql_replica redis_replica redis_master haproxy keepalived mysql_master firewall
+SCENARIOS := replication_status azure wordpress site managed_mysql managed_redis apache_php mysql_replica redis_replica redis_master haproxy keepalived mysql_master firewall
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help venv venv-dev site status azure-plan azure-up azure-down azure-check azure-smoke lab-up lab-down lab-down-all lab-ssh lab-replace lab-image lint types unit mutations sanity syntax check check-oldest size lab-check replace-hosts open-ports fault-run error-budget rotate-secrets awx-check ee-check galaxy-check molecule test test-full bench bench-converge bench-inventory bench-azure bench-status bench-web front-door-check bench-log trap-table clean

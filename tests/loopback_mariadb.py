@@ -26,9 +26,10 @@ class RealMariadb:
             [*install, "--auth-root-authentication-method=normal", "--skip-test-db"], check=True, capture_output=True
         )
 
-    def start(self) -> None:
-        words = ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", "--skip-networking"]
-        words += ["--user=root", "--log-bin=binlog", "--server-id=1", "--innodb-buffer-pool-size=16M"]
+    def start(self, *network: str) -> None:
+        words = ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}"]
+        words += [*(network or ["--skip-networking"]), "--user=root", "--log-bin=binlog", "--server-id=1"]
+        words += ["--innodb-buffer-pool-size=16M"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([*words, f"--pid-file={self.folder}/pid"], stdout=log, stderr=log)
         wait_for(self.answers)

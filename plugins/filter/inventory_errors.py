@@ -14,6 +14,7 @@ description:
     A group may be empty where the cluster does without that tier.
   - A misspelt option of a role is an error, as is a value that the role would refuse, and one that only the whole cluster can tell.
   - What begins with C(webcluster_) must be an option of the playbooks.
+  - A tier is hosts or an endpoint such as C(webcluster_redis_external), never both.
 options:
   _input:
     description: The C(groups) variable.
@@ -42,7 +43,7 @@ _value:
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _inventory, _sites, _variables
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _external, _inventory, _sites, _variables
 
 
 def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
@@ -61,6 +62,7 @@ def inventory_errors(groups: dict[str, t.Any], hostvars: t.Any) -> list[str]:
             hosts, {name: option for of_role in roles.values() for name, option in of_role.items()}
         ),
         *_variables.variable_errors(hosts, roles, playbooks),
+        *_external.external_errors(groups, hosts, _variables.Settings(hosts, playbooks)),
         *_site_errors(hosts, playbooks),
     ]
 

@@ -18,9 +18,15 @@ options:
     type: dict
     required: true
   option:
-    description: The role's option.
+    description: The role's option; or C(mysql_endpoint_databases) and C(mysql_endpoint_accounts), what a service has that somebody else runs.
     type: str
-    choices: [apache_php_sites, haproxy_https_certificates, mysql_server_application_accounts, redis_server_extra_users]
+    choices:
+      - apache_php_sites
+      - haproxy_https_certificates
+      - mysql_endpoint_accounts
+      - mysql_endpoint_databases
+      - mysql_server_application_accounts
+      - redis_server_extra_users
     required: true
   host:
     description: Name of the host that gets it.

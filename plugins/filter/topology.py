@@ -49,10 +49,12 @@ _value:
     - C(errors) and C(notes) are lists of sentences, C(load_balancers) and C(web) lists of C(name), C(address) and C(port).
     - C(engines) holds C(title), C(primary), C(replicas), C(decided_by), which is V(live) or V(inventory), and C(disputed), whether
       the servers disagree, for each kind of data server that the inventory has.
+    - C(external) holds C(title), C(write), C(read), C(user), C(ca_file) and C(asked_on), the web server that asks it, for each kind that
+      is an endpoint in place of hosts.
     - C(tiers) says what each host is converged to, C(arguments) with which arguments of the roles,
       C(flows) which connections it must take, with C(protocol), C(port), C(sources) and C(purpose).
     - C(sites) lists what is served, C(removed) what may go of sites that were taken out of the list.
-    - C(servers) lists the data servers with what is expected of each, C(doors) the addresses at which visitors come in and
+    - C(servers) lists the data servers and endpoints with what is expected of each, C(doors) the addresses at which visitors come in and
       what must be seen there, C(served_as) the name that each web server gives itself, C(statistics) the load balancers' pages.
   type: dict
 """

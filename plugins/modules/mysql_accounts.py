@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Makes databases, and accounts that are exactly so. Each named user has the listed hosts, password and privileges
     and no others.
-  - Accounts are written without binary log, so every member of a cluster is given its own. Databases are written
-    with it and reach the replicas by replication.
+  - Accounts are written without binary log, so every member of a cluster is given its own, but for O(binary_log). Databases
+    are written with it and reach the replicas by replication.
   - Passwords are sent as hashes only (C(mysql_native_password) on MariaDB, C(caching_sha2_password) on MySQL), so no
     log of the server ever holds a clear text.
   - On MySQL with C(super_read_only) it is opened for this session and closed again; C(read_only) stays on all the time.
@@ -115,6 +115,35 @@ options:
     type: bool
     default: true
     version_added: 0.3.0
+  binary_log:
+    description:
+      - Write accounts with binary log too. So they reach the replicas, and no more than the rights to make accounts and to grant is
+        needed.
+      - For a server whose replicas somebody else runs, as a cloud's managed service.
+    type: bool
+    default: false
+    version_added: 0.3.0
+  login_host:
+    description: Name of a server elsewhere, which is asked over TLS in place of the one on this host.
+    type: str
+    version_added: 0.3.0
+  login_port:
+    description: Port of O(login_host).
+    type: int
+    default: 3306
+    version_added: 0.3.0
+  login_user:
+    description: Account at O(login_host).
+    type: str
+    version_added: 0.3.0
+  login_password:
+    description: Password of O(login_user). It goes nowhere but into the connection.
+    type: str
+    version_added: 0.3.0
+  ca_cert:
+    description: File with the authorities that may sign the certificate of O(login_host), which must be for that name.
+    type: path
+    version_added: 0.3.0
   remove_insecure:
     description:
       - Remove accounts without a name, root accounts for other hosts than this one, and a database C(test) that has
@@ -170,6 +199,23 @@ EXAMPLES = r"""
   siteops.webcluster.mysql_accounts:
     accounts:
       - name: olduser
+
+- name: Make an account at a cloud's service, as its administrator
+  siteops.webcluster.mysql_accounts:
+    login_host: shop.mysql.example
+    login_user: ops
+    login_password: "{{ vault_mysql_password }}"
+    ca_cert: /etc/ssl/certs/ca-certificates.crt
+    binary_log: true
+    databases: [shop]
+    accounts:
+      - name: shop
+        hosts: ["%"]
+        password: "{{ shop_password }}"
+        tls: required
+        grants:
+          - databases: [shop]
+            privileges: [SELECT, INSERT, UPDATE, DELETE]
 
 - name: Remove a database with its data
   siteops.webcluster.mysql_accounts:
@@ -249,8 +295,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "names_file": {"type": "path"},
     "take_over": {"type": "bool", "default": True},
     "remove_insecure": {"type": "bool", "default": False},
+    "binary_log": {"type": "bool", "default": False},
     "login_unix_socket": {"type": "path"},
+    "login_host": {"type": "str"},
+    "login_port": {"type": "int", "default": 3306},
+    "login_user": {"type": "str"},
+    "login_password": {"type": "str", "no_log": True},
+    "ca_cert": {"type": "path"},
 }
+ELSEWHERE = ("login_host", "login_user", "login_password", "ca_cert")
 LOCAL_ONLY = "SET SESSION sql_log_bin = OFF"
 OPEN = "SET GLOBAL super_read_only = OFF"
 CLOSE = "SET GLOBAL super_read_only = ON"
@@ -408,10 +461,10 @@ def keep_names(module: AnsibleModule, plan: accounts.Plan) -> bool:
     return True
 
 
-def apply_plan(client: Client, server: servers.Server, plan: accounts.Plan) -> None:
+def apply_plan(client: Client, server: servers.Server, plan: accounts.Plan, binary_log: bool) -> None:
     """Run the statements in one session."""
-    statements = [*plan.logged, LOCAL_ONLY, *plan.local]
-    if not server.is_on("super_read_only"):
+    statements = [*plan.logged, *([] if binary_log else [LOCAL_ONLY]), *plan.local]
+    if binary_log or not server.is_on("super_read_only"):
         client.query(statements)
         return
     try:
@@ -421,12 +474,26 @@ def apply_plan(client: Client, server: servers.Server, plan: accounts.Plan) -> N
         raise
 
 
+def login_of(params: dict[str, Any]) -> MysqlLogin:
+    """How the server is asked: on this host over its socket, elsewhere over TLS and by its name."""
+    if not params["login_host"]:
+        return MysqlLogin(unix_socket=params["login_unix_socket"])
+    return MysqlLogin(
+        host=params["login_host"],
+        port=params["login_port"],
+        user=params["login_user"],
+        password=params["login_password"],
+        ca_cert=params["ca_cert"],
+        tls="required",
+    )
+
+
 def run(module: AnsibleModule, client: Client) -> dict[str, Any]:
     """Return the module's result."""
     try:
         server, plan = read_plan(client, module.params)
         if plan.changed and not module.check_mode:
-            apply_plan(client, server, plan)
+            apply_plan(client, server, plan, module.params["binary_log"])
         new_names = keep_names(module, plan)
     except MysqlError as error:
         if module.check_mode and (servers.is_absent(error) or error.kind == "client_missing"):
@@ -450,11 +517,16 @@ def run(module: AnsibleModule, client: Client) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_together=[ELSEWHERE],
+        mutually_exclusive=[("login_host", "login_unix_socket")],
+    )
     error = input_error(module.params)
     if error:
         module.fail_json(msg=error)
-    client = MysqlClient(MysqlLogin(unix_socket=module.params["login_unix_socket"]))
+    client = MysqlClient(login_of(module.params))
     module.exit_json(**run(module, client))
 
 

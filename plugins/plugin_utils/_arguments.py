@@ -8,11 +8,18 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import Ports, proxy_sites, web_sites
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
+    DATA_HOST,
+    Way,
+    Ways,
+    proxy_sites,
+    web_sites,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import NFS_SERVER, FolderHosts, exports
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import External, Place
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import (
     balancer_certificates,
     balancer_orders,
@@ -23,6 +30,9 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables impo
 
 # How many steps site.yml converges in; see wave_of.
 WAVES = 4
+
+# What makes databases and accounts where MySQL is an endpoint.
+MYSQL_ENDPOINT = "mysql_endpoint"
 
 USUAL_PORTS = {"http": 80, "https": 443}
 
@@ -54,12 +64,29 @@ class Tiers(t.TypedDict):
     load_balancers: list[Member]
     web: list[Member]
     engines: dict[str, EngineState]
+    # The engines that are endpoints, and have no hosts here.
+    external: dict[str, External]
     # What holds folders of sites for all web servers.
     folder_hosts: FolderHosts
 
 
 def members(engine: EngineState) -> list[Member]:
     return sorted([engine["primary"], *engine["replicas"]], key=lambda member: member["name"])
+
+
+def offered(tiers: Tiers) -> list[str]:
+    """The engines that the sites can have data in, wherever these run."""
+    return [key for key in ENGINES if key in tiers["engines"] or key in tiers["external"]]
+
+
+def proxied(tiers: Tiers) -> list[str]:
+    """The engines that a web server reaches through its data proxy."""
+    return [key for key in offered(tiers) if key in tiers["engines"] or ENGINES[key].tls_first]
+
+
+def asked_on(tiers: Tiers, key: str) -> str:
+    """The web server that speaks for the cluster with an endpoint; empty where there is none."""
+    return tiers["external"][key]["asked_on"] if key in tiers["external"] else ""
 
 
 def addresses(of: Iterable[Member]) -> list[str]:
@@ -83,7 +110,7 @@ def has_own_page(settings: Settings, tiers: Tiers) -> bool:
 
 def demo_is_possible(settings: Settings, tiers: Tiers) -> bool:
     """Whether the cluster can show the demo where its inventory lists no sites."""
-    has_all = bool(tiers["web"]) and all(key in tiers["engines"] for key in DEMO_ENGINES)
+    has_all = bool(tiers["web"]) and all(key in offered(tiers) for key in DEMO_ENGINES)
     return has_all and not has_own_page(settings, tiers)
 
 
@@ -116,7 +143,28 @@ def data_services(settings: Settings, tiers: Tiers, host: str) -> list[dict[str,
             if ENGINES[key].status_port:
                 service["check_port"] = settings.value(state["primary"]["name"], ENGINES[key].status_port)
             services.append(service)
+    for key in filter(tiers["external"].__contains__, proxied(tiers)):
+        services += endpoint_services(settings, key, tiers["external"][key], host)
     return services
+
+
+def endpoint_services(settings: Settings, key: str, external: External, host: str) -> Iterator[dict[str, t.Any]]:
+    """The same for an endpoint: over TLS, and reads go where writes go while no other place takes them."""
+    writer = endpoint_server(external["write"])
+    readers = [*map(endpoint_server, external["read"]), {**writer, "backup": True}] if external["read"] else [writer]
+    for what, servers in (("write", [writer]), ("read", readers)):
+        yield {
+            "name": f"{key}_{what}",
+            "bind_port": settings.value(host, f"webcluster_{key}_{what}_port"),
+            "check": f"{key}_ping",
+            "tls": True,
+            "ca_file": external["ca_file"],
+            "servers": servers,
+        }
+
+
+def endpoint_server(place: Place) -> dict[str, t.Any]:
+    return {"name": f"{place['host']}_{place['port']}", "address": place["host"], "port": place["port"]}
 
 
 def engine_arguments(settings: Settings, tiers: Tiers, key: str, host: str, address: str) -> Arguments:
@@ -160,19 +208,37 @@ def statistics_url(settings: Settings, host: str, address: str) -> str:
     return url_of(bound, settings.value(host, "haproxy_stats_port"))
 
 
-def data_ports(settings: Settings, host: str) -> Ports:
-    return Ports(
-        **{
-            f"{key}_{what}": int(settings.value(host, f"webcluster_{key}_{what}_port"))
-            for key in ENGINES
-            for what in ("write", "read")
-        }
+def data_ways(settings: Settings, tiers: Tiers, host: str) -> Ways:
+    mysql, redis = tiers["external"].get("mysql"), tiers["external"].get("redis")
+    proxy = {
+        (key, what): Way(DATA_HOST, int(settings.value(host, f"webcluster_{key}_{what}_port")))
+        for key in ENGINES
+        for what in ("write", "read")
+    }
+    # Where TLS comes later than the first byte the proxy cannot speak it, so that PHP does, with the endpoint itself.
+    return Ways(
+        mysql_write=way_of(mysql["write"]) if mysql else proxy["mysql", "write"],
+        mysql_read=way_of(reader_of(tiers, mysql, host)) if mysql else proxy["mysql", "read"],
+        redis_write=proxy["redis", "write"],
+        redis_read=proxy["redis", "read"],
+        mysql_authorities=mysql["ca_file"] if mysql else "",
+        redis_user=redis["user"] if redis else "",
     )
+
+
+def way_of(place: Place) -> Way:
+    return Way(place["host"], place["port"])
+
+
+def reader_of(tiers: Tiers, external: External, host: str) -> Place:
+    """Where a web server reads: the places for reads are dealt out among all of them."""
+    number = [member["name"] for member in tiers["web"]].index(host)
+    return external["read"][number % len(external["read"])] if external["read"] else external["write"]
 
 
 def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str, address: str) -> Arguments:
     # The process of the data proxy, whatever becomes of the databases behind it.
-    proxies = [f"{statistics_url(settings, host, address)}livez"] if tiers["engines"] else []
+    proxies = [f"{statistics_url(settings, host, address)}livez"] if proxied(tiers) else []
     return {
         "apache_php_health_urls": joined(settings, host, "apache_php_health_urls", proxies),
         "apache_php_server_name": served_as(settings, host),
@@ -181,8 +247,8 @@ def web_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host:
         ),
         "apache_php_sites": web_sites(
             sites,
-            data_ports(settings, host),
-            tiers["engines"],
+            data_ways(settings, tiers, host),
+            offered(tiers),
             host == tiers["web"][0]["name"],
             tiers["folder_hosts"],
             host,
@@ -209,6 +275,8 @@ def proxy_arguments(
         if f"haproxy_{key}_monitor_user" in settings.options:
             state = tiers["engines"].get(key) if is_web else None
             monitor = settings.value(state["primary"]["name"], engine.option("monitor_user")) if state else ""
+            if is_web and key in tiers["external"]:
+                monitor = tiers["external"][key]["user"]
             arguments[f"haproxy_{key}_monitor_user"] = monitor
     return arguments
 
@@ -218,11 +286,13 @@ def tiers_of(tiers: Tiers, host: str) -> list[str]:
     found = [key for key, state in tiers["engines"].items() if host in [member["name"] for member in members(state)]]
     if host in [each["name"] for each in tiers["folder_hosts"].values()]:
         found.append(NFS_SERVER)
+    if host == asked_on(tiers, "mysql"):
+        found.append(MYSQL_ENDPOINT)
     is_web = host in [member["name"] for member in tiers["web"]]
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:
         found.append("apache_php")
-    if is_lb or (is_web and tiers["engines"]):
+    if is_lb or (is_web and proxied(tiers)):
         found.append("haproxy")
     return found
 
@@ -238,7 +308,7 @@ def wave_of(tiers: Tiers, host: str, tier: str, first_web: str) -> int:
         return 0
     if tier in ENGINES:
         return 0 if host == engines[tier]["primary"]["name"] else 1
-    if tier == NFS_SERVER:
+    if tier in (NFS_SERVER, MYSQL_ENDPOINT):
         return 0
     if host in [member["name"] for member in tiers["web"]]:
         return 2 if host == first_web else 3
@@ -255,6 +325,11 @@ def host_arguments(settings: Settings, tiers: Tiers, sites: Sequence[Site], host
     if NFS_SERVER in wanted:
         web = {member["name"]: member["address"] for member in tiers["web"]}
         arguments["nfs_server_exports"] = exports(sites, tiers["folder_hosts"], host, web)
+    if MYSQL_ENDPOINT in wanted:
+        arguments["mysql_endpoint_accounts"] = {
+            "hosts": tiers["external"]["mysql"]["account_hosts"],
+            "privileges": settings.value(host, "mysql_server_application_privileges"),
+        }
     is_web = "apache_php" in wanted
     is_lb = host in [member["name"] for member in tiers["load_balancers"]]
     if is_web:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import FolderHosts, source
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import password_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._mounts import (
     mounted_folders,
     place_of,
@@ -121,13 +122,25 @@ class PlannedSite(t.TypedDict):
 
 
 @dataclass(frozen=True)
-class Ports:
-    """Where the data proxy of a web server offers MySQL and Redis."""
+class Way:
+    """Where a program of a web server connects to."""
 
-    mysql_write: int
-    mysql_read: int
-    redis_write: int
-    redis_read: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the sites of a web server reach MySQL and Redis, and who they are where all are the same."""
+
+    mysql_write: Way
+    mysql_read: Way
+    redis_write: Way
+    redis_read: Way
+    # The file with the authorities that sign for MySQL, where programs speak TLS with it themselves.
+    mysql_authorities: str = ""
+    # An endpoint has one user for everybody.
+    redis_user: str = ""
 
 
 def cluster_sites(settings: Settings, host: str, demo_is_possible: bool) -> list[Site]:
@@ -208,7 +221,7 @@ def proxy_sites(sites: Sequence[Site]) -> list[Values]:
 
 
 def web_sites(
-    sites: Sequence[Site], ports: Ports, engines: Container[str], is_first: bool, hosts: FolderHosts, host: str
+    sites: Sequence[Site], ways: Ways, engines: Container[str], is_first: bool, hosts: FolderHosts, host: str
 ) -> list[Values]:
     """What a web server has to know, but for secrets; with nothing to agree by, the first one runs the cron jobs."""
     return [
@@ -216,10 +229,10 @@ def web_sites(
             **{name: site.values[name] for name in WEB_VALUES},
             "request_time_limit": site.request_time_limit,
             "upload_limit_mb": site.upload_limit_mb,
-            "environment": plain_environment(site, ports),
+            "environment": plain_environment(site, ways),
             "mounts": plain_mounts(site, hosts, host),
             "cron": site.values["cron"] if is_first or lease_of(site, engines) else [],
-            **({"lease": plain_lease(site, ports, engines)} if lease_of(site, engines) else {}),
+            **({"lease": plain_lease(site, ways, engines)} if lease_of(site, engines) else {}),
         }
         for site in sites
     ]
@@ -235,30 +248,38 @@ def plain_mounts(site: Site, hosts: FolderHosts, host: str) -> list[Values]:
     return found
 
 
-def plain_lease(site: Site, ports: Ports, engines: Container[str]) -> Values:
+def plain_lease(site: Site, ways: Ways, engines: Container[str]) -> Values:
     """How a web server reaches the leases of a site, at the primary."""
     engine = lease_of(site, engines)
-    port = {"mysql": ports.mysql_write, "redis": ports.redis_write}[engine]
-    return {"engine": engine, "port": port, "name": lease_name(site.name)}
+    way = {"mysql": ways.mysql_write, "redis": ways.redis_write}[engine]
+    found = {"engine": engine, "port": way.port, "name": lease_name(site.name)}
+    if engine == "redis" and ways.redis_user:
+        found["user"] = ways.redis_user
+    if engine == "mysql" and ways.mysql_authorities:
+        found |= {"host": way.host, "ca_file": ways.mysql_authorities}
+    return found
 
 
-def plain_environment(site: Site, ports: Ports) -> dict[str, str]:
+def plain_environment(site: Site, ways: Ways) -> dict[str, str]:
     """How a site finds its data; the names are those of Laravel's and Symfony's settings."""
     found: dict[str, str] = {}
     if site.database:
         found |= {
-            "DB_HOST": DATA_HOST,
-            "DB_PORT": str(ports.mysql_write),
-            "DB_READ_PORT": str(ports.mysql_read),
+            "DB_HOST": ways.mysql_write.host,
+            "DB_PORT": str(ways.mysql_write.port),
+            "DB_READ_HOST": ways.mysql_read.host,
+            "DB_READ_PORT": str(ways.mysql_read.port),
             "DB_DATABASE": site.database.name,
             "DB_USERNAME": site.database.user,
         }
+        if ways.mysql_authorities:
+            found["MYSQL_ATTR_SSL_CA"] = ways.mysql_authorities
     if site.redis:
         found |= {
-            "REDIS_HOST": DATA_HOST,
-            "REDIS_PORT": str(ports.redis_write),
-            "REDIS_READ_PORT": str(ports.redis_read),
-            "REDIS_USERNAME": site.redis.user,
+            "REDIS_HOST": ways.redis_write.host,
+            "REDIS_PORT": str(ways.redis_write.port),
+            "REDIS_READ_PORT": str(ways.redis_read.port),
+            "REDIS_USERNAME": ways.redis_user or site.redis.user,
             "REDIS_PREFIX": site.redis.prefix,
         }
     return found
@@ -342,9 +363,17 @@ def with_logins(plain: Sequence[Values], said: Sequence[Values]) -> list[Values]
     return [{**mount, **logins[mount["folder"]]} for mount in plain]
 
 
+def with_password(lease: Values, passwords: Mapping[str, str]) -> Values:
+    """A lease has an account of its own, but at an endpoint that has one user for everybody."""
+    return {**lease, "password": passwords["redis" if "user" in lease else "cron"]}
+
+
 def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables: Mapping[str, t.Any]) -> list[Values]:
     """The web server's sites, whole."""
+    endpoint = password_of(variables, "redis")
     passwords = passwords_of(variables)
+    if endpoint:
+        passwords = {site["name"]: {**passwords.get(site["name"], {}), "redis": endpoint} for site in plan}
     said = {values["name"]: values for values in (_own(variables, OPTION) if OPTION in variables else _usual())}
     releases = variables.get("webcluster_releases") or {}
     whole = []
@@ -367,7 +396,7 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
                 "fpm_settings": own["fpm_settings"],
                 **({"mail": mail} if mail else {}),
                 "mounts": with_logins(values["mounts"], said[name].get("mounts") or []),
-                **({"lease": {**values["lease"], "password": passwords[name]["cron"]}} if "lease" in values else {}),
+                **({"lease": with_password(values["lease"], passwords[name])} if "lease" in values else {}),
                 **(releases.get(name) or {}),
             }
         )
@@ -375,11 +404,40 @@ def web_arguments(plan: Sequence[PlannedSite], ours: Sequence[Values], variables
 
 
 def mysql_accounts(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
+    return [*_own(variables, "mysql_server_application_accounts"), *sites_accounts(plan, variables)]
+
+
+def sites_accounts(plan: Sequence[PlannedSite], variables: Mapping[str, t.Any]) -> list[Values]:
+    """The MySQL accounts of the sites, each with its database."""
     passwords = passwords_of(variables)
     return [
-        *_own(variables, "mysql_server_application_accounts"),
         *(site_account(site["database"], passwords[site["name"]]["mysql"]) for site in plan if site["database"]),
         *(lease_account(site["name"], passwords[site["name"]]["cron"]) for site in plan if site["lease"] == "mysql"),
+    ]
+
+
+def endpoint_databases(plan: Sequence[PlannedSite], _ours: object, variables: Mapping[str, t.Any]) -> list[Values]:
+    return [database for account in sites_accounts(plan, variables) for database in account["own_databases"]]
+
+
+def endpoint_accounts(
+    plan: Sequence[PlannedSite], ours: Mapping[str, t.Any], variables: Mapping[str, t.Any]
+) -> list[Values]:
+    """The same accounts for mysql_accounts, at a server that takes them over TLS only."""
+    return [
+        {
+            "name": account["name"],
+            "password": account["password"],
+            "hosts": ours["hosts"],
+            "tls": "required",
+            "grants": [
+                {
+                    "databases": [database["name"] for database in account["own_databases"]],
+                    "privileges": account.get("privileges", ours["privileges"]),
+                }
+            ],
+        }
+        for account in sites_accounts(plan, variables)
     ]
 
 
@@ -400,6 +458,8 @@ def certificates(_plan: object, shown: Sequence[str], variables: Mapping[str, t.
 
 ARGUMENTS: dict[str, Callable[[Sequence[PlannedSite], t.Any, Mapping[str, t.Any]], list[Values]]] = {
     "apache_php_sites": web_arguments,
+    "mysql_endpoint_accounts": endpoint_accounts,
+    "mysql_endpoint_databases": endpoint_databases,
     "mysql_server_application_accounts": mysql_accounts,
     "redis_server_extra_users": redis_users,
     CERTIFICATES: certificates,

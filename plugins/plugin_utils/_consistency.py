@@ -14,6 +14,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     Tiers,
     has_own_page,
     members,
+    offered,
+    proxied,
     served_as,
     tiers_of,
 )
@@ -147,7 +149,7 @@ def ports_of(settings: Settings, tiers: Tiers, host: str) -> Iterator[tuple[str,
         elif tier == "haproxy":
             yield taken("haproxy_stats_port", {"address"})
             if "apache_php" in tiers_of(tiers, host):
-                for key in tiers["engines"]:
+                for key in proxied(tiers):
                     yield taken(f"webcluster_{key}_write_port", {"loopback"})
                     yield taken(f"webcluster_{key}_read_port", {"loopback"})
             if host in [member["name"] for member in tiers["load_balancers"]]:
@@ -187,7 +189,7 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
 
 def consistency_notes(settings: Settings, tiers: Tiers) -> list[str]:
     """What is different from the usual cluster, and follows from the inventory."""
-    lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in tiers["engines"]]
+    lacking = [ENGINES[key].title for key in DEMO_ENGINES if key not in offered(tiers)]
     plain = [member["name"] for member in tiers["web"] if not settings.given(member["name"], OPTION)]
     if lacking and plain and not has_own_page(settings, tiers):
         return [

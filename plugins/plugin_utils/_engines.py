@@ -38,6 +38,10 @@ class Engine:
     status_port: str = ""
     # Where a replica takes a copy of its primary's data; without one it comes over the usual port.
     copy_port: str = ""
+    # Whether TLS begins with the first byte, so that the data proxy can speak it with an endpoint for the application.
+    tls_first: bool = False
+    # The part of an endpoint's variable that holds its user and password; empty: the variable itself.
+    endpoint_login: str = ""
 
     @property
     def groups(self) -> tuple[str, str]:
@@ -61,6 +65,7 @@ ENGINES = {
         status_switch="mysql_server_status_enabled",
         status_port="mysql_server_status_port",
         copy_port="mysql_replica_seed_port",
+        endpoint_login="admin",
     ),
     "redis": Engine(
         title="Redis",
@@ -74,6 +79,7 @@ ENGINES = {
         ),
         promote="on it: REPLICAOF NO ONE",
         copies_emptiness=True,
+        tls_first=True,
         login={
             "login_port": "redis_server_port",
             "login_user": "redis_server_monitor_user",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import EngineState, members
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._backup_report import backup_reports
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import External, place_name
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology, looks_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import said_by, short_list
 
@@ -86,8 +87,9 @@ def data_row(
     status: Mapping[str, t.Any] | None,
     names: Mapping[str, str],
     disputed: bool = False,
+    by: str = "",
 ) -> Row:
-    """The row of a MySQL or Redis server; where its tier is disputed there is one hint, for the tier."""
+    """The row of a MySQL or Redis server; where its tier is disputed there is one hint, for the tier. by: another host that asked it."""
     row: Row = {
         "server": name,
         "tier": tier,
@@ -99,7 +101,8 @@ def data_row(
         "detail": "",
     }
     if not status or status.get("unreachable"):
-        row["detail"] = "cannot be reached over SSH" if status else "was not looked at in this run"
+        unreachable = f"was not looked at, as {by} cannot be reached over SSH" if by else "cannot be reached over SSH"
+        row["detail"] = unreachable if status else "was not looked at in this run"
         return row
     if "state" not in status:
         row["detail"] = f"could not be looked at: {said_by(status) or 'there is no answer'}"
@@ -301,6 +304,27 @@ def data_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str
     return rows
 
 
+def endpoint_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]]) -> list[Row]:
+    """Rows of the endpoints, where writes go first."""
+    rows = []
+    for key, external in topology["external"].items():
+        writer = place_name(external["write"])
+        for place in (external["write"], *external["read"]):
+            name = place_name(place)
+            row = data_row(
+                key,
+                name,
+                "primary" if name == writer else "replica",
+                verdicts.get((key, name)),
+                {},
+                by=external["asked_on"],
+            )
+            # What its own servers call each other says nothing here.
+            row["source"] = row["source"] if row["source"] == "-" else writer
+            rows.append(row)
+    return rows
+
+
 def backup_rows(topology: Topology, hosts: Mapping[str, Mapping[str, t.Any]]) -> list[Row]:
     """One row for each tier that is copied, where its copies were asked for."""
     found = {name: (hosts[name].get("__webcluster_backups") or {}).get("results") or [] for name in topology["backups"]}
@@ -379,7 +403,9 @@ def render(rows: Sequence[Row], verdict: str) -> str:
     return "\n".join([*lines, "", verdict])
 
 
-def engine_line(title: str, engine: EngineState | None) -> str:
+def engine_line(title: str, engine: EngineState | None, external: External | None) -> str:
+    if external:
+        return f"{title}: {place_name(external['write'])} (not run by us)"
     if engine is None:
         return f"{title}: none in this inventory"
     replicas = ", ".join(member["name"] for member in engine["replicas"])
@@ -392,7 +418,10 @@ def summary(topology: Topology, url: str) -> list[str]:
     balanced = topology["load_balancers"] or not web
     lines = [f"The site: {url} (answered by {web})" if web else "The site: no web server in this inventory"]
     lines += [] if balanced else ["Load balancer: none in this inventory; visitors come to the web servers themselves"]
-    lines += [engine_line(ENGINES[key].title, topology["engines"].get(key)) for key in ENGINES]
+    lines += [
+        engine_line(engine.title, topology["engines"].get(key), topology["external"].get(key))
+        for key, engine in ENGINES.items()
+    ]
     return [*lines, *(f"Statistics: {page}" for page in topology["statistics"][:1])]
 
 
@@ -406,10 +435,15 @@ def cluster_report(
 ) -> Report:
     """Judge the cluster; healthy only where every part is."""
     now = now or datetime.now(UTC)
-    hosts = {server["host"]: hostvars[server["host"]] for server in topology["servers"]}
+    hosts = {server["asked_on"]: hostvars[server["asked_on"]] for server in topology["servers"]}
     verdicts = looks_of(hosts, ("__webcluster_verdicts",), elsewhere)
     doors = {str(look["__webcluster_door"]["name"]): look for look in looks_at_doors}
-    rows = [*front_rows(topology, doors), *data_rows(topology, verdicts), *split_rows(topology, verdicts, doors)]
+    rows = [
+        *front_rows(topology, doors),
+        *data_rows(topology, verdicts),
+        *endpoint_rows(topology, verdicts),
+        *split_rows(topology, verdicts, doors),
+    ]
     rows += site_rows(topology, doors, hostvars)
     rows += certificate_rows(topology, doors, now)
     rows += backup_rows(topology, hostvars)

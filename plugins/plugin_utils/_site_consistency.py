@@ -12,7 +12,7 @@ import typing as t
 from collections.abc import Callable, Iterator, Sequence
 
 from ansible.module_utils.common.yaml import yaml_load
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, has_own_page, offered
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import (
     MAIL,
     OPTION,
@@ -21,7 +21,8 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites 
     lease_of,
     passwords_of,
 )
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES, Engine
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import option_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import system_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._mail import mail_findings
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._site_certificates import site_certificate_errors
@@ -111,7 +112,7 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
         ("mysql", [site.name for site in sites if site.database], "database"),
         ("redis", [site.name for site in sites if site.redis], "redis or sessions in it"),
     ):
-        if wanted and key not in tiers["engines"]:
+        if wanted and key not in offered(tiers):
             yield (
                 f"Sites {', '.join(wanted)} want {what}, but this inventory has no {ENGINES[key].title}: add its hosts, or"
                 " remove it from the sites."
@@ -121,11 +122,14 @@ def engine_errors(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
 def password_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site], host: str) -> Iterator[str]:
     """Passwords that the sites need and the inventory does not give."""
     given = passwords_of(settings.variables(host))
+    # An endpoint of Redis has one user for everybody, whose password is its own.
+    needs_own = "redis" not in tiers["external"]
     for site in sites:
+        lease = lease_of(site, offered(tiers))
         for key, wanted in (
             ("mysql", site.database),
-            ("redis", site.redis),
-            ("cron", lease_of(site, tiers["engines"])),
+            ("redis", site.redis and needs_own),
+            ("cron", lease and (lease != "redis" or needs_own)),
         ):
             value = (given.get(site.name) or {}).get(key)
             if wanted and not (isinstance(value, str) and value):
@@ -136,8 +140,35 @@ def password_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site], hos
                 )
 
 
+def shared_user_errors(tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
+    """Users that nobody can make, as an endpoint of Redis has one for everybody."""
+    if "redis" not in tiers["external"]:
+        return
+    for site in sites:
+        if site.redis and site.redis.user != site.name:
+            yield (
+                f"Site {site.name}: redis.user is {site.redis.user}, but Redis is the endpoint webcluster_redis_external, at which all"
+                " sites are its one user; expected none: remove it."
+            )
+
+
 def _values(settings: Settings, host: str, options: Sequence[str]) -> dict[str, str]:
     return {str(settings.value(host, option)): option for option in options}
+
+
+def _taken_users(settings: Settings, engine: Engine, host: str) -> dict[str, str]:
+    """The users that a server of ours has besides those of the sites, and who has them."""
+    has_application = settings.value(host, DATABASES if engine.role == "mysql_server" else KEYS)
+    options = [
+        option
+        for who in (*(["application"] if has_application else []), "monitor", "replication", "admin")
+        if (option := engine.option(f"{who}_user")) in settings.options
+    ]
+    taken = _values(settings, host, options)
+    for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
+        if option.startswith(engine.role):
+            taken |= {account["name"]: option for account in settings.value(host, option) or []}
+    return taken
 
 
 def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
@@ -146,20 +177,15 @@ def account_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> I
         ("mysql", [(site.name, site.database.user) for site in sites if site.database]),
         ("redis", [(site.name, site.redis.user) for site in sites if site.redis]),
     ):
-        leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, tiers["engines"]) == key]
-        if key not in tiers["engines"]:
+        leases = [(site.name, lease_name(site.name)) for site in sites if lease_of(site, offered(tiers)) == key]
+        engine = ENGINES[key]
+        if key in tiers["engines"]:
+            taken = _taken_users(settings, engine, tiers["engines"][key]["primary"]["name"])
+        elif key in tiers["external"] and engine.endpoint_login:
+            taken = {tiers["external"][key]["user"]: f"{option_of(key)}.{engine.endpoint_login}"}
+        else:
             continue
-        engine, host = ENGINES[key], tiers["engines"][key]["primary"]["name"]
-        has_application = settings.value(host, DATABASES if key == "mysql" else KEYS)
-        options = [
-            option
-            for who in (*(["application"] if has_application else []), "monitor", "replication", "admin")
-            if (option := engine.option(f"{who}_user")) in settings.options
-        ]
-        taken = dict.fromkeys(SYSTEM_USERS, "the server itself") | _values(settings, host, options)
-        for option in ("mysql_server_application_accounts", "redis_server_extra_users"):
-            if option.startswith(engine.role):
-                taken |= {account["name"]: option for account in settings.value(host, option) or []}
+        taken = dict.fromkeys(SYSTEM_USERS, "the server itself") | taken
         # Theirs are no options, so these come first and the other one is told.
         for site, user in [*leases, *pairs]:
             if user in taken:
@@ -179,7 +205,7 @@ def _leased(tiers: Tiers, sites: Sequence[Site], engine: str) -> dict[str, str]:
     return {
         lease_name(site.name): f"the cron jobs of site {site.name}"
         for site in sites
-        if lease_of(site, tiers["engines"]) == engine
+        if lease_of(site, offered(tiers)) == engine
     }
 
 
@@ -212,7 +238,7 @@ def taken_prefixes(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> l
 
 
 def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
-    if "mysql" not in tiers["engines"]:
+    if "mysql" not in offered(tiers):
         return
     taken = taken_databases(settings, tiers, ()) | lease_databases(tiers, sites)
     for site in sites:
@@ -227,7 +253,7 @@ def database_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> 
 
 def prefix_errors(settings: Settings, tiers: Tiers, sites: Sequence[Site]) -> Iterator[str]:
     """Keys that two of them could reach."""
-    if "redis" not in tiers["engines"]:
+    if "redis" not in offered(tiers):
         return
     found = taken_prefixes(settings, tiers, ()) + lease_prefixes(tiers, sites)
     for site in sites:
@@ -273,7 +299,7 @@ def mail_errors(settings: Settings, host: str) -> Iterator[str]:
 
 def cron_notes(sites: Sequence[Site], tiers: Tiers) -> Iterator[str]:
     """Jobs that one web server has alone, although there are more."""
-    names = [site.name for site in sites if site.has_cron and not lease_of(site, tiers["engines"])]
+    names = [site.name for site in sites if site.has_cron and not lease_of(site, offered(tiers))]
     if names and len(tiers["web"]) > 1:
         yield (
             f"The cron jobs of {', '.join(names)} run on {tiers['web'][0]['name']} only, a single point: this inventory has neither MySQL"
@@ -291,6 +317,7 @@ def site_consistency_errors(settings: Settings, tiers: Tiers, hosts: Sequence[st
         *engine_errors(sites, tiers),
         *password_errors(settings, tiers, sites, hosts[0]),
         *account_errors(settings, tiers, sites),
+        *shared_user_errors(tiers, sites),
         *database_errors(settings, tiers, sites),
         *prefix_errors(settings, tiers, sites),
         *own_page_errors(settings, tiers),

@@ -65,6 +65,9 @@ CHECKOUTS = "~/.cache/siteops.webcluster/git"
 # What separates the sites from each other, and what the health check reads.
 OWN_POOL_SETTINGS = ("user", "group", "listen", "chroot", "prefix", "pm.status_path", "pm.status_listen")
 
+# Nobody to agree with about who runs a cron job.
+NO_LEASE: Mapping[str, t.Any] = {"engine": "none"}
+
 SiteValues = Mapping[str, t.Any]
 
 
@@ -236,7 +239,7 @@ def placed(site: SiteValues) -> dict[str, t.Any]:
         # What the program that runs the jobs is told, but for what is the server's own.
         "cron_config": {
             "jobs": {job["name"]: job["run"] for job in jobs},
-            "lease": site.get("lease") or {"engine": "none"},
+            "lease": {key: value for key, value in (site.get("lease") or NO_LEASE).items() if value is not None},
             "health": {
                 "host": asked_as(site["domains"]) or "localhost",
                 "path": site["health_path"],

@@ -16,6 +16,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     Member,
     Tiers,
     demo_is_possible,
+    offered,
     role_arguments,
     served_as,
     site_url,
@@ -59,6 +60,12 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._exports import
     export_notes,
     folder_hosts,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._external import (
+    Place,
+    endpoint_notes,
+    external_tiers,
+    place_name,
+)
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._flows import Flow, flow_errors, flows
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import address_errors, host_address
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._inventory import CLUSTER, Groups, cluster_hosts
@@ -98,16 +105,25 @@ class DataServer(t.TypedDict):
 
 
 class PrimaryLogin(t.TypedDict):
-    """How a replica's host asks the primary."""
+    """How a replica's host asks the primary; an endpoint over TLS."""
 
     login_host: str
     login_port: int
     login_user: str
+    tls: t.NotRequired[str]
+    ca_cert: t.NotRequired[str]
 
 
 class JudgedServer(DataServer):
-    """A data server with what is expected of it, and nothing where its tier disagrees; the primary has no `primary`."""
+    """A data server with what is expected of it, and nothing where its tier disagrees; the primary has no `primary`.
 
+    It is asked on its own host, but an endpoint on a web server, which has its login.
+    """
+
+    asked_on: str
+    login_host: str
+    tls: str
+    ca_cert: str
     expect_role: str
     canary: str
     primary: PrimaryLogin | None
@@ -220,12 +236,51 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
         }
         yield {
             **server,
+            "asked_on": server["host"],
+            "login_host": "",
+            "tls": "",
+            "ca_cert": "",
             "expect_role": "" if state["disputed"] else "primary" if is_primary else "replica",
             "canary": "none" if state["disputed"] else "both",
             "primary": None if is_primary or state["disputed"] else login,
             "primary_name": primary["name"],
             "primary_password": engine.option("monitor_password"),
         }
+
+
+def judged_endpoints(tiers: Tiers) -> Iterator[JudgedServer]:
+    """Every endpoint: the one for writes takes a canary, and those for reads show it."""
+    for key, external in tiers["external"].items():
+        for role, place in (("primary", external["write"]), *(("replica", place) for place in external["read"])):
+            yield {
+                "host": place_name(place),
+                "engine": key,
+                "login_user": external["user"],
+                "login_port": place["port"],
+                "login_password": external["password"],
+                "login_file": "",
+                "asked_on": external["asked_on"],
+                "login_host": place["host"],
+                "tls": "required",
+                "ca_cert": external["ca_file"],
+                "expect_role": role,
+                "canary": "both",
+                "primary": None
+                if role == "primary"
+                else endpoint_login(external["write"], external["user"], external["ca_file"]),
+                "primary_name": external["asked_on"],
+                "primary_password": external["password"],
+            }
+
+
+def endpoint_login(place: Place, user: str, ca_file: str) -> PrimaryLogin:
+    return {
+        "login_host": place["host"],
+        "login_port": place["port"],
+        "login_user": user,
+        "tls": "required",
+        "ca_cert": ca_file,
+    }
 
 
 def shown_certificates(settings: Settings, balancer: str) -> list[NameOfCertificate]:
@@ -324,6 +379,7 @@ def topology(
         "load_balancers": [member(name, "haproxy_http_bind_port") for name in groups.get(LOAD_BALANCERS, [])],
         "web": [member(name, "apache_php_listen_port") for name in groups.get(WEB_SERVERS, [])],
         "engines": {},
+        "external": external_tiers(settings, next(iter(hosts)), groups.get(WEB_SERVERS, [])) if hosts else {},
         "folder_hosts": {},
     }
     for key, engine in ENGINES.items():
@@ -358,10 +414,12 @@ def topology(
     errors += cluster_errors(settings, tiers, addresses)
     errors += flow_errors(settings, tiers, arguments)
     stores = list(groups.get(BACKUP_STORES, []))
+    removed = removals(settings, next(iter(hosts))) if hosts else []
     errors += backup_errors(settings, tiers, stores)
     kept = backups(settings, tiers, stores, addresses)
     notes += [
         *consistency_notes(settings, tiers),
+        *endpoint_notes(tiers["external"], stores, [gone["name"] for gone in removed]),
         *cron_notes(sites, tiers),
         *export_notes(sites, tiers["folder_hosts"]),
     ]
@@ -382,12 +440,15 @@ def topology(
         "notes": notes,
         "waves": [wave(number) for number in range(WAVES)],
         "arguments": arguments,
-        "sites": [planned(site, tiers["engines"]) for site in sites],
-        "removed": removals(settings, next(iter(hosts))) if hosts else [],
+        "sites": [planned(site, offered(tiers)) for site in sites],
+        "removed": removed,
         "flows": store_flows(settings, tiers, stores, flows(settings, tiers, arguments, addresses)),
         "backups": kept,
         "copied": copied_hosts(tiers, kept, looks),
-        "servers": list(judged(list(_data_servers(groups, settings)), tiers, settings)),
+        "servers": [
+            *judged(list(_data_servers(groups, settings)), tiers, settings),
+            *judged_endpoints(tiers),
+        ],
         "doors": doors(settings, tiers, sites),
         "own_doors": {server["name"]: url_of("127.0.0.1", server["port"]) for server in tiers["web"]},
         "served_as": {name: served_as(settings, name) for name in web},

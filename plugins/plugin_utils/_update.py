@@ -11,7 +11,7 @@ import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import tiers_of, url_of
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import MYSQL_ENDPOINT, tiers_of, url_of
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._topology import Topology
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options, short_list
@@ -223,7 +223,10 @@ def update_plan(
         "drain": len(topology["web"]) > 1 and bool(topology["load_balancers"]),
         "drain_timeout": 0,
         "packages": False,
-        "tiers": {name: [tier for tier in tiers_of(topology, name) if tier not in ENGINES] for name in names},
+        "tiers": {
+            name: [tier for tier in tiers_of(topology, name) if tier not in (*ENGINES, MYSQL_ENDPOINT)]
+            for name in names
+        },
         "urls": {name: url_of(member["address"], member["port"]) for name, member in members.items()},
     }
     if names:

@@ -357,14 +357,18 @@ final class Store
         if ($this->outOfPatience()) {
             return new Unavailable("MySQL ($side) was not asked, because other servers did not answer in time.");
         }
-        $port = getenv($side === 'write' ? 'DB_PORT' : 'DB_READ_PORT');
-        $dsn = sprintf('mysql:host=%s;port=%s;dbname=%s;charset=utf8mb4', getenv('DB_HOST'), $port, getenv('DB_DATABASE'));
+        $of = $side === 'write' ? 'DB' : 'DB_READ';
+        $dsn = sprintf('mysql:host=%s;port=%s;dbname=%s;charset=utf8mb4', getenv("{$of}_HOST"), getenv("{$of}_PORT"), getenv('DB_DATABASE'));
+        $options = [
+            \PDO::ATTR_TIMEOUT => CONNECT_SECONDS,
+            \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
+            \PDO::ATTR_EMULATE_PREPARES => false,
+        ];
+        if (getenv('MYSQL_ATTR_SSL_CA') !== false) {
+            $options[\PDO::MYSQL_ATTR_SSL_CA] = getenv('MYSQL_ATTR_SSL_CA');
+        }
         try {
-            $pdo = new \PDO($dsn, (string) getenv('DB_USERNAME'), (string) getenv('DB_PASSWORD'), [
-                \PDO::ATTR_TIMEOUT => CONNECT_SECONDS,
-                \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
-                \PDO::ATTR_EMULATE_PREPARES => false,
-            ]);
+            $pdo = new \PDO($dsn, (string) getenv('DB_USERNAME'), (string) getenv('DB_PASSWORD'), $options);
             $row = $pdo->query('SELECT @@hostname AS host, @@global.read_only AS read_only')->fetch(\PDO::FETCH_ASSOC);
         } catch (\PDOException $error) {
             return $this->unavailable("MySQL ($side)", $error);

@@ -255,6 +255,7 @@ def beside(lab: Lab, addresses: Mapping[str, str]) -> Iterator[None]:
     balancer, web = groups["haproxy"][0], groups["apache_php"]
     direct = {
         "DB_HOST": addresses[groups["mysql_replica"][0]],
+        "DB_READ_HOST": addresses[groups["mysql_replica"][0]],
         "DB_READ_PORT": "3306",
         "REDIS_HOST": addresses[groups["redis_replica"][0]],
         "REDIS_READ_PORT": "6379",

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -111,13 +112,20 @@ def need_php(extension: str) -> None:
         pytest.skip(reason)
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[int]:
+@contextmanager
+def served() -> Iterator[int]:
+    """The port of the site's page."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[int]:
+    with served() as port:
+        yield port
 
 
 @pytest.fixture(scope="module", name="mysql")

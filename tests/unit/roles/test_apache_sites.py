@@ -185,6 +185,9 @@ def test_the_environment_reaches_php_and_programs_as_it_was_said(run: Run, tmp_p
     assert told["DB_PASSWORD"] == "db-${secret}"
     assert (told["DEBUG"], told["SITE_NAME"]) == ("false", "shop")
     text = run.file("two", "shop.env").content
+    # What systemd reads as a shell does: quoted texts one after the other, and nothing between them.
+    [key] = [line for line in text.splitlines() if line.startswith("APP_KEY=")]
+    assert re.fullmatch(r"""APP_KEY=('[^']*'|"[^"$`\\]*")+""", key)
     (tmp_path / "env").write_text(text)
     words = ["sh", "-c", f'. {tmp_path}/env; printf %s "$APP_KEY"']
     shell = subprocess.run(words, capture_output=True, text=True, check=True)

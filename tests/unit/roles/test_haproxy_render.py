@@ -58,6 +58,16 @@ REDIS = {
     ],
     "haproxy_redis_monitor_password": PASSWORD,
 }
+NAMED = {"name": "shop", "address": "shop.redis.example", "port": 10000}
+BY_ADDRESS = {"name": "shop", "address": "10.0.0.9", "port": 10000, "tls_name": "shop.redis.example"}
+ENDPOINT = {
+    "haproxy_data_services": [
+        service("redis_write", 6379, "redis_ping", tls=True, servers=[NAMED]),
+        service("redis_read", 6380, "redis_ping", tls=True, servers=[{**NAMED, "address": "r1.example"}]),
+    ],
+    "haproxy_redis_monitor_user": "default",
+    "haproxy_redis_monitor_password": PASSWORD,
+}
 GOOD: dict[str, Variables] = {
     "http": {"haproxy_http_backends": web("web1", "web2")},
     "one_server": {"haproxy_http_backends": web("web1")},
@@ -203,6 +213,15 @@ GOOD: dict[str, Variables] = {
         "haproxy_http_sites": [{"name": "shop", "domains": ["*"], "upload_limit_mb": 3000}],
     },
     "redis": REDIS,
+    "redis_endpoint": ENDPOINT,
+    "redis_endpoint_address": {
+        **ENDPOINT,
+        "haproxy_redis_monitor_user": "",
+        "haproxy_data_services": [
+            service("redis_write", 6379, "redis_ping", tls="true", servers=[{**BY_ADDRESS, "address": "fd00::9"}]),
+            service("redis_read", 6380, "redis_ping", tls=True, servers=[BY_ADDRESS]),
+        ],
+    },
     "redis_without_user": {**REDIS, "haproxy_redis_monitor_user": ""},
     "both": {"haproxy_http_backends": web("web1", "web2"), **REDIS},
 }
@@ -288,6 +307,21 @@ BAD: dict[str, tuple[Variables, str]] = {
     ),
     "no_server": ({"haproxy_data_services": [service("db", 3306, servers=[])]}, "has no server for db"),
     "password": ({**REDIS, "haproxy_redis_monitor_password": ""}, "haproxy_redis_monitor_password is empty"),
+    "tls_of_roles": (
+        {**REDIS, "haproxy_data_services": [service("db", 6379, "redis_primary", tls=True)]},
+        "has tls for db, whose check asks the servers for their role in the clear: give it the check tcp or redis_ping",
+    ),
+    "authorities": (
+        {
+            **ENDPOINT,
+            "haproxy_data_services": [service("db", 6379, "redis_ping", tls=True, ca_file="/etc/ssl/own.pem")],
+        },
+        "/etc/ssl/own.pem in haproxy_data_services is not there on HOST; expected a file with the authorities",
+    ),
+    "tls_name": (
+        {**ENDPOINT, "haproxy_data_services": [service("db", 6379, tls=True, servers=[{**NAMED, "tls_name": "a b"}])]},
+        'expected in the haproxy variables instead of "a b"',
+    ),
     "same_port": ({"haproxy_data_services": [service("db", 8404)]}, "use one address and port twice"),
     "taken": ({**WEB, "test_findings": ["Port 80 is already taken."]}, "Port 80 is already taken."),
     "system": (
@@ -741,3 +775,33 @@ def test_a_site_is_told_by_its_most_exact_name_and_has_its_own_limits(run: Run) 
 def test_a_site_of_every_name_gets_what_no_other_site_has(run: Run) -> None:
     front = section(run.file("any_site", "haproxy.cfg").content, "frontend www")
     assert "http-request set-var(txn.site) str(shop) unless { var(txn.site) -m found }" in front
+
+
+def test_an_endpoint_is_spoken_to_over_tls_as_its_name(run: Run) -> None:
+    config = run.file("redis_endpoint", "haproxy.cfg").content
+    write = section(config, "listen redis_write")
+    [server] = [line.strip() for line in write.splitlines() if line.strip().startswith("server ")]
+    assert server == (
+        "server shop shop.redis.example:10000 sni str(shop.redis.example) check-sni shop.redis.example"
+        " verifyhost shop.redis.example resolvers system resolve-prefer ipv4 init-addr last,none"
+    )
+    assert " ssl check-ssl ssl-min-ver TLSv1.2 verify required ca-file /etc/ssl/certs/ca-certificates.crt\n" in write
+    # Neither its role nor its settings are asked for.
+    assert re.findall(r'send "(.*)"', write) == [r"PING\r\n"]
+    assert "    parse-resolv-conf\n" in section(config, "resolvers system")
+    assert "ca-certificates" in run.one("redis_endpoint", "preflight")["packages"]
+    assert "/etc/ssl/certs/ca-certificates.crt" in run.one("redis_endpoint", "preflight")["paths"]
+
+
+def test_an_address_is_asked_for_the_certificate_of_its_name(run: Run) -> None:
+    config = run.file("redis_endpoint_address", "haproxy.cfg").content
+    read = section(config, "listen redis_read")
+    assert "server shop 10.0.0.9:10000 sni str(shop.redis.example) check-sni shop.redis.example" in read
+    assert " verifyhost shop.redis.example\n" in read
+    assert "resolvers system " not in read
+    assert "server shop [fd00::9]:10000 sni str(shop.redis.example)" in section(config, "listen redis_write")
+
+
+def test_who_has_no_endpoint_needs_no_authorities_and_asks_no_name_server(run: Run) -> None:
+    assert "resolvers" not in run.file("redis", "haproxy.cfg").content
+    assert "ca-certificates" not in run.one("redis", "preflight")["packages"]

@@ -28,8 +28,11 @@ final class MysqlLease implements Lease
     public function __construct(array $place)
     {
         ini_set('mysqlnd.net_read_timeout', (string) PATIENCE);
-        $address = sprintf('mysql:host=127.0.0.1;port=%d;dbname=%s', $place['port'], $place['name']);
+        $address = sprintf('mysql:host=%s;port=%d;dbname=%s', $place['host'] ?? '127.0.0.1', $place['port'], $place['name']);
         $options = [PDO::ATTR_TIMEOUT => PATIENCE, PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION];
+        if (isset($place['ca_file'])) {
+            $options[PDO::MYSQL_ATTR_SSL_CA] = $place['ca_file'];
+        }
         $this->database = new PDO($address, $place['name'], $place['password'], $options);
     }
 
@@ -86,7 +89,7 @@ final class RedisLease implements Lease
     {
         $this->client = new Redis();
         $this->client->connect('127.0.0.1', $place['port'], PATIENCE, null, 0, PATIENCE);
-        $this->client->auth([$place['name'], $place['password']]);
+        $this->client->auth([$place['user'] ?? $place['name'], $place['password']]);
         $this->prefix = $place['name'] . ':';
     }
 

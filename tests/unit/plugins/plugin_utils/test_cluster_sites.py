@@ -90,6 +90,7 @@ def test_a_site_finds_its_data_by_its_environment_and_what_the_user_says_wins() 
     assert shop["environment"] == {
         "DB_HOST": "db.elsewhere",
         "DB_PORT": "13306",
+        "DB_READ_HOST": "127.0.0.1",
         "DB_READ_PORT": "3307",
         "DB_DATABASE": "shop",
         "DB_USERNAME": "shop",

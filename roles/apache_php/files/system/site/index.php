@@ -19,10 +19,13 @@ function look(callable $look): array
 }
 
 /** The account can come in, and sees its own database. */
-function mysql(string $port): array
+function mysql(string $host, string $port): array
 {
-    $address = sprintf('mysql:host=%s;port=%s;dbname=%s', getenv('DB_HOST'), getenv($port), getenv('DB_DATABASE'));
+    $address = sprintf('mysql:host=%s;port=%s;dbname=%s', getenv($host), getenv($port), getenv('DB_DATABASE'));
     $options = [PDO::ATTR_TIMEOUT => SECONDS, PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION];
+    if (getenv('MYSQL_ATTR_SSL_CA') !== false) {
+        $options[PDO::MYSQL_ATTR_SSL_CA] = getenv('MYSQL_ATTR_SSL_CA');
+    }
     $connection = new PDO($address, (string) getenv('DB_USERNAME'), (string) getenv('DB_PASSWORD'), $options);
     [$host, $only_reads] = $connection->query('SELECT @@hostname, @@read_only')->fetch(PDO::FETCH_NUM);
     return ['host' => $host, 'role' => in_array((string) $only_reads, ['0', 'OFF'], true) ? 'primary' : 'replica'];
@@ -47,7 +50,10 @@ function redis(string $port, bool $write): array
 
 $looks = [];
 if (getenv('DB_DATABASE') !== false) {
-    $looks += ['mysql_write' => static fn (): array => mysql('DB_PORT'), 'mysql_read' => static fn (): array => mysql('DB_READ_PORT')];
+    $looks += [
+        'mysql_write' => static fn (): array => mysql('DB_HOST', 'DB_PORT'),
+        'mysql_read' => static fn (): array => mysql('DB_READ_HOST', 'DB_READ_PORT'),
+    ];
 }
 if (getenv('REDIS_PREFIX') !== false) {
     $looks += ['redis_write' => static fn (): array => redis('REDIS_PORT', true), 'redis_read' => static fn (): array => redis('REDIS_READ_PORT', false)];

@@ -1,0 +1,3 @@
+-- The account by which the second server follows the first one.
+CREATE USER 'provider'@'%' IDENTIFIED BY 'provider' REQUIRE SSL;
+GRANT REPLICATION SLAVE ON *.* TO 'provider'@'%';
