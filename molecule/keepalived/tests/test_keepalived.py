@@ -117,6 +117,7 @@ def test_no_client_is_cut_where_it_is_told_to_stop(hosts: dict[str, Host], holde
         found.update((asked(kept), asked()))
     stopped.join()
     found.update((asked(kept), asked()))
+    kept.close()
     assert set(found) == {200}
     # Nobody is kept out later on.
     hosts[holder].check_output("systemctl start haproxy keepalived")
