@@ -181,7 +181,10 @@ def test_reads_go_to_the_replica_where_there_is_one(site: Run) -> None:
 
 def test_load_balancer_knows_the_web_servers_and_nothing_of_the_data(site: Run) -> None:
     config = site.file("lb", "haproxy.cfg").content
-    assert re.findall(r"^ +server (\S+ \S+)", config, re.MULTILINE) == ["web1 10.0.0.4:80", "web2 10.0.0.5:80"]
+    servers = re.findall(r"^ +server (\S+ \S+)", section(config, "backend web"), re.MULTILINE)
+    assert servers == ["web1 10.0.0.4:80", "web2 10.0.0.5:80"]
+    # The others stand for clients.
+    assert len(re.findall(r"^ +server ", config, re.MULTILINE)) == len(servers) + 1
     assert "bind 10.0.0.52:8404" in section(config, "frontend stats")
     assert "defaults data" not in config
     assert "frontend www" not in site.file("web1", "haproxy.cfg").content
