@@ -114,9 +114,14 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def ask(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+def ask(home: Path) -> Iterator[Ask]:
     """Send a request for a path, by a host name."""
-    folder = tmp_path_factory.mktemp("apache")
+    # Not below pytest's own folder, from which each of its runs takes the rights of other users.
+    with tempfile.TemporaryDirectory() as folder:
+        yield from serving(home, Path(folder))
+
+
+def serving(home: Path, folder: Path) -> Iterator[Ask]:
     system = folder / "system"
     (system / "public").mkdir(parents=True)
     (system / "livez.txt").write_text("alive\n")

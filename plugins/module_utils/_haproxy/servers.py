@@ -17,6 +17,8 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._haproxy.client
 FORCED_MAINT, FORCED_DRAIN = 0x01, 0x08
 STATES = ("ready", "drain", "maint")
 MAX_WEIGHT = 256
+# Of the role's haproxy.cfg: its server is none, but a switch for clients.
+SWITCH = "kept_connections"
 SHOW_STATES = "show servers state"
 # Of everything: frontends, backends and servers.
 SHOW_STATISTICS = "show stat -1 7 -1"
@@ -77,7 +79,7 @@ def parse_servers(states: str, shown: str) -> list[Server]:
     for words in lines:
         fields = dict(zip(head, words))
         row = rows.get((fields.get("be_name", ""), fields.get("srv_name", "")))
-        if len(words) < len(head) or row is None:
+        if len(words) < len(head) or row is None or fields["be_name"] == SWITCH:
             continue
         flags = int(fields["srv_admin_state"])
         found.append(
