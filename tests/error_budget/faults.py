@@ -91,12 +91,15 @@ class Cluster:
         return found
 
     def wait_until_whole(self) -> None:
+        self.wait_until_serving(set(self.web))
+
+    def wait_until_serving(self, wanted: set[str]) -> None:
+        """Wait until these serve and no other; on a busy machine one that does may not be seen at the first look."""
         deadline = time.monotonic() + PATIENCE
-        while self.serving() != set(self.web):
+        while (found := self.serving()) != wanted:
             if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"After {PATIENCE:.0f} s only {', '.join(sorted(self.serving())) or 'nobody'} serves."
-                )
+                names = [", ".join(sorted(each)) or "nobody" for each in (found, wanted)]
+                raise ClusterError(f"After {PATIENCE:.0f} s {names[0]} can be seen to serve; expected {names[1]}.")
             time.sleep(1)
 
 

@@ -94,9 +94,7 @@ def scale_in_and_out(cluster: Cluster) -> None:
     last = cluster.web[-1]
     with tempfile.TemporaryDirectory() as folder:
         Lab(without(cluster.lab.inventory, last, Path(folder)), cluster.lab.settings).converge()
-    rest = set(cluster.web) - {last}
-    if cluster.serving() != rest:
-        raise ClusterError(f"Without {last} in the inventory {', '.join(sorted(cluster.serving()))} serve.")
+    cluster.wait_until_serving(set(cluster.web) - {last})
     cluster.lab.converge()
 
 
