@@ -111,7 +111,7 @@ def _form_errors(name: str, engine: Engine, given: Mapping[str, t.Any]) -> Itera
             )
         if not 1 <= port <= 65535:
             yield f"Variable {name} has a wrong value: {where}.port is {port}; expected 1 to 65535: correct it."
-    known = [(place["host"], int(place["port"])) for _, place in places]
+    known = [(place["host"], int(place["port"])) for _name, place in places]
     for host, port in dict.fromkeys(place for place in known if known.count(place) > 1):
         yield f"Variable {name} names {host}:{port} twice; expected each endpoint once: remove one."
     if not str(given["ca_file"]).startswith("/"):

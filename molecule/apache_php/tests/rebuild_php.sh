@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # rebuild_php.sh FOLDER OLD NEW: fill a package source with the PHP packages of a version that this host has, under another one.
 set -euo pipefail
 mkdir -p "$1"

@@ -63,7 +63,7 @@ def test_what_php_writes_without_tls_lies_at_the_service(host: Host) -> None:
 
 def test_sessions_lie_there(host: Host) -> None:
     visitor = Visitor()
-    assert [visitor.get("/")["visits"] for _ in range(3)] == [1, 2, 3]
+    assert [visitor.get("/")["visits"] for _visit in range(3)] == [1, 2, 3]
     assert provider(host, "KEYS", "shop:session:*")
 
 
