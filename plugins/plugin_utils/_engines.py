@@ -99,6 +99,6 @@ LIMITS = {
     "upload_limit_mb": ("haproxy_http_upload_limit_mb", "apache_php_upload_limit_mb"),
 }
 # Options that upgrade a role's packages.
-UPGRADES = ("haproxy_upgrade", "apache_php_upgrade")
+UPGRADES = ("haproxy_upgrade", "apache_php_upgrade", *(engine.option("upgrade") for engine in ENGINES.values()))
 # What the demo application cannot do without; see its entry in the default of webcluster_sites.
 DEMO_ENGINES = ("mysql", "redis")
