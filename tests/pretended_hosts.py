@@ -45,12 +45,13 @@ Variables = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What hosts reply to a module: all of them, or one; always, or only when it is given these arguments."""
+    """What hosts reply to a module: all of them, or one; always, or only when it is given these arguments, or these values."""
 
     module: str
     result: dict[str, Any]
     host: str = ""
     arguments: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 # What our own modules say when there is nothing to do, where a role asks.

@@ -35,7 +35,7 @@ def write_down(call: dict[str, Any]) -> None:
 
 def reply(host: str, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
     for answer in json.loads(Path(os.environ["PRETENDED_ANSWERS"]).read_text(encoding="utf-8")):
-        named = set(answer["arguments"]) <= set(arguments)
+        named = set(answer["arguments"]) <= set(arguments) and answer["values"].items() <= arguments.items()
         if answer["module"] == module and answer["host"] in ("", host) and named:
             return {**NOTHING_TO_SAY, **answer["result"]}
     return dict(NOTHING_TO_SAY)

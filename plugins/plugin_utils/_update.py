@@ -111,7 +111,7 @@ def plan_errors(
     if not chosen:
         return [
             "No web server or load balancer is in this run; expected one of those: correct --limit, data servers are"
-            " updated by site.yml."
+            " updated with -e tier=mysql or -e tier=redis."
         ]
     if not web:
         return []

@@ -106,6 +106,12 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.update_plan(hostvars, [], ['web', 'lb'])",
         lambda found: found["web"] == ["web"] and found["load_balancers"] == ["lb"],
     ),
+    "tier_update_plan": (
+        "(groups | siteops.webcluster.topology(hostvars)) | siteops.webcluster.tier_update_plan(hostvars, 'mysql', ['web'])",
+        lambda found: (
+            found["primary"] == "db1" and found["errors"][0].startswith("No server of the tier is in this run")
+        ),
+    ),
     "update_errors": (
         "(groups | siteops.webcluster.topology(hostvars))"
         " | siteops.webcluster.update_errors([{'item': {'name': 'lb'}}], ['web'], ['web'])",

@@ -128,8 +128,8 @@ def test_what_cannot_work_is_refused(of: Groups, variables: dict[str, t.Any], sa
 
 def test_a_run_without_a_host_to_update_is_refused() -> None:
     assert plan(run=["db1"])["errors"] == [
-        "No web server or load balancer is in this run; expected one of those: correct --limit, data servers are updated by"
-        " site.yml."
+        "No web server or load balancer is in this run; expected one of those: correct --limit, data servers are updated"
+        " with -e tier=mysql or -e tier=redis."
     ]
 
 
