@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import moves, tier_update
 from .cluster import CHECKOUT, ClusterError, Lab, table
 from .load import Answer, longest_outage
 
@@ -41,6 +41,14 @@ BEFORE, AFTER, ALONE = 3.0, 5.0, 8.0
 MOST_SECONDS = 3.0
 PATIENCE = 60.0
 SERVICE = "mariadb"
+PACKAGES = ("mariadb-server", "mariadb-server-core")
+# The tasks of switchover.yml as which the playbook is killed.
+STEPS = (
+    "TASK [Plan the move]",
+    "TASK [Move the primary]",
+    "TASK [Let the other servers follow]",
+    "TASK [Send a canary from the primary to each replica]",
+)
 HEAD = ("event", "acknowledged", "lost", "doubled", "longest gap of writers", "of readers", "budget")
 
 
@@ -112,10 +120,12 @@ class Cluster:
     def turn(self) -> None:
         self.primary, self.replica = self.replica, self.primary
 
-    def play(self, name: str, to: str, said: str = "", fails: bool = False, **variables: object) -> str:
+    def play(
+        self, name: str, to: str, said: str = "", fails: bool = False, options: Sequence[str] = (), **variables: object
+    ) -> str:
         """Run a playbook of the tier, which must end well or fail, and say this; return what it said."""
         given = {"tier": "mysql", "to": to, **variables}
-        code, output = self.lab.playbook(f"playbooks/{name}.yml", variables=given)
+        code, output = self.lab.playbook(f"playbooks/{name}.yml", *options, variables=given)
         words = " ".join(output.split())
         if (code != 0) != fails or said not in words:
             raise ClusterError(f"{name}.yml -e to={to} ended with {code}, and should have said {said!r}:\n{output}")
@@ -160,10 +170,13 @@ def move(cluster: Cluster) -> None:
     cluster.turn()
 
 
-def there_and_back(cluster: Cluster) -> None:
-    for _time in range(2):
-        move(cluster)
-        time.sleep(2)
+def there_and_back(times: int) -> Callable[[Cluster], None]:
+    def act(cluster: Cluster) -> None:
+        for _move in range(2 * times):
+            move(cluster)
+            time.sleep(2)
+
+    return act
 
 
 def close_only(cluster: Cluster) -> None:
@@ -200,39 +213,11 @@ def killed_after_opening(cluster: Cluster) -> None:
     cluster.turn()
 
 
-def killed_at(seconds: float) -> Callable[[Cluster], None]:
-    """The playbook is killed after so many seconds, and run again."""
-
-    def act(cluster: Cluster) -> None:
-        words = [
-            "ansible-playbook",
-            "-i",
-            str(cluster.lab.inventory),
-            "playbooks/switchover.yml",
-            "-e",
-            "tier=mysql",
-            "-e",
-        ]
-        process = subprocess.Popen(
-            [*words, f"to={cluster.replica}"],
-            cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        time.sleep(seconds)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        code, output = cluster.lab.playbook(
-            "playbooks/switchover.yml", variables={"tier": "mysql", "to": cluster.replica}
-        )
-        if code != 0 and f"{cluster.replica} is the primary already" not in " ".join(output.split()):
-            raise ClusterError(
-                f"switchover.yml, killed after {seconds:g} s and run again, ended with {code}:\n{output}"
-            )
+def killed_at_each_step(cluster: Cluster) -> None:
+    """The playbook is killed as each step begins; run again, it finishes, or says that there is nothing left."""
+    for step in STEPS:
+        moves.killed_and_again(cluster.lab, step, "mysql", cluster.replica, f"{cluster.replica} is the primary already")
         cluster.turn()
-
-    return act
 
 
 def promote(cluster: Cluster) -> int:
@@ -283,6 +268,27 @@ def freeze_promote_wake(cluster: Cluster) -> int:
     return lost
 
 
+def freeze_out_of_reach(cluster: Cluster) -> int:
+    """Its host cannot be reached, so it is not fenced, and wakes up open: nobody may write there."""
+    old = cluster.primary
+    with moves.out_of_reach(old) as options:
+        cluster.systemctl(old, "kill", "--signal=STOP", SERVICE)
+        cluster.play("promote", cluster.replica, f"{old} cannot be fenced", options=options, accept_data_loss=True)
+    cluster.turn()
+    time.sleep(AFTER)
+    cluster.systemctl(old, "kill", "--signal=CONT", SERVICE)
+    # What was under way when it was frozen ends first.
+    time.sleep(2)
+    woken = cluster.rows(old)
+    time.sleep(ALONE)
+    taken = len(cluster.rows(old)) - len(woken)
+    if taken:
+        raise ClusterError(f"{old} has taken {taken} writes since it woke up; expected none.")
+    lost = len(set(woken) - set(cluster.rows(cluster.primary)))
+    rejoin(cluster, old, lost)
+    return lost
+
+
 def two_primaries(cluster: Cluster) -> None:
     """A replica that somebody opens claims to be the primary as well: writes go to none until rejoin.yml has closed it."""
     second = cluster.replica
@@ -290,6 +296,18 @@ def two_primaries(cluster: Cluster) -> None:
     time.sleep(ALONE)
     cluster.play("switchover", second, "both take writes as primaries", fails=True)
     cluster.play("rejoin", second)
+
+
+def updated(cluster: Cluster) -> None:
+    """Both servers get newer packages; the primary has moved then."""
+    tier_update.upgrade(cluster.lab, "mysql", cluster.primary, cluster.replica, PACKAGES)
+    cluster.turn()
+
+
+def updated_after_a_failure(cluster: Cluster) -> None:
+    """A package that cannot be installed on the replica ends it there; mended, the run goes on from there."""
+    tier_update.fail_and_upgrade(cluster.lab, "mysql", cluster.primary, cluster.replica, PACKAGES)
+    cluster.turn()
 
 
 def settled(cluster: Cluster) -> None:
@@ -310,19 +328,21 @@ class Event:
     settles: bool = False
 
 
-EVENTS = (
-    Event("switchover there and back, 1", there_and_back),
-    Event("switchover, then site.yml", move, settles=True),
-    Event("killed after closing, run again", killed_after_closing, None),
-    Event("killed after opening, run again", killed_after_opening, None),
-    Event("primary killed, promote, rejoin", kill_promote_rejoin, None),
-    Event("primary frozen, promote, woken, rejoin", freeze_promote_wake, None, settles=True),
-    Event("two servers open: writes to none", two_primaries, None),
-    Event("killed after closing, taken back", killed_and_taken_back, None),
-    Event("playbook killed after 4 s, run again", killed_at(4), None),
-    Event("playbook killed after 6 s, run again", killed_at(6), None),
-    Event("switchover there and back, 2", there_and_back),
-)
+def events(times: int) -> list[Event]:
+    return [
+        Event(f"switchover there and back, {times} times", there_and_back(times)),
+        Event("switchover, then site.yml", move, settles=True),
+        Event("killed after closing, run again", killed_after_closing, None),
+        Event("killed after opening, run again", killed_after_opening, None),
+        Event("primary killed, promote, rejoin", kill_promote_rejoin, None),
+        Event("primary frozen, promote, woken, rejoin", freeze_promote_wake, None, settles=True),
+        Event("primary frozen out of reach, promote, woken up, rejoin", freeze_out_of_reach, None),
+        Event("two servers open: writes to none", two_primaries, None),
+        Event("killed after closing, taken back", killed_and_taken_back, None),
+        Event("switchover killed at each step, and run again", killed_at_each_step, None),
+        Event("rolling update, newer packages", updated, settles=True),
+        Event("rolling update that fails on the replica, and again", updated_after_a_failure),
+    ]
 
 
 def clients(cluster: Cluster) -> list[Client]:
@@ -387,6 +407,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inventory", type=Path, default=CHECKOUT / "inventory/lab")
     parser.add_argument("--only", default="", help="run the events whose names hold this text")
+    parser.add_argument("--times", type=int, default=10, help="how often the primary moves there and back")
     options = parser.parse_args(arguments)
     lab = Lab(options.inventory.resolve())
     lines: list[list[object]] = []
@@ -401,7 +422,7 @@ def main(arguments: Sequence[str]) -> int:
         cluster = Cluster(lab, groups["apache_php"][0], primary, replica)
         lab.on(primary, "mysql", "demo", "-e", MAKE)
         lab.lab("ssh", cluster.web, f"cat > {ON_HOST}", stdin=PROGRAM.read_text(encoding="utf-8"))
-        for event in EVENTS:
+        for event in events(options.times):
             if options.only in event.name:
                 line, found = run(cluster, event)
                 lines.append(line)

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import moves, tier_update
 from .cluster import CHECKOUT, ClusterError, Lab, table
 from .redis_load import RedisLoad, count, lists_on
-from .rotate_secrets import begun, changes
+from .rotate_secrets import changes
 
 BEFORE, AFTER = 3.0, 5.0
 # Seconds without service: writers as promised; a reader's connection is cut when its server becomes the primary, it takes another.
@@ -36,6 +36,7 @@ HEAD = (
     "budget",
 )
 UNIT = "redis-server"
+PACKAGES = ("redis-server", "redis-tools")
 # The tasks after which the playbook is killed.
 STEPS = ("TASK [Tell the plan]", "TASK [Move the primary]", "TASK [Finish and look]")
 # A killed server stays dead, as on a host that is gone.
@@ -101,11 +102,8 @@ def there_and_back(times: int) -> Callable[[Tier], None]:
 def killed_playbook(tier: Tier) -> None:
     """The playbook is killed as each step begins; run again, it finishes, or says that there is nothing left."""
     for step in STEPS:
-        begun(tier.lab, step, "playbooks/switchover.yml", "-e", "tier=redis", "-e", f"to={tier.replica}")
-        time.sleep(AFTER)
-        code, output = tier.lab.playbook("playbooks/switchover.yml", variables={"tier": "redis", "to": tier.replica})
-        if code != 0 and "is the primary already, and every replica follows it" not in " ".join(output.split()):
-            raise ClusterError(f"Killed at '{step}' and run again, switchover.yml failed:\n{output}")
+        done = "is the primary already, and every replica follows it"
+        moves.killed_and_again(tier.lab, step, "redis", tier.replica, done)
         tier.swap()
         time.sleep(AFTER)
 
@@ -140,11 +138,9 @@ def freeze(tier: Tier) -> None:
 def freeze_out_of_reach(tier: Tier) -> None:
     """Its host cannot be reached, so it is not fenced, wakes up and says that it is the primary: nobody writes there."""
     old = tier.primary
-    with tempfile.TemporaryDirectory() as folder:
-        unreachable = Path(folder) / "hosts.yml"
-        unreachable.write_text(f"all: {{hosts: {{{old}: {{ansible_port: 1}}}}}}\n", encoding="utf-8")
+    with moves.out_of_reach(old) as options:
         tier.lab.on(old, "systemctl", "kill", "--signal=STOP", UNIT)
-        said = tier.play("promote", tier.replica, "-i", str(unreachable), accept_data_loss=True)
+        said = tier.play("promote", tier.replica, *options, accept_data_loss=True)
     if f"{old} could not be fenced" not in " ".join(said.split()):
         raise ClusterError(f"promote.yml did not say that it could not fence {old}:\n{said}")
     tier.swap()
@@ -156,6 +152,18 @@ def freeze_out_of_reach(tier: Tier) -> None:
     tier.play("rejoin", old)
 
 
+def updated(tier: Tier) -> None:
+    """Both servers get newer packages; the primary has moved then."""
+    tier_update.upgrade(tier.lab, "redis", tier.primary, tier.replica, PACKAGES)
+    tier.swap()
+
+
+def updated_after_a_failure(tier: Tier) -> None:
+    """A package that cannot be installed on the replica ends it there; mended, the run goes on from there."""
+    tier_update.fail_and_upgrade(tier.lab, "redis", tier.primary, tier.replica, PACKAGES)
+    tier.swap()
+
+
 def events(times: int) -> list[Event]:
     return [
         Event(f"switchover there and back, {times} times", there_and_back(times), planned=True),
@@ -163,6 +171,8 @@ def events(times: int) -> list[Event]:
         Event("primary killed, promote, rejoin", kill),
         Event("primary frozen, promote, woken up, rejoin", freeze),
         Event("primary frozen out of reach, promote, woken up, rejoin", freeze_out_of_reach),
+        Event("rolling update, newer packages", updated, planned=True),
+        Event("rolling update that fails on the replica, and again", updated_after_a_failure, planned=True),
     ]
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import balancers, tutorial, web_faults
+from . import balancers, newer, tutorial, web_faults
 from .cluster import ClusterError
 from .faults import Cluster, Event, judge, nothing, play
 from .load import Answer, Load, milliseconds
@@ -35,28 +35,6 @@ FIGURES = ("requests", "failed", "p50", "p99")
 HEAD = ("event", "seconds", *FIGURES, "lost", "budget", *(f"tutorial: {name}" for name in FIGURES))
 TUTORIAL_PORT = 8081
 PLAYBOOK = "playbooks/rolling_update.yml"
-# Makes newer packages out of the present ones, and offers them to apt: newer.sh MARK [LINE OF A PREINST] PACKAGE...
-NEWER = r"""
-set -eu
-mark=$1 preinst=$2; shift 2
-rm -rf /srv/newer /etc/apt/sources.list.d/newer.list
-apt-get update -qq
-mkdir -p /srv/newer && cd /srv/newer
-for package in "$@"; do
-  apt-get download -qq "$package=$(apt-cache madison "$package" | awk 'NR == 1 {print $3}')"
-  dpkg-deb -R "$package"_*.deb tree
-  rm "$package"_*.deb
-  sed -i "s/^Version: .*/&+newer$mark/" tree/DEBIAN/control
-  if [ -n "$preinst" ]; then printf '#!/bin/sh\n%s\n' "$preinst" >tree/DEBIAN/preinst; chmod 755 tree/DEBIAN/preinst; fi
-  dpkg-deb -b tree "$package.deb" >/dev/null
-  rm -r tree
-  { dpkg-deb -f "$package.deb"; printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$package.deb" \
-    "$(stat -c %s "$package.deb")" "$(sha256sum "$package.deb" | cut -d ' ' -f 1)"; } >>Packages
-done
-echo 'deb [trusted=yes] file:/srv/newer ./' >/etc/apt/sources.list.d/newer.list
-apt-get update -qq
-"""
-NO_NEWER = "rm -rf /srv/newer /etc/apt/sources.list.d/newer.list; apt-get update -qq"
 
 
 def balancer(cluster: Cluster) -> str:
@@ -74,11 +52,7 @@ def packages(cluster: Cluster, host: str) -> list[str]:
 
 def offer(cluster: Cluster, host: str, mark: str, preinst: str = "") -> None:
     """Let a host's apt know newer packages of what it runs."""
-    cluster.on(host, "sh", "-c", NEWER, "newer", mark, preinst, *packages(cluster, host))
-
-
-def versions(cluster: Cluster, host: str) -> list[str]:
-    return cluster.lab.on(host, "dpkg-query", "--show", *packages(cluster, host)).splitlines()
+    newer.offer(cluster.lab, host, packages(cluster, host), mark, preinst)
 
 
 def update(cluster: Cluster, said: Sequence[str], fails: bool = False, **variables: object) -> None:
@@ -88,19 +62,12 @@ def update(cluster: Cluster, said: Sequence[str], fails: bool = False, **variabl
 
 def expect_newer(cluster: Cluster, mark: str) -> None:
     for host in hosts(cluster):
-        old = [line for line in versions(cluster, host) if not line.endswith(f"+newer{mark}")]
-        if old:
-            raise ClusterError(f"{host} still has {', '.join(old)}; expected newer{mark}.")
-
-
-def next_mark() -> str:
-    """Newer than whatever an earlier event, or an earlier run in this lab, has left."""
-    return str(int(time.time()))
+        newer.expect(cluster.lab, host, packages(cluster, host), mark)
 
 
 def upgrade(cluster: Cluster) -> None:
     """Every web server and the load balancer get newer packages."""
-    mark = next_mark()
+    mark = newer.next_mark()
     for host in hosts(cluster):
         offer(cluster, host, mark)
     update(cluster, [f"Order: {', then '.join(hosts(cluster))}.", "VERDICT healthy"])
@@ -110,13 +77,14 @@ def upgrade(cluster: Cluster) -> None:
 def upgrade_and_fail(cluster: Cluster) -> None:
     """A package that cannot be installed on the second web server ends the run there; mended, the run begins there."""
     first, second, third = cluster.web
-    mark = next_mark()
+    mark = newer.next_mark()
     for host in hosts(cluster):
         offer(cluster, host, mark, "exit 1" if host == second else "")
     refused = f"{second} could not be updated: Upgrade Apache and PHP:"
     update(cluster, [refused, "It stays drained, the others serve."], fails=True)
     for host in (third, balancer(cluster)):
-        if any(line.endswith(f"+newer{mark}") for line in versions(cluster, host)):
+        names = packages(cluster, host)
+        if len(newer.without(cluster.lab, host, names, mark)) < len(names):
             raise ClusterError(f"{host} was updated after {second} had failed.")
     offer(cluster, second, mark)
     update(cluster, [f"Order: {second}, then {first}, then {third}, then {balancer(cluster)}.", "VERDICT healthy"])
@@ -138,7 +106,7 @@ def reload_often(cluster: Cluster) -> None:
 
 def forget_newer(cluster: Cluster) -> None:
     for host in hosts(cluster):
-        cluster.on(host, "sh", "-c", NO_NEWER)
+        newer.forget(cluster.lab, host)
 
 
 UPDATES = (
