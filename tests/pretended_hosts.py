@@ -91,6 +91,8 @@ class Call:
     arguments: dict[str, Any]
     # The file that goes along with a copy.
     content: str
+    # Whether it was told to change nothing.
+    looks_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def execute_module(
     arguments = dict(action._task.args if module_args is None else module_args)
     host = action._task.delegate_to or task_vars["inventory_hostname"]
     content = Path(arguments["src"]).read_text(encoding="utf-8") if module == "copy" else ""
-    write_down({"host": host, "module": module, "arguments": arguments, "content": content})
+    looks_only = bool(action._task.check_mode)
+    write_down({"host": host, "module": module, "arguments": arguments, "content": content, "looks_only": looks_only})
     return reply(host, module, arguments)
 
 

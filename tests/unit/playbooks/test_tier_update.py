@@ -52,17 +52,20 @@ def mysql(*told: Answer) -> list[Answer]:
 
 
 def steps(run: Run) -> list[str]:
-    """Who was told what that takes a server out or gives it a role, in this order; what the roles only looked at is among them."""
+    """Who was told what that takes a server out or gives it a role, in this order; looks of the roles and of a plan are named."""
     found = []
     for call in run.calls:
+        what = ""
         if call.module == "apt" and call.arguments.get("state") == "latest":
-            found.append(f"{call.host}: upgrade")
+            what = "upgrade"
         elif call.module == "mysql_primary" and call.arguments["step"] != "look":
-            found.append(f"{call.host}: {call.arguments['step']}")
+            what = call.arguments["step"]
         elif call.module == "redis_switchover":
-            found.append(f"{call.host}: switchover")
+            what = "switchover"
         elif call.module == "systemd_service":
-            found.append(f"{call.host}: {call.arguments['name']} {call.arguments['state']}")
+            what = f"{call.arguments['name']} {call.arguments['state']}"
+        if what:
+            found.append(f"{call.host}: {'look at ' if call.looks_only else ''}{what}")
     return found
 
 
@@ -84,7 +87,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_replicas_come_first_then_the_primary_moves_and_the_former_one_is_updated(moved: Run) -> None:
-    assert sorted(steps(moved)[:2]) == ["db1: upgrade", "db2: upgrade"]
+    assert sorted(steps(moved)[:2]) == ["db1: look at upgrade", "db2: look at upgrade"]
     # The new primary gets what needs no restart.
     assert steps(moved)[2:] == ["db2: upgrade", "db1: hand_over", "db2: take_over", "db1: upgrade", "db2: upgrade"]
     assert "VERDICT healthy" in moved.output
@@ -110,6 +113,7 @@ def test_each_server_has_to_be_in_step_before_the_next_ones_turn(moved: Run) -> 
 
 def test_other_servers_are_asked_and_left_alone(moved: Run) -> None:
     others = {call.module for call in moved.calls if call.host in ("web1", "web2", "lb", "redis1", "redis2")}
+    assert moved.of("localhost", "site_archive") == []
     assert others == {"setup", "replication_status", "front_door", "site_release_info"}
 
 
@@ -120,15 +124,16 @@ def test_a_redis_primary_moves_for_a_setting_that_only_a_restart_changes(tmp_pat
     # Looking restarts nobody, and says nothing of a primary that has to be restarted.
     words = said(run).partition("PLAY [Update the former primary")[0]
     assert "has to be restarted, for" not in words
-    told = [step for step in steps(run) if not step.endswith(": upgrade")]
-    assert told == ["redis2: switchover", "redis2: switchover", "redis1: redis-server restarted"]
+    told = [step for step in steps(run) if not step.endswith("upgrade")]
+    assert told == ["redis2: look at switchover", "redis2: switchover", "redis1: redis-server restarted"]
     assert "redis1: settings that it takes at its start (databases)." in said(run)
 
 
 def test_nothing_to_do_moves_nobody_and_changes_nothing(tmp_path: Path) -> None:
-    run = play(tmp_path, "mysql", mysql())
+    # The lists are newer than before, the packages are not.
+    run = play(tmp_path, "mysql", mysql(Answer("apt", {}, arguments=("name",)), Answer("apt", {"changed": True})))
     assert run.code == 0, run.output
-    assert set(steps(run)) == {"db1: upgrade", "db2: upgrade"}
+    assert steps(run)[2:] == ["db2: upgrade", "db1: upgrade"]
     assert "db1 stays the primary." in said(run)
     assert "changed=1" not in run.output
 
@@ -136,7 +141,7 @@ def test_nothing_to_do_moves_nobody_and_changes_nothing(tmp_path: Path) -> None:
 def test_a_check_tells_the_plan_and_reads_no_lists(tmp_path: Path) -> None:
     run = play(tmp_path, "mysql", mysql(Answer("apt", NEWER)), "--check")
     assert run.code == 0, run.output
-    assert sorted(steps(run)) == ["db1: upgrade", "db2: upgrade"]
+    assert sorted(steps(run)) == ["db1: look at upgrade", "db2: look at upgrade"]
     assert lists_read(run) == []
     words = said(run)
     assert "Order: db2, then the primary moves from db1 to db2, then db1." in words
