@@ -57,6 +57,8 @@ _value:
       that stays, C(last) are the servers that are updated after it.
     - C(answering) are the hosts whose servers can be asked what an update would change, C(packages) is whether packages are upgraded,
       C(fresh) for how many seconds their lists count as fresh.
+    - C(restarts) are the hosts whose servers have to be restarted, C(drain_timeout) for how many seconds the sessions of a replica are
+      waited for before.
   type: dict
 """
 

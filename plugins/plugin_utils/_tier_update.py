@@ -47,6 +47,9 @@ class TierUpdatePlan(t.TypedDict):
     last: list[str]
     # Whose server can be asked what an update would change.
     answering: list[str]
+    # Who has to be restarted; a replica gets no new reads before, and its sessions have this long.
+    restarts: list[str]
+    drain_timeout: int
     packages: bool
     # Seconds for which the package lists count as fresh.
     fresh: int
@@ -166,8 +169,9 @@ def written(plan: TierUpdatePlan, out: Sequence[str], pending: Mapping[str, Sequ
             lines.append(f"{name}: {', '.join(pending[name]) or 'nothing that needs a restart'}.")
     if plan["replicas"]:
         lines.append(
-            f"Each replica: {'packages and configuration' if plan['packages'] else 'configuration'}, restarted where these need it; the"
-            " next one's turn comes when it is healthy, in step with its primary, and shows a canary from there."
+            f"Each replica: {'packages and configuration' if plan['packages'] else 'configuration'}; where these restart it, the data proxies"
+            f" send it no new reads before, and up to {plan['drain_timeout']} s are left to those under way; the next one's turn comes when it"
+            " is healthy, in step with its primary, and shows a canary from there."
         )
     if alone:
         lines.append(
@@ -177,12 +181,14 @@ def written(plan: TierUpdatePlan, out: Sequence[str], pending: Mapping[str, Sequ
         )
     elif to:
         lines.append(
-            f"Expected downtime: about 1 s for writers and at most 3 s, while the primary moves; none for readers, but connections to a"
-            f" server that restarts are cut. {primary} stays a replica afterwards."
+            f"Expected downtime: about 1 s for writers and at most 3 s, while the primary moves; none for readers, but connections"
+            f" that are kept to a server that restarts are cut. {primary} stays a replica afterwards."
         )
     else:
         stays = f"; {primary} stays the primary" if primary in plan["last"] else ""
-        lines.append(f"Expected downtime: none, but connections to a replica that restarts are cut{stays}.")
+        lines.append(
+            f"Expected downtime: none, but connections that are kept to a replica that restarts are cut{stays}."
+        )
     lines.append(
         f"It ends at the first server that fails; {'nobody serves then' if alone else 'the primary and the others serve on'}. Run it again"
         " when the cause is mended: it begins with what does not run, and finds nothing to do where it was done."
@@ -220,6 +226,8 @@ def tier_update_plan(
         "to": choice(replicas, to) if moves else "",
         "last": [],
         "answering": [name for name in names if name in run and name not in out],
+        "restarts": [name for name in names if name in out or pending[name]],
+        "drain_timeout": settings.value(primary, "webcluster_request_time_limit"),
         "packages": settings.value(primary, "webcluster_update_packages"),
         "fresh": settings.value(primary, engine.option("apt_cache_valid_time")),
     }

@@ -48,7 +48,7 @@ def fail_and_upgrade(lab: Lab, tier: str, primary: str, replica: str, packages: 
     newer.offer(lab, replica, packages, mark, "exit 1")
     refused = [
         f"{replica} could not be updated: Upgrade the server:",
-        f"{primary} is the primary, nothing was changed on {primary}. Mend the cause and run again",
+        f"{primary} is the primary, nothing was changed on {primary}. Readers are kept from {replica}. Mend the cause and run again",
     ]
     lab.expect(PLAYBOOK, refused, fails=True, variables={"tier": tier})
     if len(newer.without(lab, primary, packages, mark)) < len(packages):

@@ -62,11 +62,22 @@ def steps(run: Run) -> list[str]:
             what = call.arguments["step"]
         elif call.module == "redis_switchover":
             what = "switchover"
+        elif call.module == "haproxy_server":
+            what = f"{call.arguments['backend']} {call.arguments['server']} {call.arguments['state']}"
         elif call.module == "systemd_service":
             what = f"{call.arguments['name']} {call.arguments['state']}"
         if what:
             found.append(f"{call.host}: {'look at ' if call.looks_only else ''}{what}")
     return found
+
+
+def reads(name: str, state: str, tier: str = "mysql") -> list[str]:
+    return [f"{web}: {tier}_read {name} {state}" for web in ("web1", "web2")]
+
+
+def turn(name: str) -> list[str]:
+    """A replica's turn: no new reads while it is updated."""
+    return [*reads(name, "drain"), f"{name}: upgrade", *reads(name, "ready")]
 
 
 def said(run: Run) -> str:
@@ -88,8 +99,11 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_replicas_come_first_then_the_primary_moves_and_the_former_one_is_updated(moved: Run) -> None:
     assert sorted(steps(moved)[:2]) == ["db1: look at upgrade", "db2: look at upgrade"]
-    # The new primary gets what needs no restart.
-    assert steps(moved)[2:] == ["db2: upgrade", "db1: hand_over", "db2: take_over", "db1: upgrade", "db2: upgrade"]
+    # These servers go on saying that db1 is the primary, whom nobody reads from.
+    moves = ["db1: hand_over", "db2: take_over"]
+    assert steps(moved)[2:] == [*turn("db2"), *moves, "db1: upgrade", *turn("db2")]
+    drained = [each for each in moved.of("web1", "haproxy_server") if each["state"] == "drain"]
+    assert {(each["timeout"], each["on_timeout"]) for each in drained} == {(30, "continue")}
     assert "VERDICT healthy" in moved.output
 
 
@@ -114,7 +128,7 @@ def test_each_server_has_to_be_in_step_before_the_next_ones_turn(moved: Run) -> 
 def test_other_servers_are_asked_and_left_alone(moved: Run) -> None:
     others = {call.module for call in moved.calls if call.host in ("web1", "web2", "lb", "redis1", "redis2")}
     assert moved.of("localhost", "site_archive") == []
-    assert others == {"setup", "replication_status", "front_door", "site_release_info"}
+    assert others == {"setup", "replication_status", "front_door", "site_release_info", "haproxy_server"}
 
 
 def test_a_redis_primary_moves_for_a_setting_that_only_a_restart_changes(tmp_path: Path) -> None:
@@ -125,7 +139,14 @@ def test_a_redis_primary_moves_for_a_setting_that_only_a_restart_changes(tmp_pat
     words = said(run).partition("PLAY [Update the former primary")[0]
     assert "has to be restarted, for" not in words
     told = [step for step in steps(run) if not step.endswith("upgrade")]
-    assert told == ["redis2: look at switchover", "redis2: switchover", "redis1: redis-server restarted"]
+    assert told == [
+        *reads("redis2", "ready", "redis"),
+        "redis2: look at switchover",
+        "redis2: switchover",
+        "redis1: redis-server restarted",
+        # These servers go on saying that it is a replica.
+        *reads("redis2", "ready", "redis"),
+    ]
     assert "redis1: settings that it takes at its start (databases)." in said(run)
 
 
@@ -133,7 +154,7 @@ def test_nothing_to_do_moves_nobody_and_changes_nothing(tmp_path: Path) -> None:
     # The lists are newer than before, the packages are not.
     run = play(tmp_path, "mysql", mysql(Answer("apt", {}, arguments=("name",)), Answer("apt", {"changed": True})))
     assert run.code == 0, run.output
-    assert steps(run)[2:] == ["db2: upgrade", "db1: upgrade"]
+    assert steps(run)[2:] == ["db2: upgrade", *reads("db2", "ready"), "db1: upgrade"]
     assert "db1 stays the primary." in said(run)
     assert "changed=1" not in run.output
 
@@ -151,7 +172,7 @@ def test_a_check_tells_the_plan_and_reads_no_lists(tmp_path: Path) -> None:
 def test_packages_may_be_left_alone(tmp_path: Path) -> None:
     run = play(tmp_path, "redis", [], "-e", "webcluster_update_packages=false")
     assert run.code == 0, run.output
-    assert (steps(run), lists_read(run)) == ([], [])
+    assert (steps(run), lists_read(run)) == (reads("redis2", "ready", "redis"), [])
 
 
 def test_a_failure_on_the_replica_ends_it_with_the_primary_serving(tmp_path: Path) -> None:
@@ -159,10 +180,10 @@ def test_a_failure_on_the_replica_ends_it_with_the_primary_serving(tmp_path: Pat
     behind = {**HEALTHY["db2"], "healthy": False, "state": "lagging", "msg": "It is 90 s behind."}
     run = play(tmp_path, "mysql", mysql(Answer("apt", NEWER), Answer("replication_status", behind, "db2", values=TURN)))
     assert run.code != 0
-    assert steps(run)[2:] == ["db2: upgrade"]
+    assert steps(run)[2:] == [*reads("db2", "drain"), "db2: upgrade"]
     assert (
         "db2 could not be updated: Stop unless it and the primary are healthy: It is 90 s behind. db1 is the primary, nothing was"
-        " changed on db1. Mend the cause and run again: the run goes on from here."
+        " changed on db1. Readers are kept from db2. Mend the cause and run again: the run goes on from here."
     ) in said(run)
 
 
@@ -170,7 +191,7 @@ def test_a_move_that_fails_leaves_the_former_primary_alone(tmp_path: Path) -> No
     late = Answer("mysql_primary", {"found": REPLICA, "done": False, "msg": "it is late", "opened": False}, "db2")
     run = play(tmp_path, "mysql", [late, *mysql(Answer("apt", NEWER))])
     assert run.code != 0
-    assert steps(run)[2:] == ["db2: upgrade", "db1: hand_over", "db2: take_over", "db2: withdraw", "db1: reopen"]
+    assert steps(run)[2:] == [*turn("db2"), "db1: hand_over", "db2: take_over", "db2: withdraw", "db1: reopen"]
     assert "db1 is the primary and open as before, db2 its replica: mend the cause and run this again." in said(run)
 
 

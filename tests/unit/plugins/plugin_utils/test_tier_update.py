@@ -62,6 +62,7 @@ def test_replicas_come_first_then_the_primary_moves_and_is_the_last() -> None:
         ["db1", "db2"],
     )
     assert (found["answering"], found["packages"], found["fresh"]) == (["db1", "db2", "db3"], True, 3600)
+    assert (found["restarts"], found["drain_timeout"]) == (["db1", "db2"], 30)
     assert found["text"][:4] == [
         "Order: db2, then db3, then the primary moves from db1 to db2, then db1.",
         f"db2: {PACKAGE}.",
@@ -111,7 +112,7 @@ def test_the_primary_stays_where_nothing_does(found: dict[str, t.Any]) -> None:
     assert (made["to"], made["last"], made["errors"]) == ("", ["db1"], [])
     assert made["text"][0] == "Order: db2, then db3, then db1."
     assert (
-        "Expected downtime: none, but connections to a replica that restarts are cut; db1 stays the primary."
+        "Expected downtime: none, but connections that are kept to a replica that restarts are cut; db1 stays the primary."
         in made["text"]
     )
 
@@ -120,6 +121,7 @@ def test_a_replica_that_does_not_run_comes_first_and_is_not_asked_what_it_lacks(
     found = plan(verdicts={"db3": STOPPED}, db1=NEWER)
     assert found["errors"] == []
     assert (found["replicas"], found["to"], found["answering"]) == (["db3", "db2"], "db2", ["db1", "db2"])
+    assert found["restarts"] == ["db1", "db3"]
     assert found["text"][1] == "First because it does not run: db3."
     assert not any(line.startswith("db3:") for line in found["text"])
 
@@ -160,7 +162,7 @@ def test_a_limited_run_updates_its_replicas_and_leaves_the_primary() -> None:
     assert (found["errors"], found["replicas"], found["to"], found["last"]) == ([], ["db3"], "", [])
     assert found["answering"] == ["db3"]
     assert found["text"][0] == "Order: db3."
-    assert "Expected downtime: none, but connections to a replica that restarts are cut." in found["text"]
+    assert "Expected downtime: none, but connections that are kept to a replica that restarts are cut." in found["text"]
 
 
 def test_a_limited_run_does_not_move_the_primary() -> None:
