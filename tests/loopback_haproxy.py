@@ -9,6 +9,7 @@ import csv
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +28,7 @@ FOLDERS = {
     "/var/lib/webcluster-acme": "acme-state",
     "/etc/tmpfiles.d": "tmpfiles.d",
 }
-PLACES = "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/certificates|/etc/haproxy(?=/placeholder)"
+PLACES = "/run/haproxy|/usr/local/lib/webcluster|/etc/haproxy/(?:certificates|authorities)|/etc/haproxy(?=/placeholder)"
 
 
 class Proxy:
@@ -37,8 +38,22 @@ class Proxy:
         need("haproxy")
         need("socat")
         self.folder = folder
+        self.config = folder / "haproxy.cfg"
+        program = self.configure(variables, journal)
+        path = folder / "save-server-state"
+        path.write_text(program, encoding="utf-8")
+        path.chmod(0o755)
+        for prepare in self.commands("ExecStartPre"):
+            subprocess.run(["sh", "-c", prepare], check=True)
+        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
+        with open(folder / "requests.log", "ab") as requests:
+            self.process = subprocess.Popen(command, env={"PATH": PATH}, stdout=requests)
+
+    def configure(self, variables: Variables, journal: str = "") -> str:
+        """Write the files that the role writes; return the program that a reload needs."""
+        folder = self.folder
         usual = {"haproxy_https_enabled": any(variables.get(option) for option in CERTIFICATES)}
-        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, folder)
+        run = play_role("haproxy", {"lb": Case({**usual, **variables})}, Path(tempfile.mkdtemp(dir=folder)))
         for arguments in run.of("lb", "configured_service"):
             for file in arguments["files"]:
                 if file.get("first") or arguments["name"] == "webcluster-acme.timer":
@@ -56,17 +71,9 @@ class Proxy:
         config = re.sub(r"(?m)^    (chroot|user|group|log /dev) ?.*\n", "", config)
         # The socket belongs to a user of the host.
         config = re.sub(r"admin\.sock .*", "admin.sock level admin", config)
-        self.config = folder / "haproxy.cfg"
         self.config.write_text(self.here(config), encoding="utf-8")
         self.unit = unit
-        path = folder / "save-server-state"
-        path.write_text(program, encoding="utf-8")
-        path.chmod(0o755)
-        for prepare in self.commands("ExecStartPre"):
-            subprocess.run(["sh", "-c", prepare], check=True)
-        command = ["haproxy", "-W", "-db", "-S", str(folder / "master.sock"), "-f", str(self.config)]
-        with open(folder / "requests.log", "ab") as requests:
-            self.process = subprocess.Popen(command, env={"PATH": PATH}, stdout=requests)
+        return program
 
     def stop(self) -> None:
         self.process.terminate()

@@ -10,6 +10,8 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -19,10 +21,21 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisLogin,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.members import Member
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import carry_out, make_plan
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source import Primary
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import (
+    Authority,
+    issue,
+    make_authority,
+    read_authority,
+)
 from ansible_collections.siteops.webcluster.tests.loopback import PATIENCE, free_port, wait_for
 
 PASSWORD = "secret"
+NOW = datetime.now(UTC)
+AUTHORITY = read_authority(*make_authority(NOW), NOW)
+# One that nobody here trusts.
+STRANGER = read_authority(*make_authority(NOW), NOW)
 
 
 class RealServer:
@@ -112,6 +125,39 @@ class RealTier:
 
     def members(self) -> list[Member]:
         return [server.member() for server in self.servers.values()]
+
+
+class Secure:
+    """What a host of the tier has for TLS."""
+
+    def __init__(self, server: RealServer, authority: Authority = AUTHORITY, name: str = "") -> None:
+        self.server, self.port = server, free_port()
+        self.authority, self.name = authority, name or server.name
+        self.folder = server.root / "tls"
+        self.folder.mkdir()
+        (self.folder / "ca.pem").write_text(authority.text, encoding="utf-8")
+        self.renew()
+
+    def renew(self) -> None:
+        (self.folder / "server.pem").write_text(issue(self.authority, [self.name, "127.0.0.1"], NOW), encoding="utf-8")
+
+    def settings(self) -> dict[str, str]:
+        pem = str(self.folder / "server.pem")
+        return {
+            "tls-port": str(self.port),
+            "tls-cert-file": pem,
+            "tls-key-file": pem,
+            "tls-ca-cert-file": str(self.folder / "ca.pem"),
+            "tls-auth-clients": "no",
+        }
+
+    def offer(self) -> None:
+        """Let the running server speak TLS beside what it speaks already."""
+        client = self.server.client
+        carry_out(client, make_plan(client, self.settings(), None), client.login)
+
+    def login(self, ca: str = "") -> RedisLogin:
+        return replace(self.server.login(), port=self.port, tls=True, ca_cert=ca or str(self.folder / "ca.pem"))
 
 
 @contextmanager

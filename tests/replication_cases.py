@@ -125,6 +125,7 @@ class FakeRedis:
     """Answer commands from a table; an error is raised."""
 
     def __init__(self, answers: dict[str, Any], login: RedisLogin | None = None) -> None:
+        self.certificate_ends = None
         self.answers = answers
         self.login = login or RedisLogin(username="monitor")
         self.asked: list[str] = []

@@ -35,4 +35,13 @@ options:
         description: Password of that user.
         type: str
         required: true
+      tls:
+        description: Whether O(members[].port) speaks TLS.
+        type: bool
+        default: false
+        version_added: 0.3.0
+      ca_cert:
+        description: File with the authorities that may have signed the server's certificate, on the host on which the module runs.
+        type: path
+        version_added: 0.3.0
 """

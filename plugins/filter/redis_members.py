@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One entry for each server, with C(name), C(host), C(port), C(login_user) and C(login_password).
+  description: One entry for each server, with C(name), C(host), C(port), C(login_user), C(login_password), C(tls) and C(ca_cert).
   type: list
   elements: dict
 """

@@ -28,7 +28,7 @@ attributes:
 options:
   path:
     description:
-      - Directory to own. It is created when missing, and B(everything in it that is not listed is removed).
+      - Directory to own. It is created when missing, and B(everything in it that is not listed is removed), without O(keep_unlisted).
       - It must be an absolute path with at least two parts.
     type: path
     required: true
@@ -41,6 +41,11 @@ options:
       - Like O(files), but their texts are never logged or shown, and others can never read them, whatever O(mode) says.
     type: dict
     default: {}
+  keep_unlisted:
+    version_added: 0.3.0
+    description: Leave what is not listed where it is, for example until a service no longer uses it.
+    type: bool
+    default: false
   owner:
     description: Owner of the files and directories, by name or number.
     type: str
@@ -184,6 +189,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "files": {"type": "dict", "default": {}},
             "secret_files": {"type": "dict", "default": {}, "no_log": True},
+            "keep_unlisted": {"type": "bool", "default": False},
             "owner": {"type": "str"},
             "group": {"type": "str"},
             "mode": {"type": "str", "default": "0644"},
@@ -212,6 +218,8 @@ def main() -> None:
     if twice:
         module.fail_json(msg=f"files and secret_files both name {', '.join(twice)}: keep one of them.")
     plan = make_plan(root, files)
+    if module.params["keep_unlisted"]:
+        plan.remove.clear()
     diff = describe(root, texts, plan)
     changed = bool(plan)
     if changed and not module.check_mode:

@@ -17,6 +17,8 @@ description:
   - ACL users that the file does not name are removed from the running server, as a restart would do. A file without the user
     C(default) is refused, because a restart would then let everybody in.
   - Keeps its login for the host (O(login_file)), so that a later call is let in that brings another user or password.
+  - The files of C(tls-cert-file), C(tls-key-file) and C(tls-ca-cert-file) are read again every time; it is a change where the
+    server showed another certificate until then.
   - Works with Redis from 7.0 and with Valkey.
 version_added: 0.1.0
 author:
@@ -102,7 +104,11 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._configured_ser
     stamp_of,
     write_stamp,
 )
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import RedisError, RedisLogin
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
+    RedisError,
+    RedisLogin,
+    shown_certificate,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import (
     LOGIN_ARGUMENTS,
     RefusedError,
@@ -115,11 +121,13 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node imp
     where,
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
+    CERTIFICATE_FILES,
     carry_out,
     keep_former_users,
     make_plan,
     parse_config,
     parse_users,
+    plan_certificate,
     refuse_open_door,
     wait_for_aof,
 )
@@ -167,6 +175,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
         }
     with client:
         plan = make_plan(client, settings, users, known if params["keep_former"] else None)
+        # What was not set for the first time may be another text of the same name.
+        if settings.get("tls-cert-file") and not plan.settings.keys() & {"tls-port", *CERTIFICATE_FILES}:
+            plan_certificate(settings, plan, shown_certificate(login, int(settings.get("tls-port", "0"))))
         if not module.check_mode:
             if plan.former:
                 keep_former_users(params["acl_file"], plan.former)

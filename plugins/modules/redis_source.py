@@ -51,6 +51,23 @@ options:
     description: Let a replica be re-pointed to another primary. Its keys become those of the new one.
     type: bool
     default: false
+  tls:
+    description:
+      - Whether the server replicates over TLS, now or when it becomes a replica; O(source_port) speaks TLS then.
+      - Without it the server's own C(tls-replication) stays as it is.
+    type: bool
+    version_added: 0.3.0
+  ca_cert:
+    description: File on the host with the authorities that may have signed the primary's certificate, for the login by which it is tried.
+    type: path
+    version_added: 0.3.0
+  other_port:
+    description: >-
+      Another port of the same primary, without TLS or with it. A replica that follows it there moves to O(source_port) without
+      O(allow_repoint) and keeps its keys.
+    type: int
+    default: 0
+    version_added: 0.3.0
   acl_file:
     description: >-
       ACL file that the server is going to have, with the users O(acl_users). Where it has another one or none, and users that are
@@ -184,6 +201,9 @@ def run(module: AnsibleModule, login: RedisLogin) -> dict[str, Any]:
         params["replication_password"],
         params["allow_promote"],
         params["allow_repoint"],
+        params["tls"],
+        params["ca_cert"],
+        params["other_port"],
     )
     with client:
         if params["acl_file"]:
@@ -227,6 +247,9 @@ def main() -> None:
             "source_timeout": {"type": "int", "default": 0},
             "allow_promote": {"type": "bool", "default": False},
             "allow_repoint": {"type": "bool", "default": False},
+            "tls": {"type": "bool"},
+            "ca_cert": {"type": "path"},
+            "other_port": {"type": "int", "default": 0},
             "acl_file": {"type": "path"},
             "acl_users": {"type": "list", "elements": "str", "default": []},
             "server_program": {"type": "path"},

@@ -612,6 +612,15 @@ canary:
     latency_ms: 4
     error: null
     skipped: false
+certificate:
+  description: The certificate that the server has shown to this login, only for O(engine=redis) and where it was checked.
+  returned: always
+  type: dict
+  contains:
+    ends:
+      description: When it ends, in ISO 8601.
+      type: str
+  sample: {"ends": "2029-03-01T10:00:00+00:00"}
 waited:
   description: Seconds that all looks and pauses took.
   returned: always

@@ -46,6 +46,8 @@ class EngineState(t.TypedDict):
     decided_by: str
     # Whether the servers disagree about it, so that nobody may be told to follow it.
     disputed: bool
+    # Whether its hosts, and those that use it, speak TLS with each other.
+    tls: bool
 
 
 class Tiers(t.TypedDict):
@@ -56,6 +58,17 @@ class Tiers(t.TypedDict):
     engines: dict[str, EngineState]
     # What holds folders of sites for all web servers.
     folder_hosts: FolderHosts
+
+
+def uses_tls(settings: Settings, key: str, host: str) -> bool:
+    return key in settings.value(host, "webcluster_tls")
+
+
+def reached_at(settings: Settings, key: str, host: str) -> int:
+    """The port at which other hosts reach a data server."""
+    engine = ENGINES[key]
+    option = engine.tls_port if engine.tls_port and uses_tls(settings, key, host) else engine.option("port")
+    return int(settings.value(host, option))
 
 
 def members(engine: EngineState) -> list[Member]:
@@ -113,6 +126,8 @@ def data_services(settings: Settings, tiers: Tiers, host: str) -> list[dict[str,
                 "check": f"{key}_{role}",
                 "servers": members(state),
             }
+            if ENGINES[key].tls_port:
+                service["tls"] = state["tls"]
             if ENGINES[key].status_port:
                 service["check_port"] = settings.value(state["primary"]["name"], ENGINES[key].status_port)
             services.append(service)
@@ -125,9 +140,14 @@ def engine_arguments(settings: Settings, tiers: Tiers, key: str, host: str, addr
     askers = [*web, *settings.value(host, "webcluster_monitoring_sources")]
     others = addresses(member for member in members(state) if member["name"] != host)
     arguments: Arguments = {
-        engine.option("bind_address"): own_or(settings, host, engine.option("bind_address"), address)
+        engine.option("bind_address"): own_or(settings, host, engine.option("bind_address"), address),
     }
-    for what, known in (("members", others), ("application_hosts", web), ("status_hosts", askers)):
+    for what, known in (
+        ("members", others),
+        ("application_hosts", web),
+        ("status_hosts", askers),
+        ("certificate_names", [host, address]),
+    ):
         # Redis tells its clients apart by name only.
         if engine.option(what) in settings.options:
             arguments[engine.option(what)] = joined(settings, host, engine.option(what), known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import (
     Tiers,
@@ -16,7 +17,10 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     members,
     served_as,
     tiers_of,
+    uses_tls,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._certificates import CertificateError
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import missing_error, read_authority
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import OPTION
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import DEMO_ENGINES, ENGINES, LIMITS
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._hosts import is_address
@@ -140,6 +144,8 @@ def ports_of(settings: Settings, tiers: Tiers, host: str) -> Iterator[tuple[str,
         if tier in ENGINES:
             engine = ENGINES[tier]
             yield taken(engine.option("port"), everywhere)
+            if engine.tls_port and tiers["engines"][tier]["tls"]:
+                yield taken(engine.tls_port, everywhere)
             if engine.status_switch and settings.value(host, engine.status_switch):
                 yield taken(engine.status_port, {"address"})
         elif tier == "apache_php":
@@ -172,6 +178,40 @@ def port_errors(settings: Settings, tiers: Tiers) -> Iterator[str]:
                     )
 
 
+def authority_errors(settings: Settings, tiers: Tiers, now: datetime) -> Iterator[str]:
+    """What keeps the servers from getting certificates, or their clients from believing them."""
+    hosts = list(dict.fromkeys(member["name"] for state in tiers["engines"].values() for member in members(state)))
+    for key in ENGINES:
+        if len({uses_tls(settings, key, host) for host in hosts}) > 1:
+            yield "Variable webcluster_tls differs between the hosts of the data tiers; expected the same list: set it in group webcluster."
+            return
+    speaking = [host for host in hosts if any(state["tls"] for state in tiers["engines"].values())]
+    if not speaking:
+        return
+    if missing_error():
+        yield missing_error()
+        return
+    everybody = [*speaking, *(member["name"] for member in tiers["web"])]
+    lacking = [host for host in dict.fromkeys(everybody) if not settings.value(host, "webcluster_ca_certificate")]
+    if lacking:
+        yield (
+            f"Variable webcluster_ca_certificate has no value for {short_list(lacking)}; expected the authority of the cluster, as the"
+            " data servers speak TLS: add the two lines of inventory/lab/group_vars/webcluster/secrets.yml, or set webcluster_tls to []."
+        )
+        return
+    if len({settings.value(host, "webcluster_ca_certificate") for host in everybody}) > 1:
+        yield "Variable webcluster_ca_certificate differs between hosts; expected one authority: set it in group webcluster."
+        return
+    try:
+        read_authority(
+            settings.value(speaking[0], "webcluster_ca_certificate"),
+            settings.value(speaking[0], "webcluster_ca_private_key") or "",
+            now,
+        )
+    except CertificateError as error:
+        yield str(error)
+
+
 def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
     return [
         *agreement_errors(settings, tiers),
@@ -182,6 +222,7 @@ def consistency_errors(settings: Settings, tiers: Tiers) -> list[str]:
         *name_errors(settings, tiers),
         *port_errors(settings, tiers),
         *account_errors(settings, [member["name"] for member in tiers["load_balancers"]]),
+        *authority_errors(settings, tiers, datetime.now(UTC)),
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import LOGIN_FILE
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import AUTHORITY_FILE, LOGIN_FILE
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Engine:
     status_port: str = ""
     # Where a replica takes a copy of its primary's data; without one it comes over the usual port.
     copy_port: str = ""
+    # Where other hosts reach it over TLS; without one its usual port speaks both.
+    tls_port: str = ""
+    # File on each of its hosts with the authority that they trust.
+    authority_file: str = ""
 
     @property
     def groups(self) -> tuple[str, str]:
@@ -80,6 +84,8 @@ ENGINES = {
             "login_password": "redis_server_monitor_password",
         },
         login_file=LOGIN_FILE,
+        tls_port="redis_server_tls_port",
+        authority_file=AUTHORITY_FILE,
     ),
 }
 LOAD_BALANCERS = "haproxy"

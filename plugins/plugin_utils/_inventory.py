@@ -180,6 +180,7 @@ def derived_options(options: Options) -> dict[str, str]:
     )
     derived["backup_store_users"] = "set backup_client_mysql_store_password and backup_client_redis_store_password"
     derived["firewall_keep_former"] = "site.yml closes ports when everybody has moved"
+    derived["haproxy_data_ca_certificate"] = "set webcluster_ca_certificate"
     for limit, names in LIMITS.items():
         derived |= dict.fromkeys(names, f"set webcluster_{limit}")
     for key, engine in ENGINES.items():
@@ -188,6 +189,8 @@ def derived_options(options: Options) -> dict[str, str]:
             derived[engine.option(what)] = derived[f"{engine.replica_group}_{what}"] = who
         derived[engine.option("keep_former")] = "site.yml keeps former passwords valid until everybody has moved"
         derived[engine.option("source_timeout")] = f"set {engine.replica_group}_timeout"
+        for what in ("ca_certificate", "ca_private_key"):
+            derived[engine.option(what)] = f"set webcluster_{what}"
         for what in ("seed_port", "allow_reseed"):
             derived[engine.option(f"source_{what}")] = f"set {engine.replica_group}_{what}"
         for what in ("user", "password"):

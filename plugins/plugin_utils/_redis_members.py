@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import AUTHORITY_FILE
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments import Tiers, members
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._engines import ENGINES
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._variables import Settings, all_options, resolve
@@ -23,6 +24,9 @@ class RedisMember(t.TypedDict):
     port: int
     login_user: str
     login_password: str
+    tls: bool
+    # On each host of the tier.
+    ca_cert: str
 
 
 def redis_members(tiers: Tiers, hostvars: Mapping[str, Mapping[str, t.Any]]) -> list[RedisMember]:
@@ -37,6 +41,8 @@ def redis_members(tiers: Tiers, hostvars: Mapping[str, Mapping[str, t.Any]]) -> 
             "port": member["port"],
             "login_user": settings.value(member["name"], engine.option("admin_user")),
             "login_password": resolve(hostvars[member["name"]], engine.option("admin_password")),
+            "tls": tiers["engines"]["redis"]["tls"],
+            "ca_cert": AUTHORITY_FILE,
         }
         for member in found
     ]

@@ -61,6 +61,21 @@ def _lag(status: Mapping[str, t.Any]) -> str:
     return "-"
 
 
+def certificate_end(status: Mapping[str, t.Any]) -> datetime | None:
+    """When the certificate of a data server ends, where it showed one."""
+    ends = (status.get("certificate") or {}).get("ends")
+    return datetime.fromisoformat(ends) if ends else None
+
+
+def _encryption(status: Mapping[str, t.Any]) -> str:
+    """What of a healthy server's connections is encrypted: all between hosts, or those to its primary."""
+    ends = certificate_end(status)
+    if ends:
+        return f", TLS until {ends:%Y-%m-%d}"
+    links = [channel.get("tls") for channel in status.get("channels") or []]
+    return ", TLS to its primary" if links and all(links) else ""
+
+
 def _canary(status: Mapping[str, t.Any]) -> str:
     """How long a write took to arrive."""
     canary = status.get("canary") or {}
@@ -116,7 +131,7 @@ def data_row(
         row["detail"] = sentence(errors[0]) if errors else str(status.get("msg") or "")
     else:
         version = ".".join(str(part) for part in status.get("version_info") or [])
-        row["detail"] = f"{status.get('flavor') or ''} {version}".strip()
+        row["detail"] = f"{status.get('flavor') or ''} {version}".strip() + _encryption(status)
     return row
 
 
@@ -289,6 +304,18 @@ def ending_certificates(topology: Topology, now: datetime) -> list[str]:
     ]
 
 
+def ending_of_servers(verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]], now: datetime) -> list[str]:
+    """The data server whose certificate ends next, where that is soon; a run makes new ones long before."""
+    ends = {name: end for (_key, name), status in verdicts.items() if (end := certificate_end(status))}
+    name = min(ends, key=lambda each: ends[each], default="")
+    if not name or ends[name] - now >= ENDS_SOON:
+        return []
+    return [
+        f"The certificate of {name} ends on {ends[name]:%Y-%m-%d}, in {(ends[name] - now).days} days, and no other server's before:"
+        " run site.yml, which makes another one."
+    ]
+
+
 def data_rows(topology: Topology, verdicts: Mapping[tuple[str, str], Mapping[str, t.Any]]) -> list[Row]:
     """Rows of the data servers, the primary of each engine first."""
     rows = []
@@ -424,7 +451,7 @@ def cluster_report(
     asked = {name: hostvars[name] for name in dict.fromkeys(row["server"] for row in rows) if name in hostvars}
     reasons += outdated_services(asked)
     notes = [*topology["notes"], *waiting_services(asked), *unseen_services(asked)]
-    notes += [*ending_certificates(topology, now), *port_notes(ports or {})]
+    notes += [*ending_certificates(topology, now), *ending_of_servers(verdicts, now), *port_notes(ports or {})]
     healthy = not reasons
     verdict = (
         "VERDICT healthy" if healthy else "\n".join(["VERDICT not healthy", *(f"  - {reason}" for reason in reasons)])

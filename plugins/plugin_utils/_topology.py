@@ -16,12 +16,14 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._arguments impo
     Member,
     Tiers,
     demo_is_possible,
+    reached_at,
     role_arguments,
     served_as,
     site_url,
     statistics_url,
     tiers_of,
     url_of,
+    uses_tls,
     wave_of,
 )
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._backups import (
@@ -95,6 +97,9 @@ class DataServer(t.TypedDict):
     login_port: int
     login_password: str
     login_file: str
+    # Only where the tier speaks TLS.
+    tls: t.NotRequired[str]
+    ca_cert: t.NotRequired[str]
 
 
 class PrimaryLogin(t.TypedDict):
@@ -103,6 +108,9 @@ class PrimaryLogin(t.TypedDict):
     login_host: str
     login_port: int
     login_user: str
+    # Only where the tier speaks TLS.
+    tls: t.NotRequired[str]
+    ca_cert: t.NotRequired[str]
 
 
 class JudgedServer(DataServer):
@@ -218,8 +226,14 @@ def judged(servers: Sequence[DataServer], tiers: Tiers, settings: Settings) -> I
             "login_port": primary["port"],
             "login_user": str(settings.value(primary["name"], engine.option("monitor_user"))),
         }
+        own: DataServer = {**server}
+        if state["tls"] and engine.tls_port:
+            # As others see it.
+            own["login_port"] = reached_at(settings, server["engine"], server["host"])
+            own["tls"] = login["tls"] = "required"
+            own["ca_cert"] = login["ca_cert"] = engine.authority_file
         yield {
-            **server,
+            **own,
             "expect_role": "" if state["disputed"] else "primary" if is_primary else "replica",
             "canary": "none" if state["disputed"] else "both",
             "primary": None if is_primary or state["disputed"] else login,
@@ -320,6 +334,9 @@ def topology(
     def member(name: str, option: str) -> Member:
         return {"name": name, "address": addresses[name], "port": settings.value(name, option)}
 
+    def data_server(key: str, name: str) -> Member:
+        return {"name": name, "address": addresses[name], "port": reached_at(settings, key, name)}
+
     tiers: Tiers = {
         "load_balancers": [member(name, "haproxy_http_bind_port") for name in groups.get(LOAD_BALANCERS, [])],
         "web": [member(name, "apache_php_listen_port") for name in groups.get(WEB_SERVERS, [])],
@@ -341,10 +358,11 @@ def topology(
         notes += decision.notes
         tiers["engines"][key] = {
             "title": engine.title,
-            "primary": member(decision.primary, engine.option("port")),
-            "replicas": [member(name, engine.option("port")) for name in names if name != decision.primary],
+            "primary": data_server(key, decision.primary),
+            "replicas": [data_server(key, name) for name in names if name != decision.primary],
             "decided_by": decision.decided_by,
             "disputed": bool(decision.errors),
+            "tls": uses_tls(settings, key, decision.primary),
         }
     sites = cluster_sites(settings, next(iter(hosts)), demo_is_possible(settings, tiers)) if hosts else []
     tiers["folder_hosts"] = folder_hosts(sites, groups, addresses)

@@ -31,7 +31,7 @@ NEEDED: dict[str, dict[int, tuple[str, ...]]] = {
     "haproxy": {80: EVERYBODY, 443: EVERYBODY},
     "apache_php": {80: ("haproxy",)},
     "mysql": {3306: ("apache_php", "mysql"), 9200: ("apache_php",)},
-    "redis": {6379: ("apache_php", "redis")},
+    "redis": {6378: ("apache_php", "redis")},
 }
 # Groups one host of which knocks at the others.
 KNOCKING = ("haproxy", "apache_php", "mysql_master", "mysql_replica", "redis_master", "redis_replica")

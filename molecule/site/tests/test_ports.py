@@ -34,5 +34,5 @@ def test_a_host_without_its_table_is_noticed() -> None:
         subprocess.run([*SSH, "siteredis1", "sudo", "systemctl", "start", "webcluster-firewall"], check=True)
     assert code == 1
     for knocking in ("outside", "sitelb", "sitemysql1"):
-        assert f"WRONG: {knocking} reaches port 6379 of siteredis1, and has no need to." in output
+        assert f"WRONG: {knocking} reaches port 6378 of siteredis1, and has no need to." in output
     assert "siteredis2" not in output.partition("WRONG")[2]

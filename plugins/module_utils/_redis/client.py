@@ -11,7 +11,8 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any, Callable, Protocol, Union
 
@@ -123,6 +124,25 @@ def connect(login: RedisLogin) -> Any:
     except Exception:
         plain.close()
         raise
+
+
+def shown_certificate(login: RedisLogin, port: int) -> str | None:
+    """Return the certificate that the server of this host shows at a port, in DER as hexadecimal; None where it speaks no TLS there."""
+    if not port:
+        return None
+    try:
+        with connect(replace(login, port=port, unix_socket=None, tls=True, validate_certs=False)) as link:
+            return str(link.getpeercert(binary_form=True).hex())
+    except OSError:
+        return None
+
+
+def end_of_certificate(link: Any) -> str:
+    """Return when the certificate ends that the server of a connection has shown, in ISO 8601."""
+    import ssl
+
+    ends = ssl.cert_time_to_seconds(link.getpeercert()["notAfter"])
+    return datetime.fromtimestamp(ends, timezone.utc).isoformat()
 
 
 def _reason(error: OSError, name: str) -> str:
@@ -266,6 +286,8 @@ class RedisClient(Session):
         self.others = others
         self.connector: Connector = connector or connect
         self.timeout = timeout
+        # When the certificate ends that the server has shown, in ISO 8601; only where it was checked.
+        self.certificate_ends: str | None = None
         self._link: Any = None
         self._reader: Reader | None = None
 
@@ -304,6 +326,7 @@ class RedisClient(Session):
 
     def _log_in(self, login: RedisLogin) -> tuple[Any, Reader]:
         self._link = link = self.connector(login)
+        self.certificate_ends = end_of_certificate(link) if login.tls and login.validate_certs else None
         self._reader = reader = Reader(link, self.timeout)
         if login.password is not None:
             user = (login.username,) if login.username else ()

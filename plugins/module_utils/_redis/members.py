@@ -37,6 +37,8 @@ MEMBERS_ARGUMENT: dict[str, Any] = {
         "port": {"type": "int", "default": 6379},
         "login_user": {"type": "str", "required": True},
         "login_password": {"type": "str", "required": True, "no_log": True},
+        "tls": {"type": "bool", "default": False},
+        "ca_cert": {"type": "path"},
     },
 }
 
@@ -112,6 +114,8 @@ def connect_all(members: Sequence[Mapping[str, Any]], timeout: float, connect: C
             username=each["login_user"],
             password=each["login_password"],
             connect_timeout=timeout,
+            tls=each.get("tls") or False,
+            ca_cert=each.get("ca_cert"),
         )
         client = connect(login) if connect else RedisClient(login, timeout=timeout)
         found.append(Member(each["name"], Primary(each["host"], each["port"]), client))

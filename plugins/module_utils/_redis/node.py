@@ -23,6 +23,9 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 
 # Where a host keeps the login by which its server let its modules in at last, and the names of its users.
 LOGIN_FILE = "/etc/webcluster-redis.json"
+# Where a host keeps its certificate, and the authority that it trusts.
+TLS_FOLDER = "/etc/webcluster-redis-tls"
+AUTHORITY_FILE = f"{TLS_FOLDER}/ca.pem"
 
 LOGIN_ARGUMENTS: dict[str, dict[str, Any]] = {
     "login_host": {"type": "str", "default": "127.0.0.1"},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -25,6 +26,9 @@ SECRETS = frozenset({"masterauth", "requirepass", "tls-key-file-pass", "tls-clie
 
 # Read at the start only, and CONFIG GET does not know them.
 START_ONLY = frozenset({"include", "loadmodule", "loadmodule-ex", "rename-command", "user"})
+
+# Read by the server when they are set, though their names be the same.
+CERTIFICATE_FILES = ("tls-ca-cert-file", "tls-cert-file", "tls-key-file")
 
 NO_SETTING = "webcluster-no-setting"
 
@@ -220,6 +224,33 @@ def plan_users(client: Session, wanted: Mapping[str, list[str]], plan: Plan, kno
         plan.after[f"user {name}"] = _public(after)
         if before is not None and after is not None and _hashes(before) != _hashes(after):
             plan.after[f"user {name}"] += " (new password)"
+
+
+def plan_certificate(wanted: Mapping[str, str], plan: Plan, shown: str | None) -> None:
+    """Let a server that speaks TLS read its files again: CONFIG GET tells their names, not what they held.
+
+    shown: the certificate that the server shows at present, in DER as hexadecimal; None where it speaks no TLS yet.
+    """
+    if shown is None:
+        return
+    for name in CERTIFICATE_FILES:
+        if name in wanted:
+            plan.settings[name] = wanted[name]
+    ours = first_certificate(Path(wanted["tls-cert-file"]).read_text(encoding="utf-8"))
+    if shown != ours:
+        plan.before["certificate"], plan.after["certificate"] = _fingerprint(shown), _fingerprint(ours)
+
+
+def _fingerprint(certificate: str) -> str:
+    return f"SHA-256 {hashlib.sha256(bytes.fromhex(certificate)).hexdigest()}"
+
+
+def first_certificate(text: str) -> str:
+    """Return the first certificate of a PEM text in DER as hexadecimal."""
+    found = re.search(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.DOTALL)
+    if not found:
+        raise ValueError("there is no certificate in the file of tls-cert-file")
+    return base64.b64decode(found.group(1)).hex()
 
 
 def make_plan(

@@ -40,6 +40,11 @@ class Wanted:
     password: str | None = None
     allow_promote: bool = False
     allow_repoint: bool = False
+    # None: as it is.
+    tls: bool | None = None
+    ca_cert: str | None = None
+    # Where the same primary is reached as well, without TLS or with it; 0: nowhere.
+    other_port: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Found:
     written: Primary | None
     config_file: str
     append_only: bool = True
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,7 @@ def look(client: Session, read_file: Callable[[str], str]) -> Found:
         written=written_primary(read_file(config_file)) if config_file else primary,
         config_file=config_file,
         append_only=config_get(client, "appendonly") == "yes",
+        tls=config_get(client, "tls-replication") == "yes",
     )
 
 
@@ -128,6 +135,9 @@ def decide(found: Found, wanted: Wanted, server: str, resolver: Resolver = resol
     ):
         if then is not None and then != now:
             commands.append(("CONFIG", "SET", name, then))
+    if wanted.tls not in (None, found.tls):
+        # For the next connection only; the present one goes on until REPLICAOF.
+        commands.append(("CONFIG", "SET", "tls-replication", "yes" if wanted.tls else "no"))
     if not same_primary(found.primary, wanted.primary, resolver):
         if wanted.primary is None:
             if not wanted.allow_promote:
@@ -137,15 +147,21 @@ def decide(found: Found, wanted: Wanted, server: str, resolver: Resolver = resol
                 )
             commands.append(("REPLICAOF", "NO", "ONE"))
         else:
-            _refuse_lost_role(found, wanted, server)
+            _refuse_lost_role(found, wanted, server, resolver)
             commands.append(("REPLICAOF", wanted.primary.host, str(wanted.primary.port)))
     stale = not same_primary(found.written, wanted.primary, resolver)
     return Plan(tuple(commands), bool(found.config_file) and (bool(commands) or stale))
 
 
-def _refuse_lost_role(found: Found, wanted: Wanted, server: str) -> None:
+def _is_its_other_port(primary: Primary, wanted: Wanted, resolver: Resolver) -> bool:
+    """Whether the same server is followed already, over its port without TLS or with it."""
+    at_other = replace(wanted.primary, port=wanted.other_port) if wanted.primary else None
+    return bool(wanted.other_port) and same_primary(primary, at_other, resolver)
+
+
+def _refuse_lost_role(found: Found, wanted: Wanted, server: str, resolver: Resolver) -> None:
     if found.primary is not None:
-        if not wanted.allow_repoint:
+        if not wanted.allow_repoint and not _is_its_other_port(found.primary, wanted, resolver):
             raise RefusedError(
                 f"The server at {server} replicates from {found.primary} and is not re-pointed to {wanted.primary}:"
                 " after a failover that would undo it. Name the live primary, or set allow_repoint."
@@ -181,6 +197,8 @@ def login_at_primary(login: RedisLogin, primary: Primary, found: Found, wanted: 
         unix_socket=None,
         username=found.user or None if wanted.user is None else wanted.user,
         password=found.password or None if wanted.password is None else wanted.password,
+        tls=bool(wanted.tls),
+        ca_cert=wanted.ca_cert,
     )
 
 

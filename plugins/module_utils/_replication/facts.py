@@ -127,7 +127,7 @@ class Snapshot:
     cluster that the server belongs to, where that is not replication from a primary. in_logs: whether the binary logs hold all that
     the server holds, from its first transaction on. addresses: its own ones. lenient:
     settings by which a replica skips errors or conflicts. handing_over: the host for which a primary has closed itself in a
-    switchover that has not ended; known on its own host only.
+    switchover that has not ended; known on its own host only. certificate_ends: of the certificate that it showed, where that was checked.
     """
 
     engine: str
@@ -165,6 +165,7 @@ class Snapshot:
     semi_sync: bool | None = None
     position: Raw = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    certificate_ends: str | None = None
     raw: Raw = field(default_factory=dict)
 
     @property

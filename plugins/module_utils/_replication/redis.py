@@ -78,6 +78,7 @@ class RedisProbe:
         user = self.client.login.username
         try:
             snapshot = translate(ask(self.client, user), self.login_host, user)
+            snapshot.certificate_ends = self.client.certificate_ends
             explain_link(self.client, snapshot, self.connect)
         except RedisError as error:
             stopped = error.detail in ("refused", "no_socket") and not self.login_host

@@ -114,6 +114,7 @@ def report(
         },
         "replicas": [_replica(replica) for replica in seen.replicas or []],
         "canary": _canary(canary),
+        "certificate": {"ends": seen.certificate_ends},
         "waited": waited,
         "attempts": attempts,
         "raw": seen.raw,

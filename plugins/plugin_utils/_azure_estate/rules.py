@@ -47,6 +47,7 @@ NEEDS = (
     Need("mysql", 4444, ("mysql",), "mysql-copy"),
     Need("mysql", 9200, ("web",), "mysql-status"),
     Need("redis", 6379, ("web", "redis"), "redis"),
+    Need("redis", 6378, ("web", "redis"), "redis-tls"),
 )
 # What monitoring asks: the statistics of HAProxy, and the status service.
 STATISTICS = (("lb", 8404), ("web", 8404), ("mysql", 9200))

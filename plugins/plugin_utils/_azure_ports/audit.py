@@ -29,7 +29,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._networks impor
 
 Json = dict[str, t.Any]
 # Ports of the cluster that somebody may have opened by hand.
-SENSITIVE = (22, 80, 443, 3306, 6379, 8404, 9200)
+SENSITIVE = (22, 80, 443, 3306, 6378, 6379, 8404, 9200)
 
 
 class Flow(t.NamedTuple):

@@ -159,6 +159,7 @@ def test_a_job_gets_the_credential_as_environment_and_variables() -> None:
 
 def test_the_credential_type_holds_every_secret_that_the_roles_require() -> None:
     required = {name for engine in _engines.ENGINES.values() for name in engine.secrets} | {_cluster_sites.PASSWORDS}
+    required |= {"webcluster_ca_certificate", "webcluster_ca_private_key"}
     assert set(named(FILLED["controller_credential_types"], "webcluster_secrets")["inputs"]["required"]) == required
     assert set(VALUES["webcluster_awx_secrets"]) == required
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import make_authority
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, facts, run_playbook
 
 SECRETS = {
@@ -42,11 +44,13 @@ GROUPS = {
     "redis_master": ["redis1"],
     "redis_replica": ["redis2"],
 }
+AUTHORITY = make_authority(datetime.now(UTC))
 INVENTORY = {
     "webcluster": {
         "vars": {
             **{name.replace("_", "_server_", 1) + "_password": secret for name, secret in SECRETS.items()},
             "webcluster_site_passwords": {"demo": DEMO_SECRETS},
+            **dict(zip(("webcluster_ca_certificate", "webcluster_ca_private_key"), AUTHORITY, strict=True)),
         },
         "children": {
             group: {"hosts": {name: {"ansible_host": ADDRESSES[name]} for name in names}}
@@ -166,10 +170,11 @@ def test_each_data_service_looks_for_its_own_role(site: Run, header: str, check:
     lines = section(site.file("web2", "haproxy.cfg").content, header)
     assert set(re.findall(r"/primary|/replica|role:master|role:slave", lines)) == {check}
     servers = ["db1", "db2"] if "mysql" in header else ["redis1", "redis2"]
-    port = 3306 if "mysql" in header else 6379
+    wanted = ["{name} {address}:3306" if "mysql" in header else "{name} {address}:6378 verifyhost {name}"] * 2
     assert re.findall(r"^ +server (.+)$", lines, re.MULTILINE) == [
-        f"{name} {ADDRESSES[name]}:{port}" for name in servers
+        each.format(name=name, address=ADDRESSES[name]) for each, name in zip(wanted, servers, strict=True)
     ]
+    assert ("ssl verify required ca-file" in lines) == ("redis" in header)
 
 
 def test_reads_go_to_the_replica_where_there_is_one(site: Run) -> None:

@@ -25,9 +25,11 @@ MEMBERS = [
     {
         "name": name,
         "host": ADDRESSES[name],
-        "port": 6379,
+        "port": 6378,
         "login_user": "admin",
         "login_password": SECRETS["redis_admin"],
+        "tls": True,
+        "ca_cert": "/etc/webcluster-redis-tls/ca.pem",
     }
     for name in ("redis1", "redis2")
 ]

@@ -28,7 +28,7 @@ SHOP: dict[str, Any] = {
     "mysql_server_application_databases": ["shop"],
 }
 SET: dict[str, dict[str, Any]] = {
-    "redis_master": {"redis_server_monitor_user": "watch", "redis_server_port": 6400},
+    "redis_master": {"redis_server_monitor_user": "watch", "redis_server_tls_port": 6400},
     "redis_replica": {"redis_server_monitor_user": "watch"},
     "mysql_master": {**SHOP, "mysql_server_application_hosts": ["10.9.9.9"]},
     "mysql_replica": SHOP,
@@ -66,7 +66,7 @@ def test_the_monitors_name_reaches_haproxy_and_the_look(site: Run) -> None:
 def test_ports_of_servers_and_data_proxies_reach_haproxy(site: Run) -> None:
     config = site.file("web1", "haproxy.cfg").content
     assert "server redis1 10.0.0.36:6400" in config
-    assert "server redis2 10.0.0.37:6379" in config
+    assert "server redis2 10.0.0.37:6378" in config
     assert "bind 127.0.0.1:13306" in config
 
 
@@ -142,7 +142,7 @@ def test_everything_on_one_host(tmp_path_factory: pytest.TempPathFactory) -> Non
     assert sorted(binds) == ["*:443", "*:80", "10.0.0.4:8404", *(f"127.0.0.1:{port}" for port in range(13300, 13304))]
     assert "server web1 10.0.0.4:8080 " in config
     assert "server web1 10.0.0.4:3306\n" in config
-    assert "server web1 10.0.0.4:6379\n" in config
+    assert "server web1 10.0.0.4:6378 verifyhost web1\n" in config
     judged = [arguments["engine"] for arguments in run.of("web1", "replication_status") if "canary" in arguments]
     assert sorted(judged) == ["mysql", "redis"]
 

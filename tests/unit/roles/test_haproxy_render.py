@@ -288,6 +288,14 @@ BAD: dict[str, tuple[Variables, str]] = {
     ),
     "no_server": ({"haproxy_data_services": [service("db", 3306, servers=[])]}, "has no server for db"),
     "password": ({**REDIS, "haproxy_redis_monitor_password": ""}, "haproxy_redis_monitor_password is empty"),
+    "authority": (
+        {"haproxy_data_services": [service("cache", 6379, tls=True)]},
+        "haproxy_data_ca_certificate is empty, but cache in haproxy_data_services speak TLS: give the certificate",
+    ),
+    "mysql_over_tls": (
+        {"haproxy_data_services": [service("db", 3306, "mysql_primary", tls=True)], "haproxy_data_ca_certificate": "x"},
+        "haproxy_data_services has tls for db, but MySQL's protocol begins without TLS: remove it",
+    ),
     "same_port": ({"haproxy_data_services": [service("db", 8404)]}, "use one address and port twice"),
     "taken": ({**WEB, "test_findings": ["Port 80 is already taken."]}, "Port 80 is already taken."),
     "system": (
@@ -431,6 +439,7 @@ def test_nothing_stays_of_certificates_that_are_no_longer_there(name: str, run: 
     owned = [path for path in configured(run, name)["owns"] if path not in LOG_FILES]
     assert owned == [
         "/etc/haproxy/certificates/*",
+        "/etc/haproxy/authorities/*",
         "/etc/webcluster-acme/*",
         "/etc/haproxy/acme/*",
         "/var/lib/webcluster-acme/*/account.*",

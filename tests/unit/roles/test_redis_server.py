@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
     RedisError,
     RedisLogin,
 )
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import make_authority
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_sites import site_user
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Case, Run, play_role
@@ -32,6 +34,9 @@ USUAL = {
 # An application of webcluster_sites, beside others on the same server.
 SITE = site_user({"user": "blog", "prefix": "blog:", "commands": ["eval"]}, PASSWORDS["application"])
 SNAPSHOTS_ONLY = {"in_place": False, "reachable": True, "append_only": False}
+AUTHORITY = dict(
+    zip(("redis_server_ca_certificate", "redis_server_ca_private_key"), make_authority(datetime.now(UTC)), strict=True)
+)
 CASES = {
     "debian12": Case(USUAL, release="12"),
     "debian13": Case(USUAL),
@@ -60,6 +65,11 @@ CASES = {
     ),
     "sites": Case({**USUAL, "redis_server_application_keys": [], "redis_server_extra_users": [SITE]}),
     "default": Case({**USUAL, "redis_server_application_user": "default"}),
+    "encrypted": Case({**USUAL, **AUTHORITY, "redis_server_certificate_names": ["redis.example.org"]}),
+    "encrypted_replica": Case(
+        {**USUAL, **AUTHORITY, "redis_server_source_host": "10.0.0.37", "redis_server_source_port": 6378}
+    ),
+    "encrypted_otherwise": Case({**USUAL, **AUTHORITY, "redis_server_settings": {"tls-replication": False}}),
     "scripts": Case({**USUAL, "redis_server_application_commands": ["@scripting"]}),
 }
 OTHERS = {"own": {"backup", "blog"}, "sites": {"blog"}}
@@ -85,6 +95,14 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "list": (
         {"redis_server_application_keys": "a:*,b:*"},
         "redis_server_application_keys has a wrong value: expected a list",
+    ),
+    "same_port": (
+        {**AUTHORITY, "redis_server_tls_port": 6379},
+        "redis_server_tls_port and redis_server_port are both 6379, but the server speaks TLS at a port of its own",
+    ),
+    "itself": (
+        {**AUTHORITY, "redis_server_source_host": "10.0.0.36", "redis_server_source_port": 6378},
+        "The replica is told to replicate from itself, 10.0.0.36:6378",
     ),
     "port": (
         {"redis_server_port": 70000},
@@ -121,6 +139,35 @@ def settings(run: Run, name: str) -> dict[str, list[str]]:
             key, value = line.split(" ", 1)
             found.setdefault(key, []).append(value)
     return found
+
+
+def test_a_server_with_an_authority_speaks_tls_beside_what_it_spoke(run: Run) -> None:
+    found = settings(run, "encrypted")
+    assert (found["port"], found["tls-port"], found["tls-auth-clients"]) == (["6379"], ["6378"], ["no"])
+    assert found["tls-cert-file"] == found["tls-key-file"] == ["/etc/webcluster-redis-tls/server.pem"]
+    assert found["tls-ca-cert-file"] == ["/etc/webcluster-redis-tls/ca.pem"]
+    certificate = run.one("encrypted", "host_certificate")
+    assert certificate["names"] == ["encrypted", "redis.example.org", "10.0.0.36", "localhost", "127.0.0.1"]
+    assert "authority_private_key" not in certificate
+    written = run.one("encrypted", "file_tree")
+    assert (written["path"], written["group"], list(written["secret_files"])) == (
+        "/etc/webcluster-redis-tls",
+        "redis",
+        ["server.pem"],
+    )
+    assert not any(name.startswith("tls") for name in settings(run, "debian13"))
+    assert run.of("debian13", "host_certificate") == []
+
+
+def test_replication_goes_over_tls_with_an_authority_only(run: Run) -> None:
+    told = {name: run.of(name, "redis_source")[0] for name in CASES}
+    assert (told["encrypted_replica"]["tls"], told["encrypted_replica"]["other_port"]) == (True, 6379)
+    assert told["encrypted_replica"]["ca_cert"] == "/etc/webcluster-redis-tls/ca.pem"
+    assert (told["replica"]["tls"], told["replica"]["other_port"]) == (False, 6378)
+    # A primary may become a replica.
+    assert told["encrypted"]["tls"] is True
+    # Who says so otherwise, knows why.
+    assert "tls" not in told["encrypted_otherwise"]
 
 
 def users(run: Run, name: str) -> dict[str, tuple[str, str]]:

@@ -55,7 +55,7 @@ def test_an_estate_of_ours_has_what_it_needs_and_no_more() -> None:
         asked = len(arm.seen)
         found = play(azure_ports, arm, {"groups": GROUPS})
         assert {row["verdict"] for row in found["flows"]} == {"allowed"}
-        assert (len(found["flows"]), found["excess"]) == (29, [])
+        assert (len(found["flows"]), found["excess"]) == (37, [])
         assert [one.method for one in arm.seen[asked:]] == ["GET"] * 3
 
         # Names of the inventory may be others than those in Azure.

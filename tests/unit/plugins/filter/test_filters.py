@@ -153,7 +153,8 @@ ASKED: dict[str, tuple[str, t.Callable[[t.Any], bool]]] = {
         "{'r1': {'redis_server_admin_password': 'one'}, 'r2': {'redis_server_admin_password': 'two'}})",
         lambda found: (
             [(member["name"], member["login_password"]) for member in found] == [("r1", "one"), ("r2", "two")]
-            and (found[1]["port"], found[1]["login_user"]) == (6379, "admin")
+            and (found[1]["port"], found[1]["login_user"]) == (6378, "admin")
+            and (found[1]["tls"], found[1]["ca_cert"]) == (True, "/etc/webcluster-redis-tls/ca.pem")
         ),
     ),
     "backup_windows": (

@@ -186,6 +186,7 @@ class FakeRedis:
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
         self.asked: list[tuple[Any, ...]] = []
+        self.certificate_ends = None
 
     def command(self, *args: Any) -> Any:
         self.asked.append(args)

@@ -58,6 +58,13 @@ def test_removes_what_is_not_listed(capsys: pytest.CaptureFixture[str], root: Pa
     assert Path("/etc").is_dir()
 
 
+def test_what_is_not_listed_may_stay(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    run(capsys, root, files={"old": "1"})
+    result = run(capsys, root, files={"new": "2"}, keep_unlisted=True)
+    assert (result["written"], result["removed"]) == (["new"], [])
+    assert content(root) == {"new": "2", "old": "1"}
+
+
 def test_changes_only_what_differs(capsys: pytest.CaptureFixture[str], root: Path) -> None:
     run(capsys, root, files={"a": "1", "b": "2"})
     result = run(capsys, root, files={"a": "1", "b": "3"})

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import UTC, datetime
 
-from ansible_collections.siteops.webcluster.plugins.plugin_utils import _engines, _topology
+from ansible_collections.siteops.webcluster.plugins.plugin_utils import _cluster_ca, _engines, _topology
 
 Groups = dict[str, list[str]]
 Hostvars = dict[str, dict[str, t.Any]]
@@ -26,6 +27,14 @@ ADDRESSES = {
 }
 SECRETS = {name: f"secret of {name}" for engine in _engines.ENGINES.values() for name in engine.secrets}
 DEMO_PASSWORDS = {key: f"secret of the demo for {key}" for key in _engines.ENGINES}
+
+AUTHORITY = dict(
+    zip(
+        ("webcluster_ca_certificate", "webcluster_ca_private_key"),
+        _cluster_ca.make_authority(datetime.now(UTC)),
+        strict=True,
+    )
+)
 
 
 def groups(**changed: list[str]) -> Groups:
@@ -80,6 +89,7 @@ def hostvars(of: Groups, **changed: t.Any) -> Hostvars:
             },
             **SECRETS,
             "webcluster_site_passwords": {"demo": DEMO_PASSWORDS},
+            **AUTHORITY,
         }
         for name in of["webcluster"]
     }

@@ -85,7 +85,10 @@ def test_the_usual_cluster() -> None:
         "mysql_replica_source_port": 3306,
         "mysql_replica_source_name": "db1",
     }
-    assert result["arguments"]["r1"] == {"redis_server_bind_address": "10.0.0.36"}
+    assert result["arguments"]["r1"] == {
+        "redis_server_bind_address": "10.0.0.36",
+        "redis_server_certificate_names": ["r1", "10.0.0.36"],
+    }
     assert result["arguments"]["lb"] == {
         "haproxy_http_backends": [
             {"name": "web1", "address": "10.0.0.4", "port": 80},
@@ -153,8 +156,11 @@ def test_names_and_ports_are_read_from_the_host_that_owns_them() -> None:
     assert service("web1", "mysql_read", **mysql)["check_port"] == 9300
     assert arguments("web1")["haproxy_redis_monitor_user"] == "monitor"
     assert service("web1", "mysql_write")["check_port"] == 9200
-    ports = service("web1", "redis_write", **tier("redis", {"redis_server_port": "6400"}))["servers"]
+    ports = service("web1", "redis_write", **tier("redis", {"redis_server_tls_port": "6400"}))["servers"]
     assert [server["port"] for server in ports] == [6400, 6400]
+    plain: dict[str, t.Any] = {"webcluster": {"webcluster_tls": []}, **tier("redis", {"redis_server_port": "6401"})}
+    ports = service("web1", "redis_write", **plain)["servers"]
+    assert [server["port"] for server in ports] == [6401, 6401]
 
 
 def test_the_data_proxies_ports_are_settings() -> None:

@@ -111,3 +111,36 @@ def test_two_services_of_a_host_at_one_port_are_named() -> None:
     assert errors(lb={"haproxy_http_bind_port": 8404, "haproxy_http_bind_address": "::"})[0].startswith(
         "Host lb: haproxy_stats_port and haproxy_http_bind_port are both 8404;"
     )
+
+
+def test_servers_that_speak_tls_need_an_authority() -> None:
+    lacking: dict[str, t.Any] = {"webcluster": {"webcluster_ca_certificate": ""}}
+    assert errors(**lacking) == [
+        "Variable webcluster_ca_certificate has no value for db1, db2 and 5 more hosts; expected the authority of the cluster, as the"
+        " data servers speak TLS: add the two lines of inventory/lab/group_vars/webcluster/secrets.yml, or set webcluster_tls to []."
+    ]
+    lacking["webcluster"]["webcluster_tls"] = []
+    assert errors(**lacking) == []
+
+
+def test_the_authority_is_one_and_has_its_own_key() -> None:
+    assert errors(web1={"webcluster_ca_certificate": "another"}) == [
+        "Variable webcluster_ca_certificate differs between hosts; expected one authority: set it in group webcluster."
+    ]
+    keyless: dict[str, t.Any] = {"webcluster": {"webcluster_ca_private_key": ""}}
+    [error] = errors(**keyless)
+    assert error.startswith(
+        "webcluster_ca_private_key holds no PEM private key without a passphrase; expected the key of 'CN=webcluster "
+    )
+
+
+def test_all_data_servers_speak_tls_or_none() -> None:
+    assert errors(r2={"webcluster_tls": []}) == [
+        "Variable webcluster_tls differs between the hosts of the data tiers; expected the same list: set it in group webcluster."
+    ]
+
+
+def test_the_port_of_tls_is_one_of_its_own() -> None:
+    assert "Host r1: redis_server_port and redis_server_tls_port are both 6379; expected a port for each" in " ".join(
+        errors(r1={"redis_server_tls_port": 6379})
+    )

@@ -29,7 +29,10 @@ def test_each_tier_is_open_to_the_tier_before_it_and_to_its_members() -> None:
     for host, own in zip(("db1", "db2", "db3"), MYSQL, strict=True):
         others = [address for address in MYSQL if address != own]
         assert flows(host) == {3306: sorted([*others, *WEB]), 4444: sorted(others), 9200: WEB}
-    assert flows("r1") == {6379: sorted(["10.0.0.37", *WEB])}
+    assert flows("r1") == {6378: sorted(["10.0.0.37", *WEB])}
+    # Without TLS its usual port.
+    plain: dict[str, t.Any] = {"webcluster": {"webcluster_tls": []}}
+    assert flows("r1", **plain) == {6379: sorted(["10.0.0.37", *WEB])}
 
 
 def test_each_flow_says_what_for() -> None:
@@ -49,7 +52,7 @@ def test_statistics_and_status_are_for_the_monitoring() -> None:
     assert flows("db1", **everywhere)[9200] == sorted(["10.9.0.0/24", *WEB])
     # The service itself answers those only whom it was told of.
     assert "10.9.0.0/24" in topology(**everywhere)["arguments"]["db1"]["mysql_server_status_hosts"]
-    assert set(flows("r1", **everywhere)) == {6379}
+    assert set(flows("r1", **everywhere)) == {6378}
 
 
 def test_ports_are_those_of_the_settings() -> None:

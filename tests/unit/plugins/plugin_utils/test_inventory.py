@@ -147,6 +147,8 @@ def test_a_secret_without_a_value_is_named_with_the_reason() -> None:
     [
         ("haproxy_http_backends", [], "the web servers are the hosts of group apache_php"),
         ("haproxy_data_services", [], "the data servers are the hosts of their groups"),
+        ("haproxy_data_ca_certificate", "x", "set webcluster_ca_certificate"),
+        ("redis_server_ca_private_key", "x", "set webcluster_ca_private_key"),
         ("haproxy_upgrade", True, "playbooks/rolling_update.yml upgrades"),
         ("apache_php_upgrade", True, "playbooks/rolling_update.yml upgrades"),
         ("haproxy_redis_monitor_user", "watch", "set redis_server_monitor_user"),

@@ -403,3 +403,41 @@ def test_whoever_cannot_ask_azure_is_told_so() -> None:
 def test_outside_of_azure_there_is_no_row() -> None:
     assert "azure" not in [one["server"] for one in with_ports(skipped=True, changed=False)["servers"]]
     assert "azure" not in [one["server"] for one in report()["servers"]]
+
+
+def encrypted(*ends: str) -> _report.Report:
+    """Of a cluster whose Redis servers show certificates that end on these days, on the last day of November 2026."""
+    shown = dict(zip(("r1", "r2"), ends, strict=True))
+    hostvars = {
+        host: {
+            "__webcluster_verdicts": looks(
+                engine,
+                host,
+                {**usual, "certificate": {"ends": shown.get(host)}, "channels": [{"tls": engine == "mysql"}]},
+            )
+        }
+        for host, (engine, usual) in VERDICTS.items()
+    }
+    return _report.cluster_report(TOPOLOGY, hostvars, [DOOR], now=datetime(2026, 11, 30, tzinfo=UTC))
+
+
+def test_status_says_which_links_are_encrypted_and_until_when() -> None:
+    result = encrypted("2029-03-01T00:00:00+00:00", "2029-03-02T00:00:00+00:00")
+    assert (row(result, "r1")["detail"], row(result, "r2")["detail"]) == (
+        "mariadb, TLS until 2029-03-01",
+        "mariadb, TLS until 2029-03-02",
+    )
+    assert row(result, "db2")["detail"] == "mariadb, TLS to its primary"
+    assert result["notes"] == []
+
+
+def test_the_server_certificate_that_ends_next_is_noted_when_that_is_soon() -> None:
+    result = encrypted("2026-12-20T00:00:00+00:00", "2026-12-10T00:00:00+00:00")
+    assert result["notes"] == [
+        "The certificate of r2 ends on 2026-12-10, in 10 days, and no other server's before: run site.yml, which makes another one."
+    ]
+    assert result["healthy"]
+
+
+def test_a_server_without_tls_says_nothing_of_it() -> None:
+    assert row(report(), "r2")["detail"] == "mariadb"

@@ -30,8 +30,8 @@ def test_topology_joins_looks_from_the_run_and_from_outside() -> None:
     )
     result = _topology.topology(groups(), variables, looks("redis", "r2", look("primary"))["results"])
     redis, mysql = result["engines"]["redis"], result["engines"]["mysql"]
-    assert redis["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6379}
-    assert redis["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6379}]
+    assert redis["primary"] == {"name": "r2", "address": "10.0.0.37", "port": 6378}
+    assert redis["replicas"] == [{"name": "r1", "address": "10.0.0.36", "port": 6378}]
     assert redis["decided_by"] == "live"
     assert mysql["decided_by"] == "inventory"
     assert [member["name"] for member in mysql["replicas"]] == ["db2", "db3"]
@@ -98,6 +98,17 @@ def test_a_replica_is_judged_beside_its_primary() -> None:
         "db1",
         "mysql_server_monitor_password",
     )
+
+
+def test_a_redis_server_is_judged_over_tls_as_others_see_it() -> None:
+    tls = {"tls": "required", "ca_cert": "/etc/webcluster-redis-tls/ca.pem"}
+    servers = {server["host"]: server for server in topology()["servers"]}
+    assert servers["r2"]["primary"] == {"login_host": "10.0.0.36", "login_port": 6378, "login_user": "monitor", **tls}
+    assert (servers["r2"]["login_port"], servers["r2"]["tls"], servers["r2"]["ca_cert"]) == (6378, *tls.values())
+    plain: dict[str, t.Any] = {"webcluster": {"webcluster_tls": []}}
+    servers = {server["host"]: server for server in topology(**plain)["servers"]}
+    assert servers["r2"]["primary"] == {"login_host": "10.0.0.36", "login_port": 6379, "login_user": "monitor"}
+    assert (servers["r2"]["login_port"], "tls" in servers["r2"]) == (6379, False)
 
 
 def test_a3_nobody_is_told_whom_to_follow_where_the_tier_disagrees() -> None:

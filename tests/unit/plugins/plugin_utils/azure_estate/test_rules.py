@@ -49,7 +49,7 @@ WEB, LB, MYSQL, REDIS = HOSTS["centosweb2"], HOSTS["centoshaproxy"], HOSTS["cent
 NEEDED = [
     ("lb", 80, VISITOR), ("lb", 443, VISITOR), ("lb", 80, WEB), ("lb", 80, PROBE), ("web", 80, LB),
     ("mysql", 3306, WEB), ("mysql", 3306, MYSQL), ("mysql", 4444, MYSQL), ("mysql", 9200, WEB),
-    ("redis", 6379, WEB), ("redis", 6379, REDIS),
+    ("redis", 6379, WEB), ("redis", 6379, REDIS), ("redis", 6378, WEB), ("redis", 6378, REDIS),
     ("lb", 22, ADMIN), ("web", 22, ADMIN), ("mysql", 22, LB), ("redis", 22, LB), ("web", 80, PROBE),
 ]  # fmt: skip
 FORBIDDEN = [
