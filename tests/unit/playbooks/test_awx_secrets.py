@@ -15,6 +15,7 @@ from ansible_collections.siteops.webcluster.plugins.plugin_utils._acme import ne
 from ansible_collections.siteops.webcluster.tests.awx import data
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import CHECKOUT, Answer, Run, facts, run_playbook
 from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks import (
+    AUTHORITY,
     FRESH,
     HEALTHY,
     INVENTORY,
@@ -23,7 +24,9 @@ from ansible_collections.siteops.webcluster.tests.unit.playbooks.test_playbooks 
 
 VALUES = yaml.safe_load((data.CHECKOUT / "awx/variables.example.yml").read_text(encoding="utf-8"))
 ACCOUNT = new_key()
+CA = dict(zip(("webcluster_ca_certificate", "webcluster_ca_private_key"), AUTHORITY, strict=True))
 GIVEN = {
+    "webcluster_awx_secrets": {**VALUES["webcluster_awx_secrets"], **CA},
     "webcluster_awx_balancer_secrets": {"keepalived_password": "s3cretVR", "haproxy_acme_account_key": ACCOUNT},
     "webcluster_awx_backup_secrets": {
         f"backup_client_{tier}_{use}": f"copies-of-{tier}-{use}"

@@ -78,12 +78,13 @@ def test_a_blocked_port_fails_with_what_to_add(
     rules = held["properties"]["securityRules"]
     first = copy.deepcopy(rules[0])
     rules[0]["properties"]["priority"] = 105
-    rules.insert(0, DENIAL)
+    denial = {**DENIAL, "properties": {**DENIAL["properties"], "destinationPortRange": "6378"}}
+    rules.insert(0, denial)
     run = status(arm, tmp_path, monkeypatch)
     rules[:2] = [first]
     assert run.code != 0
     assert (
-        "- azure: blocked, Port 6379 of vm-redis1 (Redis) is closed to vm-web1, vm-web2, vm-redis2 by the rule"
+        "- azure: blocked, Port 6378 of vm-redis1 (Redis) is closed to vm-web1, vm-web2, vm-redis2 by the rule"
         in said(run)
     )
     assert "Add to webcluster-redis-nsg a rule that lets them in with a priority below 101." in said(run)

@@ -23,7 +23,7 @@ GROUPS = {
     "mysql_master": ["centosmysql1"], "mysql_replica": ["centosmysql2"],
     "redis_master": ["centosredis1"], "redis_replica": ["centosredis2"],
 }  # fmt: skip
-DENIAL = {"name": "by-hand", "properties": {
+DENIAL: Json = {"name": "by-hand", "properties": {
     "priority": 101, "direction": "Inbound", "access": "Deny", "protocol": "*", "sourceAddressPrefix": "*",
     "destinationAddressPrefix": "*", "destinationPortRange": "6379"}}  # fmt: skip
 
