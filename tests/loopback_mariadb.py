@@ -26,9 +26,9 @@ class RealMariadb:
             [*install, "--auth-root-authentication-method=normal", "--skip-test-db"], check=True, capture_output=True
         )
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         words = ["mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", "--skip-networking"]
-        words += ["--user=root", "--log-bin=binlog", "--server-id=1", "--innodb-buffer-pool-size=16M"]
+        words += ["--user=root", "--log-bin=binlog", "--server-id=1", "--innodb-buffer-pool-size=16M", *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([*words, f"--pid-file={self.folder}/pid"], stdout=log, stderr=log)
         wait_for(self.answers)

@@ -85,18 +85,14 @@ authority:
   sample: ""
 """
 
-import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.siteops.webcluster.plugins.module_utils._pem import certificates
 
-CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 
-
-def certificates(path: Path) -> str:
-    """Return the certificates of a file, without the key that it may hold."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return "".join(CERTIFICATE.findall(text))
+def certificates_of(path: Path) -> str:
+    return certificates(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
 
 
 def main() -> None:
@@ -113,8 +109,8 @@ def main() -> None:
     folder = Path(module.params["path"])
     module.exit_json(
         changed=False,
-        certificate=certificates(folder / "server.pem"),
-        authority=certificates(folder / "ca.pem"),
+        certificate=certificates_of(folder / "server.pem"),
+        authority=certificates_of(folder / "ca.pem"),
     )
 
 

@@ -83,7 +83,8 @@ options:
       tls:
         description:
           - Whether the user must use TLS.
-          - V(auto) requires it where the server makes its certificates itself (MySQL, and MariaDB from 11.4 on).
+          - V(auto) requires it where the server makes its certificates itself (MySQL, and MariaDB from 11.4 on), or runs with one of the
+            cluster's authority.
         type: str
         choices: [auto, required, optional]
         default: optional
@@ -323,7 +324,7 @@ def wanted_accounts(params: dict[str, Any], server: servers.Server) -> list[acco
             accounts.wanted_grants(
                 (database, grant["privileges"]) for grant in user["grants"] for database in grant["databases"]
             ),
-            user["tls"] == "required" or (user["tls"] == "auto" and server.makes_certificates),
+            user["tls"] == "required" or (user["tls"] == "auto" and server.has_certificate),
             user["by_socket"],
         )
         for user in params["accounts"]

@@ -258,6 +258,9 @@ def mover(params: dict[str, Any], connect: Connect) -> Mover:
         server = read_server([], [])
     peer = connect(source.primary_login(server, wanted))
     peer.timeout = PEER_SECONDS
+    if wanted.host and not (wanted := source.judged(peer, server, wanted)).proven:
+        peer = connect(source.primary_login(server, wanted))
+        peer.timeout = PEER_SECONDS
     return Mover(client, peer, wanted, files_of(params), params["name"] or params["host"], params["timeout"])
 
 

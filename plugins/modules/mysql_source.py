@@ -45,8 +45,12 @@ options:
   tls:
     description:
       - Whether the connection to the primary uses TLS.
-      - V(auto) uses it where servers make their certificates themselves (MySQL, and MariaDB from 11.4 on).
-      - MariaDB from 11.4 on verifies the certificate by the account's password; MySQL does not verify it.
+      - V(auto) uses it where servers make their certificates themselves (MySQL, and MariaDB from 11.4 on), or have one of the
+        cluster's authority, which is where C(ssl_ca) is C(/etc/mysql/webcluster-tls/ca.pem).
+      - With that authority the primary's certificate is verified, its address included. Without it MariaDB from 11.4 on verifies
+        it by the account's password, and MySQL does not.
+      - Where a MariaDB primary gets its certificate at its next start only, a replica that did not verify it before goes on so, and
+        RV(proven) is false.
     type: str
     choices: [auto, required, disabled]
     default: auto
@@ -145,6 +149,11 @@ server_id:
   type: int
   returned: success
   sample: 2714410383
+proven:
+  description: Whether the primary shows a certificate of the cluster's authority, as far as it was asked; true where there is none.
+  type: bool
+  returned: success
+  version_added: 0.3.0
 unlogged:
   description: Whether it was a MariaDB server that holds data and has no binary log.
   type: bool
@@ -218,18 +227,30 @@ def wanted_primary(params: dict[str, Any]) -> source.Wanted:
     )
 
 
-def make_plan(client: Client, params: dict[str, Any], asking: bool) -> tuple[servers.Server, source.Plan]:
+def make_plan(
+    client: Client, params: dict[str, Any], connect: Connect, asking: bool
+) -> tuple[servers.Server, source.Wanted, source.Plan]:
     """Ask the server and decide. asking: only a refusal is of interest, so a log-in need not be given."""
+    wanted = wanted_primary(params)
     server = servers.read_server(*client.query([servers.READ_VARIABLES, READ_SCHEMAS]))
     channels = ask_channels(client, server)
     if params["state"] == "primary":
         refusal = unfinished_move(KeptFiles(folder=Path(params["state_folder"])))
-        return server, source.Plan(refusal=refusal) if refusal else source.plan_primary(server, channels)
-    wanted = wanted_primary(params)
+        return server, wanted, source.Plan(refusal=refusal) if refusal else source.plan_primary(server, channels)
     if asking and wanted.user is None:
         refusal = source.refuse_replica(server, channels, wanted, params["allow_repoint"], params["seeded"])
-        return server, source.Plan(refusal=refusal)
-    return server, source.plan_replica(server, channels, wanted, params["allow_repoint"], params["seeded"])
+        return server, wanted, source.Plan(refusal=refusal)
+
+    def plan() -> source.Plan:
+        return source.plan_replica(server, channels, wanted, params["allow_repoint"], params["seeded"])
+
+    found = plan()
+    if found.statements and wanted.user and source.authority(server, wanted):
+        primary = connect(source.primary_login(server, wanted))
+        wanted = source.judged(primary, server, wanted, channels)
+        primary.close()
+        found = found if wanted.proven else plan()
+    return server, wanted, found
 
 
 def keep_read_only(module: AnsibleModule, server: servers.Server, diff: dict[str, dict[str, object]]) -> bool:
@@ -254,18 +275,23 @@ def first_words(statement: str) -> str:
 
 
 def primary_refusal(
-    server: servers.Server, plan: source.Plan, params: dict[str, Any], connect: Connect, asking: bool
+    server: servers.Server,
+    wanted: source.Wanted,
+    plan: source.Plan,
+    params: dict[str, Any],
+    connect: Connect,
+    asking: bool,
 ) -> str | None:
     """Say why this replica would not get what the primary has, or None; a log-in that is not given cannot be tried."""
     if not params["source_timeout"] or not params["user"] or not plan.statements:
         return None
-    login = source.primary_login(server, wanted_primary(params))
+    login = source.primary_login(server, wanted)
     client = connect(login)
     problem = wait_for_primary(lambda: source.primary_problem(client, login), params["source_timeout"], plan.connected)
     refusal = problem.text if problem else None
     # Who only asks has not configured the server's number yet.
     if not problem and not asking:
-        refusal = source.skipped(client, server, wanted_primary(params))
+        refusal = source.skipped(client, server, wanted)
     client.close()
     return f"{refusal}; the replication here was not touched" if refusal else None
 
@@ -274,11 +300,11 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
     """Return the module's result."""
     params = module.params
     try:
-        server, plan = make_plan(client, params, module.check_mode)
+        server, wanted, plan = make_plan(client, params, connect, module.check_mode)
         if plan.refusal:
             module.fail_json(msg=plan.refusal, flavor=server.flavor)
         if params["state"] == "replica":
-            refusal = primary_refusal(server, plan, params, connect, module.check_mode)
+            refusal = primary_refusal(server, wanted, plan, params, connect, module.check_mode)
             if refusal:
                 module.fail_json(msg=refusal, flavor=server.flavor)
         if plan.statements and not module.check_mode:
@@ -286,7 +312,7 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
     except MysqlError as error:
         if module.check_mode and servers.is_absent(error):
             absent = {"changed": True, "in_place": False, "statements": [], "msg": "No server answers yet."}
-            return {**absent, "server_id": servers.new_id(), "unlogged": False}
+            return {**absent, "server_id": servers.new_id(), "unlogged": False, "proven": True}
         module.fail_json(msg=f"MySQL source: {error.message}", errno=error.errno, kind=error.kind)
     diff = {"before": plan.before, "after": plan.after}
     wrote = keep_read_only(module, server, diff)
@@ -297,6 +323,7 @@ def run(module: AnsibleModule, client: Client, connect: Connect) -> dict[str, An
         "flavor": server.flavor,
         "server_id": server.lasting_id or servers.new_id(),
         "unlogged": server.is_unlogged,
+        "proven": wanted.proven,
         "statements": [first_words(statement) for statement in plan.statements],
         "diff": diff,
     }

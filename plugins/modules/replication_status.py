@@ -613,7 +613,9 @@ canary:
     error: null
     skipped: false
 certificate:
-  description: The certificate that the server has shown to this login, only for O(engine=redis) and where it was checked.
+  description: >-
+    The certificate that the server has shown to this login, where that was checked (O(engine=redis)), or that it shows everybody, where the
+    cluster's authority has signed it (O(engine=mysql)).
   returned: always
   type: dict
   contains:

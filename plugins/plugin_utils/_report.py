@@ -68,12 +68,14 @@ def certificate_end(status: Mapping[str, t.Any]) -> datetime | None:
 
 
 def _encryption(status: Mapping[str, t.Any]) -> str:
-    """What of a healthy server's connections is encrypted: all between hosts, or those to its primary."""
+    """What of a healthy server's connections is encrypted: all between hosts, or those to its primary; until when it has a certificate."""
     ends = certificate_end(status)
-    if ends:
-        return f", TLS until {ends:%Y-%m-%d}"
+    until = f" until {ends:%Y-%m-%d}" if ends else ""
     links = [channel.get("tls") for channel in status.get("channels") or []]
-    return ", TLS to its primary" if links and all(links) else ""
+    if links and all(links):
+        return ", TLS to its primary" + (f", certificate{until}" if ends else "")
+    # Redis is asked over TLS, MySQL tells of its certificate.
+    return f", {'certificate' if status.get('engine') == 'mysql' else 'TLS'}{until}" if ends else ""
 
 
 def _canary(status: Mapping[str, t.Any]) -> str:

@@ -325,6 +325,12 @@ EVENTS = (
 )
 
 
+def prepare(cluster: Cluster) -> None:
+    """Make the table that is written to, and bring the program that does so to the web server."""
+    cluster.lab.on(cluster.primary, "mysql", "demo", "-e", MAKE)
+    cluster.lab.lab("ssh", cluster.web, f"cat > {ON_HOST}", stdin=PROGRAM.read_text(encoding="utf-8"))
+
+
 def clients(cluster: Cluster) -> list[Client]:
     """Two applications that write and two that read."""
     cluster.writers += 1
@@ -399,8 +405,7 @@ def main(arguments: Sequence[str]) -> int:
         primary = next(name for name, role in live.items() if role == "primary")
         replica = next(name for name, role in live.items() if role == "replica")
         cluster = Cluster(lab, groups["apache_php"][0], primary, replica)
-        lab.on(primary, "mysql", "demo", "-e", MAKE)
-        lab.lab("ssh", cluster.web, f"cat > {ON_HOST}", stdin=PROGRAM.read_text(encoding="utf-8"))
+        prepare(cluster)
         for event in EVENTS:
             if options.only in event.name:
                 line, found = run(cluster, event)

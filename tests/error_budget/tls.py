@@ -4,7 +4,8 @@
 """Let the lab's data tiers go over to TLS, and change their certificates and the authority of these, under load.
 
 Every request through the front door must be answered, every acknowledged write must be there exactly once on every server, no server
-may be restarted, and the next run of site.yml must change nothing. The exit code is 1 where it is otherwise.
+may be restarted but a MariaDB that is a replica at that moment, and the next run of site.yml must change nothing. Where the MySQL primary
+moves, writers may wait for 3 s. The exit code is 1 where it is otherwise.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import mysql
 from .cluster import CHECKOUT, ClusterError, Lab, table
 from .load import Load, failures
+from .mysql import MOST_SECONDS
 from .redis_load import Count, RedisLoad, count, lists_on
 from .rotate_secrets import changes
 
@@ -27,25 +31,29 @@ HEAD = (
     "requests",
     "failed",
     "writes to Redis",
+    "rows in MySQL",
     "lost",
     "doubled",
-    "refused",
+    "refused by Redis",
+    "failed reads of MySQL",
     "longest gap of writers",
     "restarts",
     "certificates",
     "changes of a second run",
 )
-SERVICES = {"redis": "redis-server"}
-FOLDERS = {"redis": "/etc/webcluster-redis-tls"}
+SERVICES = {"mysql": "mariadb", "redis": "redis-server"}
+FOLDERS = {"mysql": "/etc/mysql/webcluster-tls", "redis": "/etc/webcluster-redis-tls"}
+PORTS = {"mysql": 3306, "redis": 6378}
+# MySQL turns to TLS after its greeting.
+TURNS = {"mysql": ["-starttls", "mysql"], "redis": []}
 WITHOUT: Mapping[str, object] = {"webcluster_tls": []}
 # What others are shown, asked on the host itself; a server without TLS shows nothing.
 SHOWN = """
-words = ["openssl", "s_client", "-connect", f"{address}:{port}", "-CAfile", f"{folder}/ca.pem", "-verify_return_error"]
+words = ["openssl", "s_client", *turns, "-connect", f"{address}:{port}", "-CAfile", f"{folder}/ca.pem", "-verify_return_error"]
 said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
 end = "-----END CERTIFICATE-----"
 print(json.dumps(said.partition(end)[0] if end in said and "Verify return code: 0" in said else ""))
 """
-PORTS = {"redis": 6378}
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Cluster:
     lab: Lab
     web: str
     tiers: dict[str, list[str]]
+    mysql: mysql.Cluster
 
     def starts(self) -> dict[str, str]:
         """When each data server began."""
@@ -70,13 +79,29 @@ class Cluster:
         """The certificate of each data server that its authority has signed; empty where there is none."""
         addresses = self.lab.addresses()
         return {
-            host: self.lab.run_python(host, SHOWN, address=addresses[host], port=PORTS[tier], folder=FOLDERS[tier])
+            host: self.lab.run_python(
+                host, SHOWN, address=addresses[host], port=PORTS[tier], folder=FOLDERS[tier], turns=TURNS[tier]
+            )
             for tier, hosts in self.tiers.items()
             for host in hosts
         }
 
 
+def without(cluster: Cluster) -> None:
+    """Take TLS from a cluster that has it: MariaDB gives its certificate up at its start."""
+    cluster.lab.converge(variables=WITHOUT)
+    for host in (cluster.mysql.replica, cluster.mysql.primary):
+        cluster.mysql.systemctl(host, "restart", SERVICES["mysql"])
+    cluster.lab.converge(variables=WITHOUT)
+
+
 def go_over(cluster: Cluster) -> None:
+    cluster.lab.converge()
+
+
+def move_on(cluster: Cluster) -> None:
+    """The MariaDB that was the primary takes its certificate when it is a replica."""
+    mysql.move(cluster.mysql)
     cluster.lab.converge()
 
 
@@ -121,61 +146,108 @@ def change_authority(cluster: Cluster) -> None:
 
 @dataclass(frozen=True)
 class Event:
-    """What happens; before: what the cluster is told first, without load."""
+    """What happens; before: what comes first, without load. restarts: of replicas. moves: whether the MySQL primary does."""
 
     name: str
     act: Callable[[Cluster], None]
-    before: Mapping[str, object] | None = None
+    before: Callable[[Cluster], None] | None = None
+    restarts: int = 0
+    moves: bool = False
 
 
 EVENTS = (
-    Event("a cluster without TLS goes over", go_over, WITHOUT),
+    Event("a cluster without TLS goes over", go_over, without, restarts=1),
+    Event("the MySQL primary moves, site.yml again", move_on, restarts=1, moves=True),
     Event("certificates renewed", renew),
     Event("another authority, in three runs", change_authority),
 )
 
 
-def worst(counts: Iterable[Count], what: str) -> int:
-    return max(int(getattr(each, what)) for each in counts)
+@dataclass(frozen=True)
+class Figures:
+    """What became of the load while an event happened."""
+
+    requests: int
+    failed: int
+    redis: Count
+    rows: int
+    rows_lost: int
+    rows_doubled: int
+    refused: int
+    failed_reads: int
+    gap: float
+    restarts: int
+
+    def cells(self) -> list[object]:
+        lost, doubled = self.redis.lost + self.rows_lost, self.redis.doubled + self.redis.broken + self.rows_doubled
+        shown: list[object] = [self.requests, self.failed, self.redis.acknowledged, self.rows, lost, doubled]
+        return [*shown, self.refused, self.failed_reads, f"{self.gap:.2f} s", self.restarts]
 
 
-def judge(event: str, figures: dict[str, int], needless: int, old: dict[str, str], new: dict[str, str]) -> list[str]:
-    """What went wrong. figures: what must be 0, by what it is. needless: changes of the next run."""
-    wrong = [f"{event}: {number} {what}, expected none" for what, number in figures.items() if number]
-    wrong += [f"{event}: site.yml changed {needless} things afterwards, expected none"] * bool(needless)
-    wrong += [f"{event}: {host} shows no certificate that its authority has signed" for host in new if not new[host]]
-    wrong += [f"{event}: {host} shows its former certificate" for host in new if new[host] and new[host] == old[host]]
+def judge(event: Event, found: Figures, needless: int, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What went wrong. needless: changes of the next run; old and new: the certificate of each server."""
+    expected = {
+        "acknowledged writes lost": found.redis.lost + found.rows_lost,
+        "writes there twice": found.redis.doubled + found.redis.broken + found.rows_doubled,
+        "writes refused by Redis": found.refused,
+        "requests failed": 0 if event.moves else found.failed,
+        "changes of site.yml afterwards": needless,
+    }
+    wrong = [f"{event.name}: {number} {what}, expected none" for what, number in expected.items() if number]
+    wrong += [f"{event.name}: {found.restarts} restarts, expected {event.restarts}"] * (
+        found.restarts != event.restarts
+    )
+    wrong += [f"{event.name}: a writer had no service for {found.gap:.1f} s"] * (found.gap > MOST_SECONDS)
+    same = [host for host in new if new[host] == old[host]]
+    # A primary that waits for its start, and the servers that had theirs before.
+    if len(same) > (1 if event.restarts else 0) and not event.moves:
+        wrong.append(f"{event.name}: {', '.join(same)} show what they showed before")
     return wrong
 
 
 def run(cluster: Cluster, event: Event, number: int) -> tuple[list[object], list[str]]:
     """Let an event happen under load; return its line of the table, and what went wrong."""
     lab = cluster.lab
-    if event.before is not None:
-        lab.converge(variables=event.before)
+    if event.before:
+        event.before(cluster)
     starts, old = cluster.starts(), cluster.shown()
     door = Load(lab.addresses()[lab.groups()["haproxy"][0]], name=f"tls{number}")
     writers = RedisLoad(lab, cluster.web, f"{int(time.time())}-{number}", lab.secret("site_demo_redis"))
-    with door, writers:
+    programs = mysql.clients(cluster.mysql)
+    with ExitStack() as stack:
+        loads: list[AbstractContextManager[object]] = [door, writers, *programs]
+        for load in loads:
+            stack.enter_context(load)
+        time.sleep(mysql.BEFORE)
         event.act(cluster)
+        time.sleep(mysql.AFTER)
     needless = changes(lab.converge())
     new, then = cluster.shown(), cluster.starts()
     written = writers.of("write")
     counts = [count(written, lists_on(lab, host, written)) for host in cluster.tiers["redis"]]
-    figures = {
-        "requests failed": failures(door.answers).total(),
-        "acknowledged writes lost": worst(counts, "lost"),
-        "writes there twice": worst(counts, "doubled") + worst(counts, "broken"),
-        "writes refused": writers.reasons("write").total(),
-        "servers restarted": sum(starts[host] != then[host] for host in starts),
+    rows = {
+        (each.name, int(answer.text))
+        for each in programs
+        for answer in each.answers
+        if each.kind == "write" and answer.good
     }
-    failed, lost, doubled, refused, restarts = figures.values()
-    renewed = sum(bool(new[host]) and new[host] != old[host] for host in new)
-    line: list[object] = [event.name, len(door.answers), failed, counts[0].acknowledged, lost, doubled, refused]
-    line += [f"{writers.gap('write'):.2f} s", restarts, f"{renewed} of {len(new)} new", needless]
-    for reason, times in (failures(door.answers) + writers.reasons("write")).most_common(3):
+    reads = [answer for each in programs for answer in each.answers if each.kind == "read"]
+    gaps = [mysql.longest_gap(each.answers) for each in programs if each.kind == "write"]
+    figures = Figures(
+        len(door.answers),
+        failures(door.answers).total(),
+        max(counts, key=lambda each: (each.lost, each.doubled, each.broken)),
+        len(rows),
+        *mysql.compare(cluster.mysql, rows),
+        writers.reasons("write").total(),
+        failures(reads).total(),
+        max(*gaps, writers.gap("write")),
+        sum(starts[host] != then[host] for host in starts),
+    )
+    for reason, times in (failures(door.answers) + writers.reasons("write") + failures(reads)).most_common(3):
         print(f"{event.name}: {times} x {reason}", file=sys.stderr)
-    return line, judge(event.name, figures, needless, old, new)
+    shown = f"{sum(bool(new[host]) and new[host] != old[host] for host in new)} of {len(new)} new"
+    return [event.name, *figures.cells(), shown, needless], judge(event, figures, needless, old, new)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -191,7 +263,10 @@ def main(arguments: Sequence[str]) -> int:
         lab.converge()
         groups = lab.groups()
         tiers = {tier: [*groups[f"{tier}_master"], *groups[f"{tier}_replica"]] for tier in SERVICES}
-        cluster = Cluster(lab, groups["apache_php"][0], tiers)
+        live = {row["role"]: row["server"] for row in lab.verdict()["servers"] if row["tier"] == "mysql"}
+        web = groups["apache_php"][0]
+        cluster = Cluster(lab, web, tiers, mysql.Cluster(lab, web, live["primary"], live["replica"]))
+        mysql.prepare(cluster.mysql)
         for number, event in enumerate(EVENTS, 1):
             if options.only in event.name:
                 line, found = run(cluster, event, number)

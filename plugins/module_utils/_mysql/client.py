@@ -160,6 +160,11 @@ class MysqlClient(Client):
             return results, error
         return results, None
 
+    def certificate(self) -> str:
+        """Return the certificate that the server shows, in DER as hexadecimal; the login must require TLS."""
+        self._connection = self._connection or self._connect()
+        return self._connection.certificate()
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:

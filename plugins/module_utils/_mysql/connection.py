@@ -57,6 +57,10 @@ class BoundedConnection(Connection):
         """Close the connection without a word to the server."""
         self._force_close()
 
+    def certificate(self) -> str:
+        """Return what the server has shown at the begin of TLS, in DER as hexadecimal."""
+        return str(self._sock.getpeercert(binary_form=True).hex())
+
     def _time_left(self) -> float:
         left = self._deadline - time.monotonic()
         if left <= 0:

@@ -23,12 +23,17 @@ VARIABLES = (
     "log_bin",
     "port",
     "read_only",
+    "ssl_ca",
+    "ssl_cert",
     "super_read_only",
 )
 # SHOW, not SELECT @@x: a variable that the other flavor lacks is no error there.
 READ_VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})".format(
     ", ".join(f"'{name}'" for name in VARIABLES)
 )
+# Where a host keeps its certificate, and the authority that it trusts.
+TLS_FOLDER = "/etc/mysql/webcluster-tls"
+AUTHORITY_FILE = f"{TLS_FOLDER}/ca.pem"
 # What every server has that nobody gave another one.
 USUAL_ID = 1
 HIGHEST_ID = 2**32 - 1
@@ -60,6 +65,15 @@ class Server:
     def makes_certificates(self) -> bool:
         """Without any set-up MySQL makes certificates itself, MariaDB does so from 11.4 on."""
         return not self.is_mariadb or self.version >= (11, 4)
+
+    @property
+    def authority(self) -> str:
+        """The file of the cluster's authority, where the server runs with it: it has signed the certificate of every member."""
+        return AUTHORITY_FILE if self.variables.get("ssl_ca") == AUTHORITY_FILE else ""
+
+    @property
+    def has_certificate(self) -> bool:
+        return self.makes_certificates or bool(self.authority)
 
     @property
     def lasting_id(self) -> int | None:

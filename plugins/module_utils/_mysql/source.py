@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import (
     Client,
@@ -41,6 +41,8 @@ class Wanted:
     connect_retry: int = 5
     retry_count: int = 86400
     heartbeat_period: float = 5.0
+    # Whether the primary shows a certificate of the cluster's authority, as a server does after the start that gave it one.
+    proven: bool = True
 
     @property
     def address(self) -> str:
@@ -114,18 +116,25 @@ def read_channels(rows: Rows, stored: Mapping[str, Stored]) -> list[Channel]:
     return [Channel(status, stored.get(status.name, Stored())) for status in found if status.host]
 
 
-def uses_tls(server: Server, tls: str) -> bool:
-    """auto: where this server makes certificates itself, for then its source of the same kind has some as well."""
-    return server.makes_certificates if tls == "auto" else tls == "required"
+def uses_tls(server: Server, wanted: Wanted) -> bool:
+    """auto: where this server has a certificate, for then its source has one as well."""
+    has_one = server.has_certificate if wanted.proven else server.makes_certificates
+    return has_one if wanted.tls == "auto" else wanted.tls == "required"
 
 
-def verifies(server: Server, tls: bool) -> bool:
-    """MariaDB proves its own certificate by the account's password, from 11.4 on; MySQL's would need a CA."""
-    return tls and server.is_mariadb and server.makes_certificates
+def authority(server: Server, wanted: Wanted) -> str:
+    """The file by which the primary's certificate is judged."""
+    return server.authority if wanted.proven and uses_tls(server, wanted) else ""
+
+
+def verifies(server: Server, wanted: Wanted) -> bool:
+    """Without an authority MariaDB proves its own certificate by the account's password, from 11.4 on; MySQL cannot."""
+    by_password = uses_tls(server, wanted) and server.is_mariadb and server.makes_certificates
+    return by_password or bool(authority(server, wanted))
 
 
 def change_statement(server: Server, wanted: Wanted) -> str:
-    tls = uses_tls(server, wanted.tls)
+    tls = uses_tls(server, wanted)
     word = "MASTER" if server.is_mariadb else "SOURCE"
     parts = [
         f"{word}_HOST={quote(wanted.host)}",
@@ -133,11 +142,13 @@ def change_statement(server: Server, wanted: Wanted) -> str:
         f"{word}_CONNECT_RETRY={wanted.connect_retry}",
         f"{word}_HEARTBEAT_PERIOD={wanted.heartbeat_period:g}",
         f"{word}_SSL={int(tls)}",
+        f"{word}_SSL_CA={quote(authority(server, wanted))}",
+        f"{word}_SSL_VERIFY_SERVER_CERT={int(verifies(server, wanted))}",
     ]
     if wanted.user is not None:
         parts += [f"{word}_USER={quote(wanted.user)}", f"{word}_PASSWORD={quote(wanted.password or '')}"]
     if server.is_mariadb:
-        parts += [f"MASTER_SSL_VERIFY_SERVER_CERT={int(verifies(server, tls))}", "MASTER_USE_GTID=slave_pos"]
+        parts.append("MASTER_USE_GTID=slave_pos")
         return "CHANGE MASTER TO " + ", ".join(parts)
     parts += [f"SOURCE_RETRY_COUNT={wanted.retry_count}", "SOURCE_AUTO_POSITION=1", "GET_SOURCE_PUBLIC_KEY=1"]
     return "CHANGE REPLICATION SOURCE TO " + ", ".join(parts)
@@ -149,13 +160,13 @@ def _describe(server: Server, channel: Channel, same_password: bool | None) -> d
         "primary": channel.address,
         "user": status.user,
         "tls": bool(status.tls),
+        "tls_verified": bool(status.tls_verified),
+        "authority": status.tls_authority or "",
         "gtid": status.gtid_mode in ("auto_position", "Slave_Pos"),
         "connect_retry": status.connect_retry,
         "heartbeat_period": channel.heartbeat_period,
     }
-    if server.is_mariadb:
-        words["tls_verified"] = bool(status.tls_verified)
-    else:
+    if not server.is_mariadb:
         words["retry_count"] = status.retry_count
     if same_password is not None:
         words["password"] = "the given one" if same_password else "another"
@@ -164,19 +175,18 @@ def _describe(server: Server, channel: Channel, same_password: bool | None) -> d
 
 def _wish(server: Server, wanted: Wanted, channel: Channel | None) -> dict[str, object]:
     """Describe the wanted primary in the words of _describe; what the server does not say is not compared."""
-    tls = uses_tls(server, wanted.tls)
     words: dict[str, object] = {
         "primary": wanted.address,
         "user": wanted.user,
-        "tls": tls,
+        "tls": uses_tls(server, wanted),
+        "tls_verified": verifies(server, wanted),
+        "authority": authority(server, wanted),
         "gtid": True,
         "connect_retry": wanted.connect_retry,
         "heartbeat_period": wanted.heartbeat_period,
         "password": "the given one",
     }
-    if server.is_mariadb:
-        words["tls_verified"] = verifies(server, tls)
-    else:
+    if not server.is_mariadb:
         words["retry_count"] = wanted.retry_count
     if channel is not None:
         if wanted.user is None:
@@ -268,8 +278,25 @@ def primary_login(server: Server, wanted: Wanted) -> MysqlLogin:
         user=wanted.user,
         password=wanted.password,
         # Without TLS MySQL's replication gets the primary's public key for its password, and our client cannot.
-        tls="required" if uses_tls(server, wanted.tls) else "disabled" if server.is_mariadb else "auto",
+        tls="required" if uses_tls(server, wanted) else "disabled" if server.is_mariadb else "auto",
+        ca_cert=authority(server, wanted) or None,
     )
+
+
+def follows_by_authority(channels: Sequence[Channel]) -> bool:
+    return any(channel.status.tls_authority for channel in channels)
+
+
+def judged(client: Client, server: Server, wanted: Wanted, channels: Sequence[Channel] = ()) -> Wanted:
+    """Ask the primary, over a client with primary_login, for its certificate; return how it can be followed at present.
+
+    A MariaDB that was not started since it got its certificate shows the one that it makes itself, or none. Who followed it by the
+    authority once is not content with less.
+    """
+    if not server.is_mariadb or not authority(server, wanted) or follows_by_authority(channels):
+        return wanted
+    _answers, error = client.try_query(["DO 1"])
+    return replace(wanted, proven=False) if error and error.kind == "tls" else wanted
 
 
 def primary_problem(client: Client, login: MysqlLogin) -> Problem | None:
@@ -287,6 +314,9 @@ def primary_problem(client: Client, login: MysqlLogin) -> Problem | None:
             )
         if error.kind == "unreachable":
             return Problem(f"{name} cannot be reached: {error.message}", True)
+        if error.kind == "tls" and login.ca_cert:
+            # It gets its certificate in the same run.
+            return Problem(f"{name} shows no certificate that is accepted here: {error.message}", True)
         return Problem(f"{name} answers: {error.message}", False)
     if not any("REPLICATION SLAVE" in grant or grant.startswith("GRANT ALL PRIVILEGES ON *.*") for grant in grants):
         return Problem(

@@ -48,7 +48,7 @@ _FILTERS = (
 class ReplicaStatus:
     """One channel of a replica; None: the server has no such column, or nothing in it.
 
-    gtid_mode: auto_position, Slave_Pos, Current_Pos or No. tls, tls_verified: what the connection is set to. source_words:
+    gtid_mode: auto_position, Slave_Pos, Current_Pos or No. tls, tls_verified, tls_authority: what the connection is set to. source_words:
     whether the columns are called Source and Replica.
     """
 
@@ -71,6 +71,7 @@ class ReplicaStatus:
     filters: dict[str, str] = field(default_factory=dict)
     tls: bool | None = None
     tls_verified: bool | None = None
+    tls_authority: str | None = None
     connect_retry: int | None = None
     retry_count: int | None = None
     heartbeat_period: float | None = None
@@ -118,6 +119,7 @@ def read_status(row: Mapping[str, Any]) -> ReplicaStatus:
         filters=significant_filters(row),
         tls=on(column("{primary}_ssl_allowed")),
         tls_verified=on(column("{primary}_ssl_verify_server_cert")),
+        tls_authority=text(column("{primary}_ssl_ca_file")),
         connect_retry=integer(column("connect_retry")),
         retry_count=integer(column("{primary}_retry_count")),
         heartbeat_period=seconds(column("slave_heartbeat_period")),

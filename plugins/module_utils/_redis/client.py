@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any, Callable, Protocol, Union
 
@@ -138,11 +137,8 @@ def shown_certificate(login: RedisLogin, port: int) -> str | None:
 
 
 def end_of_certificate(link: Any) -> str:
-    """Return when the certificate ends that the server of a connection has shown, in ISO 8601."""
-    import ssl
-
-    ends = ssl.cert_time_to_seconds(link.getpeercert()["notAfter"])
-    return datetime.fromtimestamp(ends, timezone.utc).isoformat()
+    """Return when the certificate ends that the server of a connection has shown, as OpenSSL writes it."""
+    return str(link.getpeercert()["notAfter"])
 
 
 def _reason(error: OSError, name: str) -> str:
@@ -286,7 +282,7 @@ class RedisClient(Session):
         self.others = others
         self.connector: Connector = connector or connect
         self.timeout = timeout
-        # When the certificate ends that the server has shown, in ISO 8601; only where it was checked.
+        # When the certificate ends that the server has shown, as OpenSSL writes it; only where it was checked.
         self.certificate_ends: str | None = None
         self._link: Any = None
         self._reader: Reader | None = None

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import re
@@ -15,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.siteops.webcluster.plugins.module_utils._pem import first_certificate
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisError,
     RedisLogin,
@@ -243,14 +243,6 @@ def plan_certificate(wanted: Mapping[str, str], plan: Plan, shown: str | None) -
 
 def _fingerprint(certificate: str) -> str:
     return f"SHA-256 {hashlib.sha256(bytes.fromhex(certificate)).hexdigest()}"
-
-
-def first_certificate(text: str) -> str:
-    """Return the first certificate of a PEM text in DER as hexadecimal."""
-    found = re.search(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.DOTALL)
-    if not found:
-        raise ValueError("there is no certificate in the file of tls-cert-file")
-    return base64.b64decode(found.group(1)).hex()
 
 
 def make_plan(

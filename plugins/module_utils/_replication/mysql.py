@@ -26,6 +26,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.content import READ_SCHEMAS, read_content
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.kept_files import KeptFiles, handing_over
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.quoting import quote
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import AUTHORITY_FILE
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import (
     OTHER_STATUS,
     READ_STATUS,
@@ -44,6 +45,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status i
 )
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.certificate import ends_at
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     LOOPBACK,
     CanaryReply,
@@ -156,6 +158,7 @@ _VARIABLES = (
     "server_uuid",
     "slave_exec_mode",
     "slave_skip_errors",
+    "ssl_ca",
     "super_read_only",
     "transaction_read_only",
     "tx_read_only",
@@ -170,6 +173,7 @@ _STATUS = (
     # MySQL 5.6 tells these here only.
     "Slave_heartbeat_period",
     "Slave_last_heartbeat",
+    "Ssl_server_not_after",
     "wsrep_cluster_size",
     "wsrep_local_state_comment",
 )
@@ -407,6 +411,7 @@ def translate(answers: Answers, channel: str | None = None) -> Snapshot:
         binary_log=on(variables.get("log_bin")),
         logs_replicated=on(variables.get("log_replica_updates") or variables.get("log_slave_updates")),
         semi_sync=_semi_sync(status, bool(every)),
+        certificate_ends=_certificate_ends(variables, status),
         position=_position(flavor, variables, binlog, channels),
         notes=_notes(answers.refused, flavor, account),
         raw={
@@ -703,6 +708,12 @@ def _addresses(variables: Mapping[str, Any]) -> list[str]:
     own = [str(variables.get(name) or "") for name in ("report_host", "hostname")]
     bound = [item.strip() for item in str(variables.get("bind_address") or "").split(",")]
     return sorted({*LOOPBACK, *own, *bound} - {""})
+
+
+def _certificate_ends(variables: Mapping[str, Any], status: Mapping[str, Any]) -> str | None:
+    """When the certificate ends that the cluster's authority has signed; one that the server makes itself is made anew at each start."""
+    ends = text(status.get("ssl_server_not_after"))
+    return ends_at(ends) if ends and variables.get("ssl_ca") == AUTHORITY_FILE else None
 
 
 def _semi_sync(status: Mapping[str, Any], is_replica: bool) -> bool | None:

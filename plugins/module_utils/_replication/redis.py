@@ -24,6 +24,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.fence import FENCED, is_fenced
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import canary_redis
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.canary import Canary, refuse_replica
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.certificate import ends_at
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
     LOOPBACK,
     CanaryReply,
@@ -78,7 +79,7 @@ class RedisProbe:
         user = self.client.login.username
         try:
             snapshot = translate(ask(self.client, user), self.login_host, user)
-            snapshot.certificate_ends = self.client.certificate_ends
+            snapshot.certificate_ends = ends_at(self.client.certificate_ends)
             explain_link(self.client, snapshot, self.connect)
         except RedisError as error:
             stopped = error.detail in ("refused", "no_socket") and not self.login_host

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from ansible_collections.siteops.webcluster.plugins.action.host_certificate import ActionModule
-from ansible_collections.siteops.webcluster.plugins.modules.host_certificate import CERTIFICATE as BLOCK
+from ansible_collections.siteops.webcluster.plugins.module_utils._pem import certificates
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import (
     ends_of,
     issue,
@@ -24,7 +24,7 @@ NOW = datetime.now(UTC)
 CERTIFICATE, KEY = make_authority(NOW)
 AUTHORITY = read_authority(CERTIFICATE, KEY, NOW)
 NAMES = ["r1", "10.0.0.36"]
-SERVER = "".join(BLOCK.findall(issue(AUTHORITY, NAMES, NOW)))
+SERVER = certificates(issue(AUTHORITY, NAMES, NOW))
 Result = dict[str, t.Any]
 
 

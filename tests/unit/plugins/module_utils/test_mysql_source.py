@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Row, Rows
-from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import Server, read_server
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import (
+    AUTHORITY_FILE,
+    Server,
+    read_server,
+)
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source import (
     Channel,
     Stored,
     Wanted,
     change_statement,
+    judged,
     plan_primary,
     plan_replica,
     primary_login,
@@ -46,6 +51,12 @@ def server(version: str, **variables: str) -> Server:
 MARIADB = server("11.8.6-MariaDB", read_only="ON")
 OLD_MARIADB = server("10.11.19-MariaDB", read_only="ON")
 MYSQL = server("9.7.4-2", read_only="ON", super_read_only="ON", server_uuid=OWN)
+
+
+def with_authority(here: Server) -> Server:
+    return replace(here, variables={**here.variables, "ssl_ca": AUTHORITY_FILE})
+
+
 SERVERS = pytest.mark.parametrize("here", [MARIADB, OLD_MARIADB, MYSQL], ids=["11.8", "10.11", "9.7"])
 
 
@@ -71,7 +82,7 @@ def test_an_empty_mariadb_gets_its_primary() -> None:
     plan = plan_replica(MARIADB, [], WANTED)
     assert plan.statements == [
         "CHANGE MASTER TO MASTER_HOST='10.0.0.20', MASTER_PORT=3306, MASTER_CONNECT_RETRY=5, MASTER_HEARTBEAT_PERIOD=5, "
-        "MASTER_SSL=1, MASTER_USER='repl', MASTER_PASSWORD='pa\\'ss', MASTER_SSL_VERIFY_SERVER_CERT=1, "
+        "MASTER_SSL=1, MASTER_SSL_CA='', MASTER_SSL_VERIFY_SERVER_CERT=1, MASTER_USER='repl', MASTER_PASSWORD='pa\\'ss', "
         "MASTER_USE_GTID=slave_pos",
         "START SLAVE",
     ]
@@ -81,8 +92,8 @@ def test_an_empty_mysql_gets_its_primary() -> None:
     plan = plan_replica(MYSQL, [], WANTED)
     assert plan.statements == [
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST='10.0.0.20', SOURCE_PORT=3306, SOURCE_CONNECT_RETRY=5, "
-        "SOURCE_HEARTBEAT_PERIOD=5, SOURCE_SSL=1, SOURCE_USER='repl', SOURCE_PASSWORD='pa\\'ss', "
-        "SOURCE_RETRY_COUNT=86400, SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1",
+        "SOURCE_HEARTBEAT_PERIOD=5, SOURCE_SSL=1, SOURCE_SSL_CA='', SOURCE_SSL_VERIFY_SERVER_CERT=0, SOURCE_USER='repl', "
+        "SOURCE_PASSWORD='pa\\'ss', SOURCE_RETRY_COUNT=86400, SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1",
         "START REPLICA",
     ]
 
@@ -92,6 +103,64 @@ def test_old_mariadb_has_no_tls_unless_asked_for() -> None:
     assert "MASTER_SSL_VERIFY_SERVER_CERT=0" in change_statement(OLD_MARIADB, WANTED)
     assert "MASTER_SSL=1" in change_statement(OLD_MARIADB, replace(WANTED, tls="required"))
     assert "SOURCE_SSL=0" in change_statement(MYSQL, replace(WANTED, tls="disabled"))
+
+
+@SERVERS
+def test_a_server_with_the_authority_verifies_its_primary_by_it(here: Server) -> None:
+    own = with_authority(here)
+    plan = plan_replica(own, [channel(here)], WANTED)
+    assert [statement.split()[0] for statement in plan.statements] == ["STOP", "CHANGE", "START"]
+    for setting in ("_SSL=1", f"_SSL_CA='{AUTHORITY_FILE}'", "_SSL_VERIFY_SERVER_CERT=1"):
+        assert setting in plan.statements[1]
+    verified = channel(here, tls=True, tls_verified=True, tls_authority=AUTHORITY_FILE)
+    assert plan_replica(own, [verified], WANTED).statements == []
+    assert (primary_login(own, WANTED).tls, primary_login(own, WANTED).ca_cert) == ("required", AUTHORITY_FILE)
+
+
+@SERVERS
+def test_a_primary_that_has_no_proof_yet_is_followed_as_before(here: Server) -> None:
+    own, unproven = with_authority(here), replace(WANTED, proven=False)
+    assert plan_replica(own, [channel(here)], unproven).statements == []
+    assert primary_login(own, unproven).ca_cert is None
+
+
+def test_the_authority_of_somebody_else_is_none() -> None:
+    other = server("11.8.6-MariaDB", ssl_ca="/etc/mysql/own-ca.pem")
+    assert "MASTER_SSL_CA=''" in change_statement(other, WANTED)
+    assert "MASTER_SSL=0" in change_statement(with_authority(OLD_MARIADB), replace(WANTED, tls="disabled"))
+    assert "MASTER_SSL_CA=''" in change_statement(with_authority(OLD_MARIADB), replace(WANTED, tls="disabled"))
+
+
+class Shown(MysqlServer):
+    """A primary that is asked for its certificate only."""
+
+    def __init__(self, error: MysqlError | None) -> None:
+        self.error = error
+
+    def answer(self, statements: Sequence[str]) -> list[Rows]:
+        if self.error:
+            raise self.error
+        return [[] for _statement in statements]
+
+
+@pytest.mark.parametrize(
+    ("here", "error", "followed", "proven"),
+    [
+        (MARIADB, None, {}, True),
+        (MARIADB, MysqlError("tls", "not trusted", 2026), {}, False),
+        (OLD_MARIADB, MysqlError("tls", "no TLS", 2026), {}, False),
+        # Who verified it once is not content with less.
+        (MARIADB, MysqlError("tls", "not trusted", 2026), {"tls_authority": AUTHORITY_FILE}, True),
+        # It takes its certificate while it runs.
+        (MYSQL, MysqlError("tls", "not trusted", 2026), {}, True),
+        (MARIADB, MysqlError("unreachable", "gone", 2002), {}, True),
+    ],
+)
+def test_only_a_mariadb_that_was_not_started_since_is_followed_without_proof(
+    here: Server, error: MysqlError | None, followed: dict[str, Any], proven: bool
+) -> None:
+    found = judged(Shown(error), with_authority(here), WANTED, [channel(here, **followed)])
+    assert found.proven is proven
 
 
 @SERVERS

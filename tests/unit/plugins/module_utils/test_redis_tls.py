@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.module_utils._pem import first_certificate
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.client import (
     RedisClient,
     RedisError,
@@ -21,7 +22,6 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.members 
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.node import RefusedError
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.settings import (
     carry_out,
-    first_certificate,
     make_plan,
     plan_certificate,
 )
@@ -37,6 +37,7 @@ from ansible_collections.siteops.webcluster.plugins.module_utils._redis.source i
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import carry_out as switch_over
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import decide as plan_move
 from ansible_collections.siteops.webcluster.plugins.module_utils._redis.switchover import look_at_all
+from ansible_collections.siteops.webcluster.plugins.module_utils._replication.certificate import ends_at
 from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import ends_of
 from ansible_collections.siteops.webcluster.tests.loopback_redis import (
     PASSWORD,
@@ -151,7 +152,10 @@ def test_a_client_that_trusts_another_authority_is_told_so(tier: RealTier, tmp_p
     first.offer()
     with RedisClient(first.login()) as client:
         assert client.command("PING") == "PONG"
-        assert client.certificate_ends == ends_of((first.folder / "server.pem").read_text(encoding="utf-8")).isoformat()
+        assert (
+            ends_at(client.certificate_ends)
+            == ends_of((first.folder / "server.pem").read_text(encoding="utf-8")).isoformat()
+        )
     other = tmp_path / "other.pem"
     other.write_text(STRANGER.text, encoding="utf-8")
     with RedisClient(first.login(str(other))) as client, pytest.raises(RedisError, match="certificate is not trusted"):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, MysqlLogin, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import AUTHORITY_FILE
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.source import READ_STORED_MYSQL
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.status import READ_STATUS
 from ansible_collections.siteops.webcluster.plugins.modules import mysql_source
@@ -119,6 +120,30 @@ def test_the_primary_is_asked_before_anything_is_changed(tmp_path: Path, monkeyp
     with pytest.raises(ModuleError, match=r"wrong replication password .* the replication here was not touched"):
         ask_primary(module(tmp_path, source_timeout=5), client, Primary(""))
     assert client.changes == []
+
+
+class Unproven(Primary):
+    """One that shows no certificate of the authority yet."""
+
+    def answer(self, statements: Sequence[str]) -> list[Rows]:
+        if self.asked[-1].ca_cert:
+            raise MysqlError("tls", "the server's certificate is not trusted", 2026)
+        return super().answer(statements)
+
+
+def test_a_primary_that_waits_for_its_start_is_followed_as_before(tmp_path: Path) -> None:
+    (tmp_path / "master.info").write_text("33\nbinlog.000001\n4\n10.0.0.20\nrepl\nsecret\n3306\n")
+    (tmp_path / "read-only.cnf").write_text(mysql_source.read_only_text(True, True))
+    settings = {"ssl_ca": AUTHORITY_FILE}
+    primary = Unproven()
+    result = ask_primary(module(tmp_path, source_timeout=5), Client(tmp_path, [dict(ROW)], **settings), primary)
+    assert (result["changed"], result["proven"]) == (False, False)
+    assert [login.ca_cert for login in primary.asked] == [AUTHORITY_FILE]
+    proven = Primary()
+    client = Client(tmp_path, [dict(ROW)], **settings)
+    result = ask_primary(module(tmp_path, source_timeout=5), client, proven)
+    assert (result["statements"], result["proven"]) == (["STOP SLAVE", "CHANGE MASTER TO", "START SLAVE"], True)
+    assert f"MASTER_SSL_CA='{AUTHORITY_FILE}'" in client.changes[1]
 
 
 def test_the_primary_is_asked_in_check_mode_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

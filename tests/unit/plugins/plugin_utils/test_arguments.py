@@ -81,6 +81,7 @@ def test_the_usual_cluster() -> None:
         "mysql_server_members": ["10.0.0.20", "10.0.0.22"],
         "mysql_server_application_hosts": ["10.0.0.4", "10.0.0.5"],
         "mysql_server_status_hosts": ["10.0.0.4", "10.0.0.5"],
+        "mysql_server_certificate_names": ["db2", "10.0.0.21"],
         "mysql_replica_source_host": "10.0.0.20",
         "mysql_replica_source_port": 3306,
         "mysql_replica_source_name": "db1",

@@ -405,15 +405,20 @@ def test_outside_of_azure_there_is_no_row() -> None:
     assert "azure" not in [one["server"] for one in report()["servers"]]
 
 
-def encrypted(*ends: str) -> _report.Report:
+def encrypted(*ends: str, **more: str) -> _report.Report:
     """Of a cluster whose Redis servers show certificates that end on these days, on the last day of November 2026."""
-    shown = dict(zip(("r1", "r2"), ends, strict=True))
+    shown = {**dict(zip(("r1", "r2"), ends, strict=True)), **more}
     hostvars = {
         host: {
             "__webcluster_verdicts": looks(
                 engine,
                 host,
-                {**usual, "certificate": {"ends": shown.get(host)}, "channels": [{"tls": engine == "mysql"}]},
+                {
+                    **usual,
+                    "engine": engine,
+                    "certificate": {"ends": shown.get(host)},
+                    "channels": [{"tls": True}] if host == "db2" else [],
+                },
             )
         }
         for host, (engine, usual) in VERDICTS.items()
@@ -429,6 +434,15 @@ def test_status_says_which_links_are_encrypted_and_until_when() -> None:
     )
     assert row(result, "db2")["detail"] == "mariadb, TLS to its primary"
     assert result["notes"] == []
+
+
+def test_status_says_until_when_mysql_has_its_certificates() -> None:
+    ends = "2029-03-01T00:00:00+00:00"
+    result = encrypted(ends, ends, db1="2029-03-03T00:00:00+00:00", db2="2029-03-04T00:00:00+00:00")
+    assert row(result, "db1")["detail"] == "mariadb, certificate until 2029-03-03"
+    assert row(result, "db2")["detail"] == "mariadb, TLS to its primary, certificate until 2029-03-04"
+    soon = encrypted(ends, ends, db2="2026-12-10T00:00:00+00:00")
+    assert soon["notes"][0].startswith("The certificate of db2 ends on 2026-12-10, in 10 days")
 
 
 def test_the_server_certificate_that_ends_next_is_noted_when_that_is_soon() -> None:
