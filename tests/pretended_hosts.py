@@ -71,6 +71,7 @@ USUAL = [
     ),
     Answer("stat", {"stat": {"exists": False}}),
     Answer("redis_settings", {"restart": []}),
+    Answer("mysql_certificate", {"waits": False}),
     Answer("host_certificate", {"certificate": "", "authority": ""}),
     Answer("outdated_services", {"outdated": [], "waiting": []}),
     Answer("redis_source", {"in_place": True, "reachable": True, "append_only": True}),

@@ -102,6 +102,7 @@ options:
       - Leave a changed password, and the users that O(names_file) tells of, valid beside the new ones. RV(former) names them; the
         same call without it takes them back.
       - MySQL keeps one former password of an account, MariaDB all of them.
+      - An account that is to require TLS and does not yet goes on so as well.
     type: bool
     default: false
   names_file:
@@ -195,7 +196,7 @@ accounts:
   returned: success
   sample: [app@10.0.0.4]
 former:
-  description: Accounts that are let in by a former password or under a former name, as user@host.
+  description: Accounts that are let in by a former password, under a former name or without the TLS that they are to require, as user@host.
   type: list
   elements: str
   returned: success

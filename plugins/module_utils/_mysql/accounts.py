@@ -292,12 +292,12 @@ def taken(others: Sequence[str]) -> str:
     )
 
 
-def _require(want: Wanted) -> str:
-    return "REQUIRE SSL" if want.require_tls else "REQUIRE NONE"
+def _require(tls: bool) -> str:
+    return "REQUIRE SSL" if tls else "REQUIRE NONE"
 
 
 def _alter_statements(mariadb: bool, want: Wanted, have: Present, keep_former: bool) -> tuple[list[str], bool]:
-    """Return the statements from one way in to the other, and whether former passwords stay valid."""
+    """Return the statements from one way in to the other, and whether who came in before still does."""
     plugin = _plugin(mariadb, want.by_socket)
     present = have.passwords if have.plugin == plugin and not want.by_socket else ()
     first = () if want.by_socket else (_wanted_password(plugin, want.password, present),)
@@ -307,13 +307,16 @@ def _alter_statements(mariadb: bool, want: Wanted, have: Present, keep_former: b
     # MySQL has room for one former password: the oldest stays, which is that of all who have not moved yet.
     if not mariadb and identify and former and set(have.former) <= set(first):
         identify += "RETAIN CURRENT PASSWORD "
+    # Who comes without TLS does so until everybody has moved.
+    plain = keep_former and want.require_tls and not have.tls
+    tls = want.require_tls and not plain
     who = account(want.name)
     statements = []
-    if identify or have.tls != want.require_tls:
-        statements.append(f"ALTER USER {who} {identify}{_require(want)}")
+    if identify or have.tls != tls:
+        statements.append(f"ALTER USER {who} {identify}{_require(tls)}")
     if not mariadb and have.former and not former:
         statements.append(f"ALTER USER {who} DISCARD OLD PASSWORD")
-    return statements, bool(former)
+    return statements, bool(former) or plain
 
 
 def _words(require_tls: bool, grants: Grants, password: str) -> dict[str, object]:
@@ -337,7 +340,9 @@ def plan_account(
     key = shown(want.name)
     if have is None:
         passwords = [] if want.by_socket else [password_hash(_plugin(mariadb, False), want.password)]
-        statements = [f"CREATE USER {account(want.name)} {_identified(mariadb, passwords)} {_require(want)}"]
+        statements = [
+            f"CREATE USER {account(want.name)} {_identified(mariadb, passwords)} {_require(want.require_tls)}"
+        ]
     else:
         statements, former = _alter_statements(mariadb, want, have, keep_former)
         plan.former += [key] if former else []

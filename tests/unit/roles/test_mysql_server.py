@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import make_authority
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.pretended_hosts import Call, Case, Run, play_role
 
@@ -25,10 +27,15 @@ USUAL = {
     "mysql_server_monitor_password": "monitor-secret",
     "mysql_server_status_hosts": ["10.0.0.4"],
 }
+AUTHORITY = dict(
+    zip(("mysql_server_ca_certificate", "mysql_server_ca_private_key"), make_authority(datetime.now(UTC)), strict=True)
+)
+REPLICA = {"mysql_server_source_host": "10.0.0.20", "mysql_server_bind_address": "10.0.0.21"}
+WAITS = {"mysql_certificate": {"waits": True}}
 CASES = {
     "debian12": Case(USUAL, release="12"),
     "debian13": Case(USUAL),
-    "replica": Case({**USUAL, "mysql_server_source_host": "10.0.0.20", "mysql_server_bind_address": "10.0.0.21"}),
+    "replica": Case({**USUAL, **REPLICA}),
     "sid": Case({**USUAL, "mysql_server_flavor": "mysql"}, release="sid"),
     "settings": Case(
         {
@@ -49,7 +56,7 @@ CASES = {
                     "privileges": ["SELECT"],
                     "hosts": ["10.0.0.9"],
                 },
-                {"name": "shop", "password": "s", "databases": ["shop"]},
+                {"name": "shop", "password": "s", "databases": ["shop"], "tls": "required"},
             ],
         }
     ),
@@ -66,6 +73,10 @@ CASES = {
     "adopted": Case(
         USUAL, answers={"preflight": {"missing_packages": ["python3-pymysql"], "findings": [], "adopts": True}}
     ),
+    "encrypted": Case({**USUAL, **AUTHORITY, "mysql_server_certificate_names": ["db.example.org"]}, answers=WAITS),
+    "encrypted_replica": Case({**USUAL, **REPLICA, **AUTHORITY}, answers=WAITS),
+    "encrypted_sid": Case({**USUAL, **AUTHORITY, "mysql_server_flavor": "mysql"}, release="sid"),
+    "encrypted_by_its_own": Case({**USUAL, **AUTHORITY, "mysql_server_settings": {"ssl_cert": "/etc/mysql/own.pem"}}),
     "restarted": Case(USUAL, answers={"configured_service": {"action": "tell"}}),
     "alone": Case(
         {
@@ -75,7 +86,7 @@ CASES = {
         }
     ),
 }
-MARIADB = [name for name in CASES if name != "sid"]
+MARIADB = [name for name in CASES if not name.endswith("sid")]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +97,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def configuration(run: Run, name: str) -> Call:
-    return run.file(name, "webcluster.cnf" if name == "sid" else "60-webcluster.cnf")
+    return run.file(name, "60-webcluster.cnf" if name in MARIADB else "webcluster.cnf")
 
 
 def options(run: Run, name: str) -> dict[str, str]:
@@ -148,7 +159,7 @@ def test_no_acknowledged_commit_is_lost_by_a_crash(run: Run, name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_server_can_become_the_primary(run: Run, name: str) -> None:
     wanted = {"log_bin": "binlog", "relay_log_recovery": "ON", "replicate_wild_ignore_table": "mysql.%"}
-    if name == "sid":
+    if name not in MARIADB:
         wanted |= {"gtid_mode": "ON", "enforce_gtid_consistency": "ON", "mysqlx": "OFF"}
     else:
         wanted |= {"gtid_strict_mode": "ON", "log_slave_updates": "ON", "binlog_format": "ROW"}
@@ -175,6 +186,48 @@ def test_buffer_pool_leaves_memory_to_the_server(run: Run) -> None:
 def test_own_settings_win(run: Run) -> None:
     found = options(run, "settings")
     assert (found["sort_buffer_size"], found["general_log"]) == ("1M", "OFF")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("encrypted", "60-webcluster-tls.cnf"), ("encrypted_sid", "webcluster-tls.cnf")]
+)
+def test_a_server_with_an_authority_gets_a_certificate_for_its_next_start(run: Run, name: str, file: str) -> None:
+    written = run.file(name, file)
+    assert "ssl_cert = /etc/mysql/webcluster-tls/server.pem" in written.content.splitlines()
+    assert "ssl_ca = /etc/mysql/webcluster-tls/ca.pem" in written.content.splitlines()
+    assert written.arguments["at_start"] is True
+    certificate = run.one(name, "host_certificate")
+    assert (certificate["path"], certificate["group"]) == ("/etc/mysql/webcluster-tls", "mysql")
+    assert "authority_private_key" not in certificate
+    assert run.one(name, "mysql_certificate") == {"path": "/etc/mysql/webcluster-tls"}
+
+
+def test_a_certificate_is_for_the_names_of_its_server(run: Run) -> None:
+    names = ["encrypted", "db.example.org", "10.0.0.20", "localhost", "127.0.0.1"]
+    assert run.one("encrypted", "host_certificate")["names"] == names
+
+
+def test_mariadb_accepts_the_files_of_a_certificate(run: Run, tmp_path: Path) -> None:
+    need("mariadbd")
+    written = run.file("encrypted", "60-webcluster-tls.cnf")
+    asked = check(written.arguments["validate"], written.content, tmp_path)
+    assert asked.returncode == 0, asked.stderr
+    assert check(written.arguments["validate"], f"{written.content}ssl_cart = x\n", tmp_path).returncode != 0
+
+
+def test_a_replica_that_waits_for_its_certificate_is_restarted_and_a_primary_is_not(run: Run) -> None:
+    assert [one["state"] for one in run.of("encrypted_replica", "systemd_service")] == ["restarted"]
+    assert run.of("encrypted", "systemd_service") == run.of("encrypted_sid", "systemd_service") == []
+    assert "encrypted is the primary and takes its certificate at its next start" in " ".join(run.output.split())
+
+
+@pytest.mark.parametrize("name", ["debian13", "encrypted_by_its_own"])
+def test_without_an_authority_or_with_own_files_nothing_is_made(run: Run, name: str) -> None:
+    assert run.of(name, "host_certificate") == run.of(name, "mysql_certificate") == []
+    told = run.of(name, "configured_service")[0]
+    assert not [file["path"] for file in told["files"] if file["path"].endswith("-tls.cnf")]
+    # One of a former run goes.
+    assert told["owns"] == ["/etc/mysql/mariadb.conf.d/60-webcluster-tls.cnf"]
 
 
 @pytest.mark.parametrize("name", ["debian12", "debian13", "replica", "sid"])
@@ -287,6 +340,7 @@ def test_e1_several_applications_have_their_own_accounts_and_databases(run: Run)
     assert run.one("shops", "mysql_accounts")["databases"] == ["shop", {"name": "archive", "character_set": "latin1"}]
     assert found["app"]["grants"][0]["databases"] == ["shop", "archive"]
     assert found["reports"]["grants"] == [{"databases": ["archive"], "privileges": ["SELECT"]}]
+    assert (found["reports"]["tls"], found["shop"]["tls"]) == ("optional", "required")
     assert (found["reports"]["hosts"], found["shop"]["hosts"]) == (
         ["10.0.0.9"],
         USUAL["mysql_server_application_hosts"],

@@ -275,6 +275,25 @@ def test_b3_mysql_lets_in_by_both_passwords_until_the_former_is_taken_back() -> 
 
 
 @pytest.mark.parametrize("mariadb", [True, False])
+def test_who_comes_without_tls_does_so_until_everybody_has_moved(mariadb: bool) -> None:
+    plugin = "mysql_native_password" if mariadb else "caching_sha2_password"
+    stored = native_password("sec'ret") if mariadb else caching_sha2("sec'ret", b"s" * 20)
+    want = Wanted("app", "10.0.0.4", "sec'ret", DEMO, require_tls=True)
+
+    def plan(have: Present | None, keep_former: bool) -> tuple[list[str], list[str]]:
+        present = {APP: have} if have else {}
+        found = plan_accounts(mariadb, ["app"], [want], present, {APP: (DEMO, [])}, keep_former=keep_former)
+        return found.local, found.former
+
+    plain, encrypted = Present(plugin, stored, False), Present(plugin, stored, True)
+    assert plan(plain, True) == ([], ["app@10.0.0.4"])
+    assert plan(plain, False) == ([f"ALTER USER {WHO} REQUIRE SSL"], [])
+    # Who has moved is not let back, and who is new begins with it.
+    assert plan(encrypted, True) == plan(encrypted, False) == ([], [])
+    assert plan(None, True)[0][0].endswith(" REQUIRE SSL")
+
+
+@pytest.mark.parametrize("mariadb", [True, False])
 def test_b3_without_keeping_it_a_changed_password_is_the_only_one(mariadb: bool) -> None:
     plugin = "mysql_native_password" if mariadb else "caching_sha2_password"
     old = native_password("old") if mariadb else caching_sha2("old", b"s" * 20)
