@@ -8,14 +8,22 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import testinfra
+from ansible_collections.siteops.webcluster.molecule.utils.converging import changes, converge
 from ansible_collections.siteops.webcluster.molecule.utils.waiting import until
+from ansible_collections.siteops.webcluster.plugins.plugin_utils._cluster_ca import (
+    issue,
+    make_authority,
+    read_authority,
+)
 from testinfra.host import Host
 
 PRIMARY, REPLICA = "moleculemysql2", "moleculemysql3"
+ADDRESSES = ("10.92.2.4", "10.92.2.5")
 SSH_CONFIG = str(Path(__file__).resolve().parents[1] / "inventory/.lab/current/ssh_config")
 
 
@@ -158,3 +166,105 @@ def test_replication_account_comes_from_the_other_server_only(host: Host) -> Non
 
 def test_no_root_from_elsewhere(host: Host) -> None:
     assert sql(host, "SELECT Host FROM mysql.user WHERE User = 'root'") == ["localhost"]
+
+
+AUTHORITY = make_authority(datetime.now(UTC))
+TLS = dict(zip(("mysql_server_ca_certificate", "mysql_server_ca_private_key"), AUTHORITY, strict=True))
+CA_FILE = "/etc/mysql/webcluster-tls/ca.pem"
+
+
+def converged(wanted: int | None = None, **more: object) -> str:
+    """What a run says that must succeed, and changes so much."""
+    code, output = converge("mysql_replica", {**TLS, **more})
+    assert code == 0, output
+    assert wanted is None or changes(output) == wanted, output
+    return output
+
+
+def started(host: Host) -> str:
+    unit = "mariadb" if is_mariadb(host) else "mysql"
+    return str(host.check_output("systemctl show --property ExecMainStartTimestampMonotonic --value %s", unit))
+
+
+def shown(host: Host, address: str) -> str:
+    """The certificate that a server shows, which the authority on this host must have signed for its address."""
+    words = f"openssl s_client -starttls mysql -connect {address}:3306 -CAfile {CA_FILE} -verify_return_error -verify_ip {address}"
+    return str(host.check_output(f"{words} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint"))
+
+
+def is_verified(host: Host) -> bool:
+    found = status(host)
+    assert (found["Replica_IO_Running"], found["Replica_SQL_Running"]) == ("Yes", "Yes"), found
+    return (found["Source_SSL_CA_File"], found["Source_SSL_Verify_Server_Cert"]) == (CA_FILE, "Yes")
+
+
+def test_no_primary_is_restarted_for_its_certificate(replica: Host) -> None:
+    other = testinfra.get_host(f"ssh://{PRIMARY}", ssh_config=SSH_CONFIG, sudo=True)
+    before = started(other)
+    output = converged()
+    assert started(other) == before
+    assert variable(replica, "ssl_ca") == CA_FILE
+    if is_mariadb(replica):
+        assert f"{PRIMARY} is the primary and takes its certificate at its next start" in output
+        # It is followed as before, and nothing is left to do until it starts.
+        assert not is_verified(replica)
+        converged(0)
+        other.check_output("systemctl restart mariadb")
+        converged()
+    assert is_verified(replica)
+    converged(0)
+    assert "Fingerprint" in shown(replica, "10.92.2.4")
+    assert "Fingerprint" in shown(replica, "10.92.2.5")
+    assert sql(other, "SELECT ssl_type FROM mysql.user WHERE User = 'replication'") == ["ANY"]
+
+
+def test_a_renewed_certificate_is_taken_while_the_server_runs(replica: Host) -> None:
+    converged()
+    servers = [testinfra.get_host(f"ssh://{PRIMARY}", ssh_config=SSH_CONFIG, sudo=True), replica]
+    before = [(started(server), shown(server, address)) for server, address in zip(servers, ADDRESSES, strict=True)]
+    position = sql(
+        servers[0], "SELECT @@GLOBAL.gtid_binlog_pos" if is_mariadb(replica) else "SELECT @@GLOBAL.gtid_executed"
+    )
+    for server in servers:
+        server.check_output("rm /etc/mysql/webcluster-tls/server.pem")
+    converged()
+    after = [(started(server), shown(server, address)) for server, address in zip(servers, ADDRESSES, strict=True)]
+    assert [start for start, _shown in after] == [start for start, _shown in before]
+    assert all(new != old for (_start, new), (_begin, old) in zip(after, before, strict=True))
+    assert is_verified(replica)
+    # Nothing of it reached the binary log.
+    assert (
+        sql(servers[0], "SELECT @@GLOBAL.gtid_binlog_pos" if is_mariadb(replica) else "SELECT @@GLOBAL.gtid_executed")
+        == position
+    )
+    converged(0)
+
+
+def test_a_primary_that_a_stranger_vouches_for_is_not_followed(replica: Host) -> None:
+    converged()
+    other = testinfra.get_host(f"ssh://{PRIMARY}", ssh_config=SSH_CONFIG, sudo=True)
+    stranger = read_authority(*make_authority(datetime.now(UTC)), datetime.now(UTC))
+    made = issue(stranger, [PRIMARY, "10.92.2.4"], datetime.now(UTC))
+    good = other.check_output("cat /etc/mysql/webcluster-tls/server.pem")
+    reload = "FLUSH LOCAL SSL" if is_mariadb(other) else "ALTER INSTANCE RELOAD TLS"
+    word = "SLAVE" if is_mariadb(replica) else "REPLICA"
+
+    def follow(text: str) -> None:
+        other.check_output("printf %%s %s > /etc/mysql/webcluster-tls/server.pem", text)
+        for server, statement in ((other, reload), (replica, f"STOP {word}"), (replica, f"START {word}")):
+            sql(server, statement)
+
+    follow(made)
+    assert until(lambda: "certificate" in status(replica)["Last_IO_Error"].lower()), status(replica)
+    assert status(replica)["Replica_IO_Running"] == "Connecting"
+    follow(good)
+    assert until(lambda: status(replica)["Replica_IO_Running"] == "Yes"), status(replica)
+    assert is_verified(replica)
+
+
+def test_keys_are_for_the_server_alone(replica: Host) -> None:
+    converged()
+    for name in ("server.pem", "ca.pem"):
+        file = replica.file(f"/etc/mysql/webcluster-tls/{name}")
+        assert (file.user, file.group, file.mode) == ("root", "mysql", 0o640)
+    assert replica.file("/etc/mysql/webcluster-tls").mode == 0o750
