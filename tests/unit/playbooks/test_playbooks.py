@@ -221,8 +221,23 @@ def test_mysql_accounts_are_open_to_those_who_use_them(site: Run) -> None:
         assert hosts["replication"] == hosts["monitor"] == [ADDRESSES[other]]
         assert hosts["demo"] == webs
         assert "app" not in hosts
-        config = json.loads(next(a["files"]["config.json"] for a in site.of(host, "file_tree")))
+        config = json.loads(
+            next(a["files"]["config.json"] for a in site.of(host, "file_tree") if "config.json" in a["files"])
+        )
         assert config["allow"] == webs
+
+
+def test_every_data_server_gets_a_certificate_for_its_name_and_address(site: Run) -> None:
+    folders = {"db": "/etc/mysql/webcluster-tls", "redis": "/etc/webcluster-redis-tls"}
+    for host in ("db1", "db2", "redis1", "redis2"):
+        asked = site.one(host, "host_certificate")
+        assert asked["path"] == folders[host.rstrip("12")]
+        assert {host, ADDRESSES[host], "localhost", "127.0.0.1"} == set(asked["names"])
+        [brought] = [one for one in site.of(host, "file_tree") if one["path"] == asked["path"]]
+        assert brought["files"] == {"ca.pem": AUTHORITY[0]}
+        assert brought["secret_files"]["server.pem"].startswith("-----BEGIN PRIVATE KEY-----")
+    assert AUTHORITY[1] not in "".join(json.dumps([call.arguments, call.content]) for call in site.calls)
+    assert AUTHORITY[1].splitlines()[1] not in "".join(call.content for call in site.calls)
 
 
 def test_replicas_follow_the_primary(site: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.client import MysqlError, Row, Rows
+from ansible_collections.siteops.webcluster.plugins.module_utils._mysql.server import AUTHORITY_FILE
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication import mysql
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.compare import compare
 from ansible_collections.siteops.webcluster.plugins.module_utils._replication.facts import (
@@ -364,6 +365,21 @@ def test_a_channel_in_full() -> None:
     assert snapshot.binlog_filters == {"Binlog_Do_DB": "shop"}
     assert snapshot.semi_sync is True
     assert len(translate(found).channels) == 2
+
+
+@pytest.mark.parametrize(
+    ("ca", "ends"),
+    [
+        (AUTHORITY_FILE, "2029-03-02T08:00:52+00:00"),
+        # One that the server makes itself is made anew at each start.
+        ("", None),
+        ("ca.pem", None),
+    ],
+)
+def test_the_end_of_a_certificate_counts_that_the_clusters_authority_has_signed(ca: str, ends: str | None) -> None:
+    shown = {"status": [{"Variable_name": "Ssl_server_not_after", "Value": "Mar  2 08:00:52 2029 GMT"}]}
+    assert translate({**rows(version="11.8.6-MariaDB", ssl_ca=ca), **shown}).certificate_ends == ends
+    assert translate(rows(version="11.8.6-MariaDB", ssl_ca=ca)).certificate_ends is None
 
 
 cells = st.one_of(st.none(), st.text(max_size=20), st.sampled_from(["Yes", "0", "1045", "-1", "1e9", "NULL"]))
