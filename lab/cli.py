@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .cluster import CHECKOUT, Cluster, find_cluster
 from .command import LabError
-from .hosts import down, every_lab, give_back, replace, up
+from .hosts import down, every_lab, give_back, power_off, replace, up
 from .image import ensure_image
 from .keys import drop_keys, ssh_argv
 from .machine import ensure_machine, extend_path, locked
@@ -24,11 +24,12 @@ ACTIONS = {
     "up": "start the hosts of an inventory",
     "down": "remove them with everything that belongs to them",
     "ssh": "open a shell on a host, or run a command there",
+    "power-off": "cut the power of a host, which writes nothing any more; 'up' switches it on again",
     "replace": "put an empty host in the place of a host, under the same name and address",
     "image": "build the image",
     "list": "names and addresses",
 }
-NEEDS_ROOT = ("up", "down", "replace", "image")
+NEEDS_ROOT = ("up", "down", "power-off", "replace", "image")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -42,7 +43,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         sub = actions.add_parser(action, parents=[shared], help=summary, description=summary)
         if action == "down":
             sub.add_argument("--all", action="store_true", help="every lab of this machine, also of other checkouts")
-        if action in ("ssh", "replace"):
+        if action in ("ssh", "power-off", "replace"):
             sub.add_argument("host")
         if action == "ssh":
             sub.add_argument("command", nargs=argparse.REMAINDER)
@@ -112,12 +113,15 @@ def main(argv: Sequence[str]) -> int:
     if options.action == "up":
         bring_up(cluster, release)
         return 0
-    if options.action in ("ssh", "replace"):
+    if options.action in ("ssh", "power-off", "replace"):
         names = [host.name for host in cluster.hosts]
         if options.host not in names:
             raise LabError(f"HOST is '{options.host}'; expected one of {', '.join(names)}.")
         if options.action == "ssh":
             return subprocess.call(ssh_argv(cluster, options.host, options.command))
+        if options.action == "power-off":
+            power_off(cluster, options.host, Podman())
+            return 0
         put_in_place(cluster, options.host)
         return 0
     for host in cluster.hosts:

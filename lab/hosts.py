@@ -9,6 +9,7 @@ import pathlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from .cluster import NAME, Cluster
 from .command import LabError, run
@@ -68,17 +69,28 @@ def up(cluster: Cluster, image: str, podman: Podman) -> None:
         list(pool.map(lambda host: wait_booted(cluster, host), cluster.hosts))
 
 
+def power_off(cluster: Cluster, name: str, podman: Podman) -> None:
+    """End a host as a power failure does. It cannot do so itself: no process of it may switch a machine off."""
+    podman("kill", "--signal", "KILL", *present(cluster, name, podman)["Names"])
+
+
+def present(cluster: Cluster, name: str, podman: Podman) -> dict[str, Any]:
+    """What podman tells of a host."""
+    host = next(host for host in cluster.hosts if host.name == name)
+    rows = [row for row in podman.containers(f"{NAME}={cluster.name}") if cluster.container(host) in row["Names"]]
+    if not rows:
+        raise LabError(f"Lab host {name} is not up: run lab-up first.")
+    return rows[0]
+
+
 def replace(cluster: Cluster, name: str, podman: Podman) -> None:
     """Put an empty host of the same image in the place of a host: same name and address, another host key."""
     host = next(host for host in cluster.hosts if host.name == name)
-    container = cluster.container(host)
-    rows = [row for row in podman.containers(f"{NAME}={cluster.name}") if container in row["Names"]]
-    if not rows:
-        raise LabError(f"Lab host {name} is not up: run lab-up first.")
-    remove(podman, [container])
+    row = present(cluster, name, podman)
+    remove(podman, [cluster.container(host)])
     drop_host_key(cluster, name)
     write_keys(cluster, ROOT_ID)
-    podman(*container_argv(cluster, host, rows[0]["Labels"][f"{NAME}-image"]))
+    podman(*container_argv(cluster, host, row["Labels"][f"{NAME}-image"]))
     wait_booted(cluster, host)
 
 

@@ -80,9 +80,10 @@ def boot(folder: Path, units: Mapping[str, str], script: str, given: Mapping[str
         path = folder / "given" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    (folder / "given" / "units").mkdir()
     for name, text in {**units, "webcluster-try.target": TARGET, "webcluster-try.service": SERVICE}.items():
-        (folder / "given" / "units" / name).write_text(text, encoding="utf-8")
+        path = folder / "given" / "units" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     (folder / "memory").mkdir()
     group = cgroups() / f"webcluster-try-{os.getpid()}"
     group.mkdir()

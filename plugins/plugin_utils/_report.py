@@ -415,15 +415,14 @@ def engine_line(title: str, engine: EngineState | None) -> str:
     return f"{title}: {engine['primary']['name']} " + (f"-> {replicas}" if replicas else "(no replica)")
 
 
-def summary(topology: Topology, url: str, healthy: bool) -> list[str]:
-    """What the cluster consists of, tier by tier, and how it is."""
+def summary(topology: Topology, url: str) -> list[str]:
+    """What the cluster consists of, tier by tier; how it is stands in the table."""
     web = ", ".join(member["name"] for member in topology["web"])
     balanced = topology["load_balancers"] or not web
     lines = [f"The site: {url} (answered by {web})" if web else "The site: no web server in this inventory"]
     lines += [] if balanced else ["Load balancer: none in this inventory; visitors come to the web servers themselves"]
     lines += [engine_line(ENGINES[key].title, topology["engines"].get(key)) for key in ENGINES]
-    lines += [f"Statistics: {page}" for page in topology["statistics"][:1]]
-    return [*lines, *topology["notes"], f"Verdict: {'healthy' if healthy else 'not healthy'}"]
+    return [*lines, *(f"Statistics: {page}" for page in topology["statistics"][:1])]
 
 
 def cluster_report(
@@ -468,6 +467,6 @@ def cluster_report(
         "notes": notes,
         "servers": rows,
         "item": next((dict(door["item"]) for door in doors.values() if door.get("item")), {}),
-        "summary": summary(topology, url, healthy),
+        "summary": summary(topology, url),
         "table": render(rows, verdict),
     }

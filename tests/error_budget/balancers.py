@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stop one of two load balancers that share an address, in a lab of their own, under a steady load, each event with its budget.
 
-Reads come to the shared address, plain and over TLS, on new connections and on some that clients keep. A connection that is open
-when the address moves is cut, whatever moves it; new ones find whoever has it. The exit code is 1 when a budget was exceeded.
+Reads come to the shared address, plain and over TLS, on new connections and on some that clients keep; beside them through the
+tutorial's one HAProxy, on the load balancer that is stopped. Where it is told to stop no request fails; without power it takes
+the connections with it that it has. The exit code is 1 when a budget was exceeded.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import argparse
 import http.client
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from . import tutorial
 from .cluster import ClusterError, Lab, table
 from .faults import PATIENCE
-from .load import Answer, Load, failures, longest_outage, milliseconds
+from .load import FIGURES, Answer, Load, failures, figures, longest_outage
 
 INVENTORY = Path(__file__).with_name("two_balancers")
 READS, CLIENTS = 5, 2
@@ -30,23 +33,26 @@ CLIENT_SECONDS = 40.0
 BEFORE, DURING, AFTER = 3.0, 10.0, 5.0
 # Each kept client of both loads, and those reads that are under way.
 OPEN = 2 * CLIENTS + 4
-HEAD = ("event", "seconds", "requests", "failed", "p50", "p99", "longest outage", "budget")
+HEAD = ("event", "seconds", *FIGURES, "longest outage", "budget", *tutorial.HEAD)
 
 
 @dataclass(frozen=True)
 class Event:
-    """What is done to the load balancer that has the address, and what gives it back; how many requests may fail."""
+    """What is done to the load balancer that has the address, and how many requests may fail."""
 
     name: str
-    stop: Sequence[str]
-    failures: int
+    act: Callable[[Lab, str], object]
+    failures: int = 0
 
 
-LATER = "(sleep 1; systemctl poweroff --force --force) > /dev/null 2>&1 &"
+def stop(unit: str) -> Callable[[Lab, str], object]:
+    return lambda lab, host: lab.on(host, "systemctl", "stop", unit)
+
+
 EVENTS = (
-    Event("load balancer gives up the address", ("systemctl", "stop", "keepalived"), OPEN),
-    Event("HAProxy stopped on one of two load balancers", ("systemctl", "stop", "haproxy"), OPEN),
-    Event("one of two load balancers switched off", ("sh", "-c", LATER), OPEN),
+    Event("load balancer gives up the address", stop("keepalived")),
+    Event("HAProxy stopped on one of two load balancers", stop("haproxy")),
+    Event("one of two load balancers switched off", lambda lab, host: lab.lab("power-off", host), OPEN),
 )
 
 
@@ -94,7 +100,9 @@ def wait_until_whole(lab: Lab, address: str) -> str:
         time.sleep(1)
 
 
-def judge(event: Event, answers: Sequence[Answer], seconds: float) -> tuple[list[object], list[str]]:
+def judge(
+    event: Event, answers: Sequence[Answer], theirs: Sequence[Answer], seconds: float
+) -> tuple[list[object], list[str]]:
     """Return the event's line of the table, and what exceeds its budget."""
     found = failures(answers)
     failed = found.total()
@@ -102,30 +110,38 @@ def judge(event: Event, answers: Sequence[Answer], seconds: float) -> tuple[list
     if failed > event.failures:
         said = ", ".join(f"{count} x {text}" for text, count in found.most_common(3))
         wrong.append(f"{event.name}: {failed} requests failed, allowed are {event.failures}: {said}")
-    times = [f"{milliseconds(answers, share)} ms" for share in (0.5, 0.99)]
     budget = "exceeded" if wrong else f"{event.failures} requests"
     outage = f"{longest_outage(answers):.1f} s"
-    return [event.name, f"{seconds:.0f}", len(answers), failed, *times, outage, budget], wrong
+    return [event.name, f"{seconds:.0f}", *figures(answers), outage, budget, *figures(theirs)], wrong
 
 
 def run(lab: Lab, address: str, event: Event) -> tuple[list[object], list[str]]:
     """Let an event happen under load, and judge it when both load balancers are back."""
     holder = wait_until_whole(lab, address)
+    addresses = lab.addresses()
+    servers = {tutorial.PORT: [(host, f"{addresses[host]}:80") for host in lab.groups()["apache_php"]]}
+    usual: dict[str, Any] = {"reads": READS, "writes": 0, "kept": CLIENTS, "read_path": "/", "timeout": CLIENT_SECONDS}
     begin = time.monotonic()
     with (
-        Load(address, reads=READS, writes=0, kept=CLIENTS, read_path="/", timeout=CLIENT_SECONDS) as plain,
-        Load(address, reads=READS, writes=0, kept=CLIENTS, read_path="/", timeout=CLIENT_SECONDS, tls=True) as secure,
+        Load(address, **usual) as plain,
+        Load(address, **usual, tls=True) as secure,
+        Load(f"{addresses[holder]}:{tutorial.PORT}", **usual) as theirs,
     ):
-        time.sleep(BEFORE)
-        lab.on(holder, *event.stop)
+        # The tutorial has one load balancer, which is stopped for as long.
+        with tutorial.balancer(lab, holder, servers):
+            time.sleep(BEFORE)
+        event.act(lab, holder)
         time.sleep(DURING)
         # Starts a host that is off; one that runs has its services started.
         lab.lab("up")
         lab.on(holder, "systemctl", "start", "haproxy", "keepalived")
-        time.sleep(AFTER)
+        with tutorial.balancer(lab, holder, servers):
+            time.sleep(AFTER)
+            # Their end is not an event.
+            theirs.stop()
     seconds = time.monotonic() - begin
     now = wait_until_whole(lab, address)
-    line, wrong = judge(event, [*plain.answers, *secure.answers], seconds)
+    line, wrong = judge(event, [*plain.answers, *secure.answers], theirs.answers, seconds)
     if now == holder:
         wrong.append(f"{event.name}: {holder} has the address again; expected whoever stood in for it to keep it.")
     return line, wrong
@@ -141,7 +157,7 @@ def play(arguments: Sequence[str]) -> int:
     chosen = [event for event in EVENTS if options.only in event.name]
     if not chosen:
         return 0
-    lab, address = Lab(INVENTORY), shared_address()
+    lab, address = Lab(INVENTORY, tutorial.openings([tutorial.PORT])), shared_address()
     lines: list[list[object]] = []
     wrong: list[str] = []
     try:

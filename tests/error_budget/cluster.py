@@ -41,7 +41,7 @@ print(json.dumps({name: ask("DUMP", name).hex() for name in sorted(names)}))
 """
 
 KEEP = """
-CREATE TABLE IF NOT EXISTS kept (id BIGINT UNSIGNED PRIMARY KEY, text VARCHAR(255) NOT NULL);
+CREATE OR REPLACE TABLE kept (id BIGINT UNSIGNED PRIMARY KEY, text VARCHAR(255) NOT NULL);
 CREATE OR REPLACE TRIGGER keep AFTER INSERT ON items FOR EACH ROW INSERT INTO kept VALUES (NEW.id, NEW.text);
 """
 

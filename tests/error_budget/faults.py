@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kill, freeze, stop and misconfigure parts of a lab's cluster under a steady load, and hold each event to its budget.
 
-Each event begins with a cluster that works. A write that was acknowledged must be in the database afterwards, always. The exit
+Each event begins with a cluster that works. A write that was acknowledged must be in the database afterwards,
+always, and none may be there twice. The exit
 code is 1 when a budget is exceeded, or when the cluster does not come back.
 """
 
@@ -13,13 +14,14 @@ import argparse
 import http.client
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .cluster import CHECKOUT, ClusterError, Lab, table
-from .load import Load, failures, longest_outage
+from .load import Load, failures, longest_outage, milliseconds
 
 READS, WRITES = 10, 3
 # Seconds of load before an event, of the event itself, and after it is mended.
@@ -65,10 +67,10 @@ class Cluster:
         shown = self.lab.on(self.web[1], "sh", "-c", "ls /lib/systemd/system/php*-fpm.service")
         return Path(shown.strip()).stem
 
-    def kept(self) -> set[str]:
-        """The texts of all items that were ever written."""
+    def kept(self) -> Counter[str]:
+        """The texts of all items that were ever written, and how often each was."""
         shown = self.lab.on(self.primary("mysql"), "mysql", "demo", "-NBe", "SELECT text FROM kept")
-        return set(shown.splitlines())
+        return Counter(shown.splitlines())
 
     def serving(self) -> set[str]:
         """The web servers that answer at the front door with all their ways to the data."""
@@ -107,6 +109,10 @@ class Event:
     mend: Act
     reads: int = 0
     writes: int = 0
+    # How many requests the budget is for; with none, those of the event's own time.
+    requests: int = 0
+    # Within how many seconds all but a hundredth are answered; with none, nothing is asked.
+    p99: float = 0.0
 
 
 def send(signal: str, unit: str, host: str) -> Act:
@@ -118,9 +124,7 @@ def tell(verb: str, unit: str, host: str) -> Act:
 
 
 def power_off(host: str) -> Act:
-    # A moment later, since the connection ends with the host.
-    later = "(sleep 1; systemctl poweroff --force --force) > /dev/null 2>&1 &"
-    return lambda cluster: cluster.on(host, "sh", "-c", later)
+    return lambda cluster: cluster.lab.lab("power-off", host)
 
 
 def power_on(cluster: Cluster) -> None:
@@ -161,7 +165,7 @@ def events(cluster: Cluster) -> list[Event]:
     balancer = cluster.lab.groups()["haproxy"][0]
     # A write is not repeated, so what was under way is lost with who did it; the others count the seconds without a primary.
     return [
-        Event("PHP-FPM killed", send("KILL", fpm, second), tell("start", fpm, second), writes=10),
+        Event("PHP-FPM killed", send("KILL", fpm, second), tell("start", fpm, second), writes=1),
         Event("Apache killed", send("KILL", "apache2", second), tell("start", "apache2", second), writes=3),
         Event("data proxy stopped", tell("stop", "haproxy", second), tell("start", "haproxy", second), writes=10),
         Event("web host switched off", power_off(third), power_on, writes=6),
@@ -180,7 +184,7 @@ def events(cluster: Cluster) -> list[Event]:
 Run = Callable[[Cluster, Event, int], tuple[list[object], list[str]]]
 
 
-def judge(event: Event, load: Load, kept: set[str]) -> tuple[list[object], list[str]]:
+def judge(event: Event, load: Load, kept: Counter[str]) -> tuple[list[object], list[str]]:
     """Return the event's line of the table, and what exceeds its budget."""
     wrong = []
     failed = {}
@@ -191,9 +195,15 @@ def judge(event: Event, load: Load, kept: set[str]) -> tuple[list[object], list[
             said = ", ".join(f"{count} x {text}" for text, count in found.most_common(3))
             wrong.append(f"{event.name}: {failed[kind]} {kind}s failed, allowed are {allowed}: {said}")
     acknowledged = load.acknowledged()
-    lost = acknowledged - kept
+    lost = acknowledged - kept.keys()
     if lost:
         wrong.append(f"{event.name}: {len(lost)} acknowledged writes are lost, the first is {min(lost)}")
+    doubled = {answer.text for answer in load.of("write") if kept[answer.text] > 1}
+    if doubled:
+        wrong.append(f"{event.name}: {len(doubled)} writes were done twice, the first is {min(doubled)}")
+    slow = milliseconds(load.answers, 0.99) / 1000
+    if event.p99 and slow > event.p99:
+        wrong.append(f"{event.name}: all but a hundredth took up to {slow:.1f} s, allowed are {event.p99:.1f} s")
     outage = f"{longest_outage(load.of('read')):.1f} s"
     budget = "exceeded" if wrong else f"{event.reads} reads, {event.writes} writes"
     counts = (len(load.answers), failed["read"], failed["write"], len(acknowledged), len(lost))

@@ -74,6 +74,10 @@ class Load:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask no more, and wait for what is under way."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -153,6 +157,16 @@ def milliseconds(answers: Sequence[Answer], share: float) -> int:
     """How long this share of the requests took at most."""
     taken = sorted(answer.seconds for answer in answers)
     return round(taken[min(len(taken) - 1, int(len(taken) * share))] * 1000) if taken else 0
+
+
+# Of a load: requests, failures, and how long half and all but a hundredth of them took at most.
+FIGURES = ("requests", "failed", "p50", "p99")
+
+
+def figures(answers: Sequence[Answer]) -> list[object]:
+    """Return what FIGURES names."""
+    times = [f"{milliseconds(answers, share)} ms" for share in (0.5, 0.99)]
+    return [len(answers), failures(answers).total(), *times]
 
 
 def longest_outage(answers: Sequence[Answer]) -> float:

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from .cluster import Lab
+from .load import FIGURES
 
 UNIT = "tutorial-haproxy"
+PORT = 8081
+# Its columns beside the cluster's.
+HEAD = tuple(f"tutorial: {name}" for name in FIGURES)
 # Its settings; only a bind line of its own is new, since HAProxy refuses an address beside 'listen' today.
 SETTINGS = """\
 global
@@ -33,7 +37,6 @@ defaults
     timeout client 50000
     timeout server 50000
 """
-PATH = "/srv/tutorial-haproxy.cfg"
 
 
 def openings(ports: Sequence[int]) -> dict[str, list[dict[str, object]]]:
@@ -51,11 +54,17 @@ def configuration(listens: Mapping[int, Sequence[tuple[str, str]]]) -> str:
 
 
 @contextmanager
-def balancer(lab: Lab, host: str, listens: Mapping[int, Sequence[tuple[str, str]]]) -> Iterator[None]:
-    """Run it on a host until the end."""
-    lab.on(host, "tee", PATH, stdin=configuration(listens))
-    lab.on(host, "systemd-run", "--quiet", f"--unit={UNIT}", "haproxy", "-db", "-f", PATH)
+def running(lab: Lab, host: str, unit: str, text: str) -> Iterator[None]:
+    """Run an HAProxy of its own on a host until the end."""
+    path = f"/srv/{unit}.cfg"
+    lab.on(host, "tee", path, stdin=text)
+    lab.on(host, "systemd-run", "--quiet", f"--unit={unit}", "haproxy", "-db", "-f", path)
     try:
         yield
     finally:
-        lab.on(host, "systemctl", "stop", UNIT)
+        lab.on(host, "systemctl", "stop", unit)
+
+
+def balancer(lab: Lab, host: str, listens: Mapping[int, Sequence[tuple[str, str]]]) -> AbstractContextManager[None]:
+    """Run the tutorial's on a host until the end."""
+    return running(lab, host, UNIT, configuration(listens))

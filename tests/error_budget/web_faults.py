@@ -22,7 +22,10 @@ DURING = 10.0
 # With one read in three on it, and two checks, 0.3 s apart after the first, until it is out; an answer of 500 is the application's,
 # and asking another server for it again would let three do what failed on one.
 READS_OF_A_BROKEN_ONE, WRITES_OF_A_BROKEN_ONE = 40, 8
-KILLED = ("PHP-FPM killed", "Apache killed", "web host switched off")
+# A kill may cost one request in ten thousand: a write that was under way, which nobody may send a second time.
+KILLED, REQUESTS, WRITES_OF_A_KILL = ("PHP-FPM killed", "Apache killed", "web host switched off"), 10_000, 1
+# The time limit of the demo's requests, and half a second.
+FROZEN_SECONDS = 30.5
 BROKEN = "Redirect 500 /"
 CONFIG = "/etc/apache2/apache2.conf"
 NAME = "swapped.example"
@@ -100,13 +103,14 @@ def scale_in_and_out(cluster: Cluster) -> None:
 def events(cluster: Cluster) -> list[Event]:
     second = cluster.web[1]
     units = ("apache2", cluster.fpm())
-    killed = [event for event in faults.events(cluster) if event.name in KILLED]
+    killed = [one for one in faults.events(cluster) if one.name in KILLED]
     return [
-        *(Event(event.name, lasting(event.act), event.mend, event.reads, event.writes) for event in killed),
+        *(Event(one.name, lasting(one.act), one.mend, writes=WRITES_OF_A_KILL, requests=REQUESTS) for one in killed),
         Event(
             "web server frozen",
             lasting(each(*(send("STOP", unit, second) for unit in units))),
             each(*(send("CONT", unit, second) for unit in units)),
+            p99=FROZEN_SECONDS,
         ),
         Event(
             "web server answers 500",

@@ -123,7 +123,9 @@ def ask(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     (system / "healthz.php").write_text("")
     let_in(folder)
     moved = {"/srv/webcluster": home, "/var/www/webcluster/system": system}
-    with Apache(folder, {"apache_php_sites": SITES}, moved) as apache:
+    # Somebody else than who asks here: what is asked of a request is for a cluster's web servers.
+    variables = {"apache_php_sites": SITES, "apache_php_trusted_proxies": ["10.9.9.8"]}
+    with Apache(folder, variables, moved) as apache:
         yield lambda host, path, **headers: apache.get(path, host, **headers)
 
 
@@ -153,6 +155,14 @@ def test_browsers_may_keep_what_is_said_and_nothing_else(ask: Ask) -> None:
     assert ask("shop.example", "/who.txt").headers["Cache-Control"] is None
     # Whoever is on the way would hand it to those who may not see it.
     assert ask("shop.example", "/admin/logo.css").headers["Cache-Control"] == "private, max-age=60"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Referer": "http://shop.example/"}, {"Sec-Fetch-Site": "same-origin"}])
+def test_what_everybody_may_keep_varies_with_nothing_but_its_compression(ask: Ask, headers: dict[str, str]) -> None:
+    # HAProxy's cache and others on the way keep nothing that varies with more.
+    answer = ask("shop.example", "/style.css", **{"Accept-Encoding": "gzip", **headers})
+    varies = {name.strip().lower() for line in answer.headers.get_all("Vary", []) for name in line.split(",")}
+    assert varies <= {"accept-encoding"}
 
 
 def test_a_sites_own_view_is_for_programs_on_the_host(ask: Ask) -> None:

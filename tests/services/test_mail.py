@@ -42,6 +42,9 @@ BLOG: dict[str, Any] = {
     "mail": {"host": "mail.example", "from": "blog@blog.example"},
 }
 PLAIN: dict[str, Any] = {"name": "plain", "domains": ["plain.example"]}
+WITHOUT = "/usr/local/lib/webcluster/mail-without-relay"
+# In place of what writes into the journal: the last word is the text.
+LOGGER = '#!/bin/sh\nfor text; do :; done; echo "$text" >&2\n'
 USUAL: dict[str, Any] = {"apache_php_memory_mb": 1024}
 CASES = {
     "mail": Case({**USUAL, "apache_php_sites": [SHOP, BLOG, PLAIN]}),
@@ -148,9 +151,29 @@ def test_each_pool_sends_by_its_own_relay(run: Run) -> None:
     line = 'php_admin_value[sendmail_path] = "/usr/bin/msmtp -C /etc/webcluster-mail/{}/msmtprc -t"'
     for site in ("shop", "blog"):
         assert line.format(site) in pools[f"site-{site}"].splitlines()
-    assert "sendmail_path" not in pools["site-plain"]
+    assert f'php_admin_value[sendmail_path] = "{WITHOUT} plain"' in pools["site-plain"].splitlines()
+    assert run.file("mail", "webcluster-mail/plain/mail.ini").content == f'sendmail_path = "{WITHOUT} plain"\n'
     unit = run.file("mail", "webcluster-cron-shop-report.service").content
     assert "Environment=PHP_INI_SCAN_DIR=:/etc/webcluster-mail/shop\n" in unit
+
+
+@pytest.mark.skipif(os.path.exists("/usr/sbin/sendmail"), reason="this machine has a sendmail of its own")
+def test_without_a_relay_mail_is_false_and_one_sentence_says_why(run: Run, tmp_path: Path) -> None:
+    need("php")
+    for path, text in {"logger": LOGGER, "program": run.file("none", "mail-without-relay").content}.items():
+        (tmp_path / path).write_text(text, encoding="utf-8")
+        (tmp_path / path).chmod(0o755)
+    ini = run.file("none", "webcluster-mail/plain/mail.ini").content.replace(WITHOUT, str(tmp_path / "program"))
+    (tmp_path / "mail.ini").write_text(ini, encoding="utf-8")
+    # More than a pipe holds: PHP must not be ended by a program that reads nothing.
+    code = 'var_dump(mail("to@elsewhere.example", "Hello", str_repeat("All is fine\n", 20000)));'
+    environment = {"PATH": f"{tmp_path}:{PATH}", "PHP_INI_SCAN_DIR": f":{tmp_path}"}
+    done = subprocess.run(["php", "-r", code], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "bool(false)\n")
+    assert done.stderr == (
+        "A mail of the site plain was not sent: it has no relay, and this host no sendmail. "
+        "Set webcluster_mail, or mail of the site.\n"
+    )
 
 
 def test_a_relay_without_login_is_spoken_to_over_tls(run: Run) -> None:

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +26,8 @@ SHARED, NAMES = "10.94.5.9", ("first", "second")
 # What keepalived says when its check answers again, and the seconds after which two have long agreed.
 GOOD, AGREED = "VRRP_Script(haproxy) succeeded", 10.0
 CONFIG = "/etc/keepalived/keepalived.conf"
+# Whether HAProxy lets clients keep their connections.
+SWITCH = "echo 'show servers state kept_connections' | socat - /run/haproxy/admin.sock"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,17 @@ def answers() -> bool:
     with suppress(OSError), socket.create_connection((SHARED, 2222), 5) as connection:
         return connection.recv(8).startswith(b"SSH-2.0")
     return False
+
+
+def asked(kept: http.client.HTTPConnection | None = None) -> int:
+    """What the site answers, on a connection that is kept or on one of its own."""
+    connection = kept or http.client.HTTPConnection(SHARED, timeout=30)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    answer.read()
+    if not kept:
+        connection.close()
+    return answer.status
 
 
 def is_at(hosts: dict[str, Host], name: str) -> bool:
@@ -87,6 +103,26 @@ def test_another_one_takes_it_and_keeps_it(hosts: dict[str, Host], holder: str, 
     # From then on it could want the address.
     assert until(lambda: states(hosts[holder]).count(GOOD) > good)
     assert not until(lambda: holders(hosts) != [other(holder)], seconds=AGREED)
+
+
+@pytest.mark.parametrize("unit", ["haproxy", "keepalived"])
+def test_no_client_is_cut_where_it_is_told_to_stop(hosts: dict[str, Host], holder: str, unit: str) -> None:
+    assert until(lambda: asked() == 200)
+    stopped = threading.Thread(target=hosts[holder].check_output, args=(f"systemctl stop {unit}",))
+    kept = http.client.HTTPConnection(SHARED, timeout=30)
+    found = Counter[int]()
+    stopped.start()
+    while stopped.is_alive() or holders(hosts) != [other(holder)]:
+        # One that keeps its connection for as long as it may, and one that comes anew.
+        found.update((asked(kept), asked()))
+    stopped.join()
+    found.update((asked(kept), asked()))
+    assert set(found) == {200}
+    # Nobody is kept out later on.
+    hosts[holder].check_output("systemctl start haproxy keepalived")
+    assert "webcluster_leaving" not in hosts[holder].check_output("nft list tables")
+    # The administrative state of its only server: none.
+    assert hosts[holder].check_output(SWITCH).splitlines()[-1].split()[6] == "0"
 
 
 def test_a_keepalived_that_was_killed_comes_back(hosts: dict[str, Host], holder: str) -> None:

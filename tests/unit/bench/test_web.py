@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.siteops.webcluster.tests.bench import web
+from ansible_collections.siteops.webcluster.tests.checkers import check, need
 from ansible_collections.siteops.webcluster.tests.error_budget.cluster import ClusterError
 
 PRINTED = """
@@ -48,13 +51,16 @@ def test_a_request_costs_what_all_hosts_of_a_part_used_without_what_they_use_any
     assert costs == {"Apache": 20.0, "balancer": 0.0}
 
 
-def rows(balancer: float = 20, journal: float = 2, theirs: float = 90, page: float = 400) -> list[web.Row]:
+def rows(
+    balancer: float = 20, journal: float = 2, theirs: float = 90, page: float = 400, bare: float = 15
+) -> list[web.Row]:
     def row(name: str, stack: str, **costs: float) -> web.Row:
         return web.Row(name, True, stack, 100, costs)
 
     return [
         row(web.STATIC, web.CLUSTER, balancer=balancer, **{web.JOURNAL: journal}),
         row(web.STATIC, web.TUTORIAL, balancer=theirs),
+        row(web.STATIC, web.BARE, balancer=bare),
         row(web.FROM_REDIS, web.CLUSTER, balancer=100, Apache=100),
         row(web.FROM_REDIS, web.TUTORIAL, balancer=0, Apache=page),
         row(web.FROM_REDIS, f"{web.TUTORIAL}, opcache", balancer=0, Apache=300),
@@ -65,6 +71,18 @@ def test_every_aim_is_reached() -> None:
     said = web.aims(rows())
     assert [kept for _text, kept in said] == [True] * 4
     assert "gives 2.0 times the tutorial's pages from Redis, at least 2.0 (1.5 times where" in said[3][0]
+
+
+def test_nobody_needs_less_than_a_bare_haproxy_on_the_same_machine() -> None:
+    [(text, kept), *_others] = web.aims(rows(balancer=26, bare=26))
+    assert kept
+    assert "needs 26 us for a kept request of a file, at most 25, or the 26 that one which only passes on needs" in text
+
+
+def test_haproxy_takes_the_bare_settings(tmp_path: Path) -> None:
+    need("haproxy")
+    done = check("haproxy -c -f %s", web.bare([("web1", "10.0.0.4")]), tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

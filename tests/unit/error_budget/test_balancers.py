@@ -14,17 +14,18 @@ from ansible_collections.siteops.webcluster.tests.error_budget import balancers
 from ansible_collections.siteops.webcluster.tests.error_budget.cluster import ClusterError, Lab
 from ansible_collections.siteops.webcluster.tests.error_budget.load import Answer
 
-EVENT = balancers.Event("stopped", ("true",), 2)
+EVENT = balancers.Event("stopped", balancers.stop("haproxy"), 2)
 GOOD = Answer("read", 0.0, 0.01, 200)
 BAD = Answer("read", 1.0, 4.0, 0, "ConnectionResetError: cut")
 SHARED = "10.94.6.60"
 
 
 def test_an_event_within_its_budget_and_beyond() -> None:
-    line, wrong = balancers.judge(EVENT, [GOOD] * 98 + [BAD] * 2, 20.4)
-    assert (line[:4], line[-1], wrong) == (["stopped", "20", 100, 2], "2 requests", [])
-    line, wrong = balancers.judge(EVENT, [GOOD] * 98 + [BAD] * 3, 20.4)
-    assert line[-1] == "exceeded"
+    line, wrong = balancers.judge(EVENT, [GOOD] * 98 + [BAD] * 2, [GOOD] + [BAD] * 7, 20.4)
+    assert (line[:4], line[7:10], wrong) == (["stopped", "20", 100, 2], ["2 requests", 8, 7], [])
+    assert len(line) == len(balancers.HEAD)
+    line, wrong = balancers.judge(EVENT, [GOOD] * 98 + [BAD] * 3, [], 20.4)
+    assert line[7] == "exceeded"
     assert wrong == ["stopped: 3 requests failed, allowed are 2: 3 x 0 ConnectionResetError: cut"]
 
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import pytest
 from ansible_collections.siteops.webcluster.tests.error_budget.faults import Event, judge, nothing
 from ansible_collections.siteops.webcluster.tests.error_budget.load import Answer, Load
@@ -20,7 +23,7 @@ def answers(*statuses: tuple[str, int]) -> Load:
 
 
 DONE = answers(("read", 200), ("write", 201), ("read", 503), ("write", 503), ("read", 200), ("write", 201))
-KEPT = {"item 1", "item 5"}
+KEPT = Counter(["item 1", "item 5", "of another load", "of another load"])
 
 
 def test_an_event_within_its_budget_passes() -> None:
@@ -34,10 +37,18 @@ def test_an_event_within_its_budget_passes() -> None:
     [
         ({"writes": 1}, KEPT, "x: 1 reads failed, allowed are 0: 1 x 503 said"),
         ({"reads": 1}, KEPT, "x: 1 writes failed, allowed are 0: 1 x 503 said"),
-        ({"reads": 1, "writes": 1}, {"item 1"}, "x: 1 acknowledged writes are lost, the first is item 5"),
+        ({"reads": 1, "writes": 1}, Counter(["item 1"]), "x: 1 acknowledged writes are lost, the first is item 5"),
+        ({"reads": 1, "writes": 1}, KEPT + Counter(["item 5"]), "x: 1 writes were done twice, the first is item 5"),
+        # What was answered with an error may have been done, but once.
+        ({"reads": 1, "writes": 1}, KEPT + Counter(["item 3"] * 2), "x: 1 writes were done twice, the first is item 3"),
+        (
+            {"reads": 1, "writes": 1, "p99": 0.09},
+            KEPT,
+            "x: all but a hundredth took up to 0.1 s, allowed are 0.1 s",
+        ),
     ],
 )
-def test_what_exceeds_a_budget_is_told(budget: dict[str, int], kept: set[str], said: str) -> None:
+def test_what_exceeds_a_budget_is_told(budget: dict[str, Any], kept: Counter[str], said: str) -> None:
     line, wrong = judge(Event("x", nothing, nothing, **budget), DONE, kept)
     assert wrong == [said]
     assert line[-1] == "exceeded"

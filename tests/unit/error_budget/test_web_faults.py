@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.siteops.webcluster.tests.checkers import check, need
-from ansible_collections.siteops.webcluster.tests.error_budget import tutorial, web, web_faults
+from ansible_collections.siteops.webcluster.tests.error_budget import load, tutorial, web_faults
 from ansible_collections.siteops.webcluster.tests.error_budget.cluster import CHECKOUT, ClusterError, Lab
 from ansible_collections.siteops.webcluster.tests.error_budget.faults import Cluster
 from ansible_collections.siteops.webcluster.tests.error_budget.load import Answer
@@ -51,4 +51,13 @@ def test_a_web_server_that_still_serves_without_its_entry_is_an_error(monkeypatc
 
 def test_figures_tell_requests_failures_and_times() -> None:
     answers = [Answer("read", 0.0, 0.01, 200)] * 98 + [Answer("read", 0.0, 2.0, 503)] * 2
-    assert web.figures(answers) == [100, 2, "10 ms", "2000 ms"]
+    assert load.figures(answers) == [100, 2, "10 ms", "2000 ms"]
+
+
+def test_a_kill_may_cost_one_write_in_ten_thousand_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cluster, "fpm", lambda _cluster: "php8.4-fpm")
+    monkeypatch.setattr(Lab, "groups", lambda _lab: {"haproxy": ["centoshaproxy1"]})
+    members = {"mysql": ("centosmysql1", "centosmysql2"), "redis": ("centosredis1", "centosredis2")}
+    events = web_faults.events(Cluster(Lab(), "10.0.0.1", ("centosweb1", "centosweb2", "centosweb3"), members))
+    killed = {event.name: (event.reads, event.writes, event.requests) for event in events if event.requests}
+    assert killed == dict.fromkeys(web_faults.KILLED, (0, 1, 10_000))

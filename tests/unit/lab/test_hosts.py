@@ -140,11 +140,11 @@ def test_every_network_and_host_tells_whose_it_is(make: Make, monkeypatch: pytes
         assert {f"wclab={lab.name}", f"wclab-checkout={lab.checkout}", f"wclab-prefix={lab.prefix}"} <= set(words)
 
 
-@pytest.mark.parametrize("action", ["up", "down", "replace", "image"])
+@pytest.mark.parametrize("action", ["up", "down", "power-off", "replace", "image"])
 def test_who_is_not_root_is_told_so_first(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli.os, "geteuid", lambda: 65534)
     with pytest.raises(LabError, match="needs root: run it with sudo"):
-        cli.main([action, *(["web1"] if action == "replace" else [])])
+        cli.main([action, *(["web1"] if action in ("power-off", "replace") else [])])
 
 
 def test_the_command_after_a_host_is_passed_on() -> None:
@@ -191,13 +191,27 @@ def test_a_replaced_host_is_an_empty_one_of_the_same_image_with_another_host_key
     assert after[1].split()[0] == before[1].split()[0]
 
 
-def test_a_host_that_is_not_up_is_not_replaced(make: Make) -> None:
+@pytest.mark.parametrize("act", [hosts.replace, hosts.power_off])
+def test_a_host_that_is_not_up_is_neither_replaced_nor_switched_off(make: Make, act: Any) -> None:
     engine: Any = Engine()
     with pytest.raises(LabError, match="Lab host db1 is not up: run lab-up first"):
-        hosts.replace(make(), "db1", engine)
+        act(make(), "db1", engine)
 
 
-@pytest.mark.parametrize("action", ["ssh", "replace"])
+def test_a_host_without_power_is_killed_whole_and_alone(make: Make) -> None:
+    lab, killed = make(), []
+
+    class Killer(Engine):
+        def __call__(self, *words: str, check: bool = True) -> str:
+            killed.append(words)
+            return super().__call__(*words, check=check)
+
+    engine: Any = Killer(lab)
+    hosts.power_off(lab, "db1", engine)
+    assert killed == [("kill", "--signal", "KILL", lab.container(lab.hosts[1]))]
+
+
+@pytest.mark.parametrize("action", ["ssh", "power-off", "replace"])
 def test_a_host_that_the_lab_does_not_have_is_named(action: str, two: tuple[Cluster, Cluster, Engine]) -> None:
     with pytest.raises(LabError, match="HOST is 'db9'; expected one of web1, db1"):
         cli.main([action, "--inventory", str(two[0].inventory), "db9"])

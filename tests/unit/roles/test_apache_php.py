@@ -210,7 +210,7 @@ def test_e4_one_setting_is_the_limit_of_a_body_everywhere(run: Run, name: str, l
     config, ini = run.file(name, "apache2.conf"), run.file(name, "90-webcluster.ini")
     assert setting(config, "LimitRequestBody") == str(limit * 1024 * 1024)
     # LimitRequestBody is not for requests to PHP.
-    assert part(config, f"If \"req('Content-Length') -gt {limit * 1024 * 1024}\"") == ["Redirect 413 /"]
+    assert part(config, f"If \"req_novary('Content-Length') -gt {limit * 1024 * 1024}\"") == ["Redirect 413 /"]
     assert (setting(ini, "post_max_size"), setting(ini, "upload_max_filesize")) == (f"{limit}M", f"{limit}M")
 
 

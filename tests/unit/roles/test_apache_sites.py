@@ -134,6 +134,7 @@ def test_apache_reads_the_code_of_a_site_and_neither_its_secrets_nor_its_session
         "/etc/sysusers.d/webcluster-site-shop.conf",
         "/etc/tmpfiles.d/webcluster-site-shop.conf",
         "/etc/webcluster-sites/shop.env",
+        "/etc/webcluster-mail/shop/mail.ini",
     ]
     sysusers = texts["/etc/sysusers.d/webcluster-site-shop.conf"]["content"].splitlines()
     members = [line.split()[1:] for line in sysusers if line.startswith("m ")]
@@ -196,7 +197,7 @@ def test_one_setting_is_the_limit_everywhere(run: Run) -> None:
     for host, seconds, size in ((shop, 40, 15), (blog, 30, 8)):
         assert f"ProxyTimeout {seconds}\n" in host
         assert f"LimitRequestBody {size * 1024 * 1024}\n" in host
-        assert f"<If \"req('Content-Length') -gt {size * 1024 * 1024}\">" in host
+        assert f"<If \"req_novary('Content-Length') -gt {size * 1024 * 1024}\">" in host
     pool = pools(run, "two")["site-shop"]
     assert value(pool, "request_terminate_timeout") == "41s"
     assert value(pool, "php_admin_value[max_execution_time]") == "40"
@@ -205,7 +206,7 @@ def test_one_setting_is_the_limit_everywhere(run: Run) -> None:
     # No limit of the whole server cuts a site's.
     config = run.file("two", "apache2.conf").content
     assert "\nProxyTimeout" not in config
-    assert "\n<If \"req('Content-Length')" not in config
+    assert "\n<If \"req_novary('Content-Length')" not in config
 
 
 def test_settings_of_the_site_win_and_are_said_once(run: Run) -> None:

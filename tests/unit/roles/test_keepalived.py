@@ -151,7 +151,11 @@ def test_who_has_the_address_keeps_it_until_haproxy_does_not_answer(run: Run) ->
 
 def test_without_an_address_what_was_brought_is_taken_away(run: Run) -> None:
     assert run.refusal("no_more") + run.refusal("never") == ""
-    [stopped] = run.of("no_more", "systemd_service")
+    [stopped, told] = run.of("no_more", "systemd_service")
+    # Stopped as its unit says: clients go first.
+    modules = [call.module.rpartition(".")[2] for call in run.calls if call.host == "no_more"]
+    assert modules.index("systemd_service") < modules.index("file")
+    assert told["daemon_reload"]
     assert (stopped["name"], stopped["state"], stopped["enabled"]) == ("keepalived", "stopped", False)
     removed = [file["path"] for file in run.of("no_more", "file")]
     brought = {file["path"] for file in run.one("usual", "configured_service")["files"]}

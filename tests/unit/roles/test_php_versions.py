@@ -113,7 +113,9 @@ def test_a_former_version_goes_when_apache_has_left_it(run: Run, name: str, form
             f"/etc/php/{former}/fpm/php-fpm.conf",
             f"/etc/php/{former}/fpm/conf.d/90-webcluster.ini",
             f"{drop_ins}/hardening.conf",
-            # By it the next run would know of what this one could not end.
+            f"{drop_ins}/sockets.conf",
+            f"/etc/systemd/system/webcluster-php{former}-fpm@.socket",
+            # The last one: by it the next run would know of what this one could not end.
             f"{drop_ins}/webcluster.conf",
         ],
     }
