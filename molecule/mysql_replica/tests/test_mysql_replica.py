@@ -241,17 +241,17 @@ def test_a_renewed_certificate_is_taken_while_the_server_runs(replica: Host) -> 
 
 
 def test_a_primary_that_a_stranger_vouches_for_is_not_followed(replica: Host) -> None:
+    if not is_mariadb(replica):
+        pytest.skip("MySQL takes no certificate of another authority")
     converged()
     other = testinfra.get_host(f"ssh://{PRIMARY}", ssh_config=SSH_CONFIG, sudo=True)
     stranger = read_authority(*make_authority(datetime.now(UTC)), datetime.now(UTC))
     made = issue(stranger, [PRIMARY, "10.92.2.4"], datetime.now(UTC))
     good = other.check_output("cat /etc/mysql/webcluster-tls/server.pem")
-    reload = "FLUSH LOCAL SSL" if is_mariadb(other) else "ALTER INSTANCE RELOAD TLS"
-    word = "SLAVE" if is_mariadb(replica) else "REPLICA"
 
     def follow(text: str) -> None:
         other.check_output("printf %%s %s > /etc/mysql/webcluster-tls/server.pem", text)
-        for server, statement in ((other, reload), (replica, f"STOP {word}"), (replica, f"START {word}")):
+        for server, statement in ((other, "FLUSH LOCAL SSL"), (replica, "STOP SLAVE"), (replica, "START SLAVE")):
             sql(server, statement)
 
     follow(made)
